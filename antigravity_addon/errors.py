@@ -1,0 +1,225 @@
+"""Every failure the gateway expects, each with the HTTP status a client is given for it.
+
+    GatewayError                      500 server_error
+    ├── InvalidRequest                400 invalid_request_error   the client's request is at fault; names `param`
+    │   ├── InvalidJson               400 invalid_json            the body is no JSON object
+    │   ├── MissingParameter          400 missing_required_parameter
+    │   ├── UnsupportedInput          400 unsupported_value       well formed, but Gemini has no equal for it
+    │   └── RequestTooLarge           413
+    ├── WrongClientKey                401 invalid_api_key
+    ├── OriginRefused                 403 origin_refused          a web page that may not call this gateway
+    ├── UnknownPath                   404
+    ├── ModelNotFound                 404 model_not_found
+    ├── WrongMethod                   405 method_not_supported
+    └── UpstreamFailure               the upstream, or the road to it; see its docstring
+        ├── UpstreamRefused           4xx  the upstream holds the client's request at fault
+        ├── RateLimited               429 rate_limit_exceeded
+        ├── QuotaExhausted            429 insufficient_quota
+        ├── AccountRefused            503 no_account_available    key dead, terms or validation refused
+        ├── Overloaded                503 server_is_overloaded
+        ├── UpstreamUnreachable       502 upstream_unreachable
+        ├── UpstreamBroken            502 upstream_error          5xx, or an answer that is no answer
+        │   ├── StreamTruncated       502 upstream_interrupted
+        │   ├── MalformedToolCall     502 malformed_tool_call
+        │   └── EmptyAnswer           502 empty_response
+        ├── UpstreamTimeout           504 timeout
+        └── AccountsExhausted         503 no_account_available    nothing left to try, nothing tried
+
+Messages are sentences for people and never carry a secret.
+"""
+
+from typing import ClassVar
+
+
+class GatewayError(Exception):
+    """A failure with an answer for the client. Raised where the fact is known, rendered once per dialect."""
+
+    status: int = 500
+    """HTTP status of the answer."""
+    kind: str = "server_error"
+    """OpenAI's `error.type`."""
+    code: str | None = "server_error"
+    """OpenAI's `error.code`."""
+    param: str | None = None
+    """The request parameter at fault as a JSON path, `messages[0].content`."""
+    retry_after: float | None = None
+    """Seconds after which the same request may succeed, if the upstream stated it."""
+    should_retry: bool | None = None
+    """Value for `x-should-retry`, which the OpenAI SDKs obey before any status code; absent when `None`."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        param: str | None = None,
+        code: str | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        if param is not None:
+            self.param = param
+        if code is not None:
+            self.code = code
+        if retry_after is not None:
+            self.retry_after = retry_after
+
+
+class InvalidRequest(GatewayError):
+    status = 400
+    kind = "invalid_request_error"
+    code = "invalid_value"
+
+
+class InvalidJson(InvalidRequest):
+    code = "invalid_json"
+
+
+class MissingParameter(InvalidRequest):
+    code = "missing_required_parameter"
+
+
+class UnsupportedInput(InvalidRequest):
+    """Well formed, but Gemini cannot express it; dropping it in silence would give a wrong kind of answer."""
+
+    code = "unsupported_value"
+
+
+class RequestTooLarge(InvalidRequest):
+    status = 413
+    code = "request_too_large"
+
+
+class WrongClientKey(GatewayError):
+    status = 401
+    kind = "invalid_request_error"
+    code = "invalid_api_key"
+
+
+class OriginRefused(GatewayError):
+    status = 403
+    kind = "invalid_request_error"
+    code = "origin_refused"
+
+
+class UnknownPath(GatewayError):
+    status = 404
+    kind = "invalid_request_error"
+    code = None
+
+
+class ModelNotFound(GatewayError):
+    status = 404
+    kind = "invalid_request_error"
+    code = "model_not_found"
+    param = "model"
+
+
+class WrongMethod(GatewayError):
+    status = 405
+    kind = "invalid_request_error"
+    code = "method_not_supported"
+
+
+class UpstreamFailure(GatewayError):
+    """An attempt that failed. What it means for the next attempt stands in two class attributes.
+
+    The exchange rotates on it unless `retryable` is false, and keeps the last one as the client's answer.
+    """
+
+    status = 502
+    retryable: ClassVar[bool] = True
+    """Another attempt may succeed where this one failed."""
+    spends_account: ClassVar[bool] = False
+    """The same account is no use to this exchange any more, unless it is worth waiting for."""
+    disables_account: ClassVar[bool] = False
+    """The account is no use to anybody until its operator mends it."""
+    upstream_status: int | None = None
+    """HTTP status, or the status inside a 200 stream, that the upstream gave."""
+
+    @property
+    def worth_waiting(self) -> bool:
+        """The upstream named a time after which the same account will do."""
+        return self.retry_after is not None and self.should_retry is not False
+
+
+class UpstreamRefused(UpstreamFailure):
+    """The upstream holds the client's request at fault: repeated, it would be refused again."""
+
+    status = 400
+    kind = "invalid_request_error"
+    code = "invalid_argument"
+    retryable = False
+
+
+class RateLimited(UpstreamFailure):
+    status = 429
+    kind = "rate_limit_error"
+    code = "rate_limit_exceeded"
+    spends_account = True
+
+
+class QuotaExhausted(UpstreamFailure):
+    """A daily or plan quota is gone: waiting seconds is useless, whatever delay came with it."""
+
+    status = 429
+    kind = "insufficient_quota"
+    code = "insufficient_quota"
+    spends_account = True
+    should_retry = False
+
+
+class AccountRefused(UpstreamFailure):
+    """The upstream refuses the account, not the request: dead key, terms, validation, service switched off.
+
+    The client's own key was right, so this is never the client's 401.
+    """
+
+    status = 503
+    code = "no_account_available"
+    spends_account = True
+    disables_account = True
+
+
+class Overloaded(UpstreamFailure):
+    """The model is overloaded for everybody. No account is to blame."""
+
+    status = 503
+    code = "server_is_overloaded"
+
+
+class UpstreamUnreachable(UpstreamFailure):
+    status = 502
+    code = "upstream_unreachable"
+
+
+class UpstreamBroken(UpstreamFailure):
+    status = 502
+    code = "upstream_error"
+
+
+class StreamTruncated(UpstreamBroken):
+    """The stream ended, or was cut, without a finish reason: what came is not the whole answer."""
+
+    code = "upstream_interrupted"
+
+
+class MalformedToolCall(UpstreamBroken):
+    code = "malformed_tool_call"
+
+
+class EmptyAnswer(UpstreamBroken):
+    code = "empty_response"
+
+
+class UpstreamTimeout(UpstreamFailure):
+    status = 504
+    code = "timeout"
+
+
+class AccountsExhausted(UpstreamFailure):
+    """No account could be leased at all."""
+
+    status = 503
+    code = "no_account_available"
+    retryable = False

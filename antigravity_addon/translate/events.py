@@ -1,0 +1,84 @@
+"""The narrow waist of every answer: a turn of the model as a few kinds of event.
+
+An upstream decoder makes them, a dialect's encoder spends them, and a non-streamed answer is the same
+events folded. A turn ends with exactly one `Finished`; a turn without it did not end.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from antigravity_addon.wire.base import JsonObject
+
+
+class FinishReason(StrEnum):
+    """Why the model stopped."""
+
+    STOP = "stop"
+    LENGTH = "length"
+    TOOL_CALLS = "tool_calls"
+    """It stopped to have tools called. Gemini says STOP; the calls in the turn say this."""
+    CONTENT_FILTER = "content_filter"
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one turn, counted as OpenAI counts: thinking is output, the cached part is input."""
+
+    input_tokens: int = 0
+    cached_tokens: int = 0
+    """Part of `input_tokens`."""
+    output_tokens: int = 0
+    """Includes `reasoning_tokens`."""
+    reasoning_tokens: int = 0
+
+    @property
+    def total_tokens(self) -> int:
+        return self.input_tokens + self.output_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    """A piece of the answer's text; empty only if it carries a signature."""
+
+    text: str
+    signature: str | None = None
+    """Gemini's thought signature of this part, base64."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReasoningDelta:
+    """A piece of the summary of the model's thoughts."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """One whole call: Gemini does not stream arguments unless asked to, and we do not ask."""
+
+    name: str
+    """As Gemini knows it; the dialect maps it back to the client's name."""
+    arguments: JsonObject
+    upstream_id: str | None = None
+    """Gemini's own id, absent on older models."""
+    signature: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    mime_type: str
+    data: str
+    """Standard base64."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The last event of a turn."""
+
+    reason: FinishReason
+    usage: Usage
+    refusal: str | None = None
+    """Why content was withheld, in the upstream's words."""
+
+
+type TurnEvent = TextDelta | ReasoningDelta | ToolCall | Image | Finished

@@ -1,0 +1,43 @@
+"""What every test may ask for: text goldens with one update switch, and the recorded Gemini responses."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+RECORDED = Path(__file__).parents[2] / "shared" / "recorded"
+"""Real recorded Gemini responses. They belong to others: read where they lie, never copied."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--update-golden", action="store_true", help="Write what the code gives into the goldens."
+    )
+
+
+type Golden = Callable[[str, str], None]
+"""`golden(name, text)`: asserts that `text` is what the file `name`, beside the test, holds."""
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Golden:
+    """Text goldens live in the folder `golden/` beside the test. `pytest --update-golden` writes them; the
+    diff is then reviewed like code."""
+
+    def check(name: str, text: str) -> None:
+        path = request.path.parent / "golden" / name
+        if request.config.getoption("--update-golden"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(text.encode())
+        assert path.exists(), f"no golden {path.name}: run pytest --update-golden and read what it writes"
+        assert text == path.read_bytes().decode()
+
+    return check
+
+
+@pytest.fixture(scope="session")
+def recorded() -> Path:
+    """The folder of recorded Gemini responses, with its INDEX.md; the test skips where it is absent."""
+    if not RECORDED.is_dir():
+        pytest.skip(f"no recorded responses at {RECORDED}")
+    return RECORDED
