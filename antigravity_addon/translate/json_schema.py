@@ -1,0 +1,630 @@
+"""JSON Schema as clients write it -> what Gemini takes.
+
+Two dialects. `parametersJsonSchema` and `responseJsonSchema` are free JSON, of which Gemini reads a subset
+and ignores the rest: `for_parameters` and `for_response` bring a schema into that subset, lightly. The older
+`parameters` is a typed message in which one unknown keyword is a 400 for the whole request: `to_openapi`
+writes for it.
+
+Keywords are looked for only where a schema can stand. What stands under `properties` is a name, even if it
+is called `type` or `$ref`. All functions are total on any JSON.
+"""
+
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import count
+from math import isfinite
+from urllib.parse import unquote
+
+from antigravity_addon.wire.base import Json, JsonObject
+
+MAX_DEPTH = 16
+"""Deeper than this a schema keeps its type and description only: Gemini refuses deep nesting."""
+_MAX_NODES = 10_000
+"""A schema may refer to itself until it is larger than anybody means it to be."""
+_MAX_MERGES = 2_000
+"""Schemas merged into others because of `allOf`, likewise."""
+_MAX_TUPLE = 64
+"""Positions of a tuple that count."""
+_MAX_LISTED = 500
+"""Characters of a value quoted in a description."""
+
+_TYPES = ("object", "array", "string", "integer", "number", "boolean", "null")
+_FORMATS = {"date-time", "date", "time", "enum", "int32", "int64", "float", "double"}
+_DEFS_PREFIX = "#/$defs/"
+_ILLEGAL_DEF_CHARACTER = re.compile(r"[^A-Za-z0-9_.-]")
+
+
+def for_parameters(schema: Json) -> JsonObject | None:
+    """For `parametersJsonSchema`, whose root is an object; `None` if there is nothing to say."""
+    if not isinstance(schema, dict) or not schema:
+        return None
+    cleaner = _Cleaner(schema)
+    root = cleaner.as_object()
+    types = _types(root)
+    if types and "object" not in types:
+        return None
+    cleaned = cleaner.cleaned(root)
+    return {**{keyword: value for keyword, value in cleaned.items() if keyword != "enum"}, "type": "object"}
+
+
+def for_response(schema: Json) -> JsonObject | None:
+    """For `responseJsonSchema`, whose root is anything; `None` if there is nothing to say."""
+    if not isinstance(schema, dict):
+        return None
+    return _Cleaner(schema).cleaned() or None
+
+
+def to_openapi(schema: Json) -> JsonObject:
+    """For the typed `parameters` and `responseSchema`: no references, one upper-case type per schema."""
+    if not isinstance(schema, dict):
+        return {"type": "STRING"}
+    cleaned = _Cleaner(schema).cleaned()
+    defs = cleaned.pop("$defs", None)
+    return _OpenApi(defs if isinstance(defs, dict) else {}).converted(cleaned, open_refs=())
+
+
+# --- references -------------------------------------------------------------------------------------------
+
+
+def _resolved(root: JsonObject, pointer: str) -> Json:
+    """What a reference points to; `None` if that is nowhere in this document."""
+    if pointer != "#" and not pointer.startswith("#/"):
+        return None
+    node: Json = root
+    for step in pointer.removeprefix("#").split("/")[1:]:
+        key = unquote(step).replace("~1", "/").replace("~0", "~")
+        match node:
+            case dict():
+                node = node.get(key)
+            case list() if key.isascii() and key.isdecimal() and len(key) < 10 and int(key) < len(node):
+                node = node[int(key)]
+            case _:
+                return None
+    return node
+
+
+def _merge(into: JsonObject, part: JsonObject) -> None:
+    """All of both must hold; of two statements that cannot be joined the first stands."""
+    for keyword, value in part.items():
+        present = into.get(keyword)
+        if keyword == "allOf":
+            continue
+        if keyword == "properties" and isinstance(present, dict) and isinstance(value, dict):
+            into[keyword] = {**present, **{name: value[name] for name in value if name not in present}}
+        elif keyword == "required" and isinstance(present, list) and isinstance(value, list):
+            into[keyword] = list(dict.fromkeys((*_names(present), *_names(value))))
+        elif keyword not in into:
+            into[keyword] = value
+
+
+def _names(value: Json) -> tuple[str, ...]:
+    return tuple(name for name in value if isinstance(name, str)) if isinstance(value, list) else ()
+
+
+# --- the clean-up -----------------------------------------------------------------------------------------
+
+
+def _text(value: Json) -> Json:
+    return value if isinstance(value, str) and value else None
+
+
+def _number(value: Json) -> Json:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return value if isfinite(value) else None
+
+
+def _count(value: Json) -> Json:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def _true(value: Json) -> Json:
+    return value if value is True else None
+
+
+def _anything(value: Json) -> Json:
+    return value
+
+
+_PLAIN_KEYWORDS: Mapping[str, Callable[[Json], Json]] = {
+    "minimum": _number,
+    "maximum": _number,
+    "minLength": _count,
+    "maxLength": _count,
+    "pattern": _text,
+    "minItems": _count,
+    "maxItems": _count,
+    "uniqueItems": _true,
+    "minProperties": _count,
+    "maxProperties": _count,
+    "default": _anything,
+}
+"""Keywords that hold no schema, with what makes a value of theirs legal; `None` drops it."""
+
+
+@dataclass(slots=True)
+class _Cleaner:
+    """Carries one document through its clean-up: its references are collected under `$defs` of the result."""
+
+    root: JsonObject
+    names: dict[str, str] = field(default_factory=dict[str, str])
+    """Reference as written -> name under `$defs`."""
+    taken: set[str] = field(default_factory=set[str])
+    waiting: deque[str] = field(default_factory=deque[str])
+    """References whose targets are still to be cleaned."""
+    nodes: int = 0
+    merges: int = 0
+
+    def as_object(self) -> JsonObject:
+        """The root of parameters: arguments are one object, whatever references and alternatives it is made of."""
+        merged = self._flattened(self.root, through_refs=True)
+        branches = merged.pop("anyOf", merged.pop("oneOf", None))
+        if not isinstance(branches, list):
+            return merged
+        objects = [self._flattened(b, through_refs=True) for b in branches if isinstance(b, dict)]
+        objects = [branch for branch in objects if isinstance(branch.get("properties"), dict)]
+        if not objects:
+            return merged
+        # what every alternative requires is required
+        common = set[str].intersection(*(set(_names(branch.get("required"))) for branch in objects))
+        ordered = [name for name in dict.fromkeys(_names(objects[0].get("required"))) if name in common]
+        for branch in objects:
+            _merge(merged, {"properties": branch["properties"]})
+        _merge(merged, {"type": "object", "required": list(ordered)})
+        return merged
+
+    def cleaned(self, schema: JsonObject | None = None) -> JsonObject:
+        """The whole document; `schema` stands in for its root."""
+        result = self._schema(self.root if schema is None else schema, depth=0)
+        defs: dict[str, JsonObject] = {}
+        while self.waiting:
+            pointer = self.waiting.popleft()
+            target = _resolved(self.root, pointer)
+            defs[self.names[pointer]] = self._schema(target if isinstance(target, dict) else {}, depth=1)
+        result, defs = _without_required_cycles(result, defs)
+        return {**result, "$defs": dict(defs)} if defs else result
+
+    def _schema(self, schema: Json, *, depth: int) -> JsonObject:
+        if not isinstance(schema, dict):
+            return {}
+        if schema.keys() == {"$ref"}:
+            return self._with_reference(schema, {})
+        self.nodes += 1
+        flat = self._merged(schema)
+        types = _types(flat)
+        notes: list[str] = []
+        result: JsonObject = {}
+        if depth >= MAX_DEPTH or self.nodes > _MAX_NODES:
+            result.update(_type_keyword(types))
+            result.update(_described(flat, ()))
+            return result
+        values = _enum(flat, types, notes)
+        result.update(_type_keyword(types))
+        result.update(values)
+        for keyword, legal in _PLAIN_KEYWORDS.items():
+            if keyword in flat and (value := legal(flat[keyword])) is not None:
+                result[keyword] = value
+        result.update(_bounds(flat, types, notes))
+        result.update(_format(flat, notes))
+        result.update(self._object_keywords(flat, depth))
+        result.update(self._array_keywords(flat, depth))
+        result.update(self._alternatives(flat, depth))
+        result.update(_described(flat, notes))
+        return self._with_reference(flat, result)
+
+    def _merged(self, schema: JsonObject) -> JsonObject:
+        match schema:
+            case {"allOf": [{"$ref": str(pointer), **others}]} if not others and "$ref" not in schema:
+                # how a reference was given a description before 2019
+                return {**{k: v for k, v in schema.items() if k != "allOf"}, "$ref": pointer}
+            case {"allOf": list()}:
+                return self._flattened(schema, through_refs=False)
+            case _:
+                return schema
+
+    def _flattened(self, schema: JsonObject, *, through_refs: bool) -> JsonObject:
+        """`schema` with its `allOf` merged into it. Each reference is followed once, so that cycles end.
+
+        With `through_refs`, a `$ref` of the schema itself is merged as well.
+        """
+        followed: set[str] = set()
+        merged: JsonObject = {}
+        pending = deque([(schema, through_refs)])
+        while pending and (self.merges < _MAX_MERGES or not merged):
+            self.merges += 1
+            part, follows = pending.popleft()
+            pointer = part.get("$ref")
+            if follows and isinstance(pointer, str):
+                target = _resolved(self.root, pointer) if pointer not in followed else None
+                followed.add(pointer)
+                part = {keyword: value for keyword, value in part.items() if keyword != "$ref"}
+                if isinstance(target, dict):
+                    pending.append((target, True))
+            branches = part.get("allOf")
+            if isinstance(branches, list):
+                pending.extend((branch, True) for branch in branches if isinstance(branch, dict))
+            _merge(merged, part)
+        return merged
+
+    def _object_keywords(self, schema: JsonObject, depth: int) -> JsonObject:
+        result: JsonObject = {}
+        properties = schema.get("properties")
+        if isinstance(properties, dict):
+            # a property of which nothing is valid is none
+            kept = {
+                name: self._schema(subschema, depth=depth + 1)
+                for name, subschema in properties.items()
+                if subschema is not False
+            }
+            result["properties"] = dict(kept)
+            for keyword in ("required", "propertyOrdering"):
+                if known := [name for name in dict.fromkeys(_names(schema.get(keyword))) if name in kept]:
+                    result[keyword] = list(known)
+        additional = schema.get("additionalProperties")
+        if isinstance(additional, bool):
+            result["additionalProperties"] = additional
+        elif isinstance(additional, dict):
+            result["additionalProperties"] = self._schema(additional, depth=depth + 1)
+        return result
+
+    def _array_keywords(self, schema: JsonObject, depth: int) -> JsonObject:
+        result: JsonObject = {}
+        items, prefix = schema.get("items"), schema.get("prefixItems")
+        if isinstance(items, list):  # how tuples were written before 2020
+            prefix, items = items, schema.get("additionalItems")
+        if isinstance(items, dict):
+            result["items"] = self._schema(items, depth=depth + 1)
+        if isinstance(prefix, list) and prefix:
+            result["prefixItems"] = [self._schema(item, depth=depth + 1) for item in prefix]
+        return result
+
+    def _alternatives(self, schema: JsonObject, depth: int) -> JsonObject:
+        result: JsonObject = {}
+        for keyword in ("anyOf", "oneOf"):
+            branches = schema.get(keyword)
+            if isinstance(branches, list) and (possible := [b for b in branches if b is not False]):
+                result[keyword] = [self._schema(branch, depth=depth + 1) for branch in possible]
+        return result
+
+    def _with_reference(self, schema: JsonObject, cleaned: JsonObject) -> JsonObject:
+        """Gemini takes no other keyword beside `$ref`: with one, the reference becomes the only branch."""
+        pointer = schema.get("$ref")
+        if not isinstance(pointer, str):
+            return cleaned
+        if not isinstance(_resolved(self.root, pointer), dict):
+            return _noted(cleaned, f"See {pointer[:_MAX_LISTED]}.")
+        reference: JsonObject = {"$ref": _DEFS_PREFIX + self._name(pointer)}
+        if not cleaned:
+            return reference
+        return cleaned if "anyOf" in cleaned else {**cleaned, "anyOf": [reference]}
+
+    def _name(self, pointer: str) -> str:
+        if pointer not in self.names:
+            wanted = _ILLEGAL_DEF_CHARACTER.sub("_", unquote(pointer.rpartition("/")[2])) or "_"
+            candidates = (wanted if number == 1 else f"{wanted}_{number}" for number in count(1))
+            name = next(candidate for candidate in candidates if candidate not in self.taken)
+            self.taken.add(name)
+            self.names[pointer] = name
+            self.waiting.append(pointer)
+        return self.names[pointer]
+
+
+def _types(schema: JsonObject) -> list[str]:
+    stated = schema.get("type")
+    listed = stated if isinstance(stated, list) else [stated]
+    types = [name.lower() for name in listed if isinstance(name, str) and name.lower() in _TYPES]
+    if schema.get("nullable") is True and types:
+        types.append("null")
+    if not types and isinstance(schema.get("properties"), dict):
+        types = ["object"]
+    return list(dict.fromkeys(types))
+
+
+def _type_keyword(types: list[str]) -> JsonObject:
+    if not types:
+        return {}
+    return {"type": types[0] if len(types) == 1 else list(types)}
+
+
+def _enum(schema: JsonObject, types: list[str], notes: list[str]) -> JsonObject:
+    """`enum` and `const` as an `enum` of strings and numbers; `null` goes into `types`, the rest into words."""
+    stated = schema.get("enum")
+    if "const" in schema:
+        stated = [schema["const"]]
+    if not isinstance(stated, list) or not stated:
+        return {}
+    values = [value for value in stated if value is not None]
+    if not all(isinstance(value, (str, int, float)) and not isinstance(value, bool) for value in values):
+        if not types and all(isinstance(value, bool) for value in values):
+            types.append("boolean")
+        notes.append(f"One of: {_listed(stated)}.")
+        return {}
+    if not types:
+        types.extend(dict.fromkeys(_type_of(value) for value in values))
+    if len(values) < len(stated) and types and "null" not in types:
+        types.append("null")
+    return {"enum": [*values]} if values else {}
+
+
+def _type_of(value: Json) -> str:
+    match value:
+        case str():
+            return "string"
+        case int():
+            return "integer"
+        case _:
+            return "number"
+
+
+def _listed(values: Iterable[Json]) -> str:
+    names = {True: "true", False: "false", None: "null"}
+    words = [names[value] if value is None or isinstance(value, bool) else repr(value) for value in values]
+    return ", ".join(words)[:_MAX_LISTED]
+
+
+def _bounds(schema: JsonObject, types: list[str], notes: list[str]) -> JsonObject:
+    """Exclusive bounds: those of integers become inclusive, the others words."""
+    result: JsonObject = {}
+    for keyword, inclusive, step, words in (
+        ("exclusiveMinimum", "minimum", 1, "greater than"),
+        ("exclusiveMaximum", "maximum", -1, "less than"),
+    ):
+        # before draft 6 it was a flag beside the inclusive keyword
+        stated = schema.get(inclusive) if schema.get(keyword) is True else schema.get(keyword)
+        bound = _number(stated)
+        if isinstance(bound, int) and "integer" in types:
+            result[inclusive] = bound + step
+        elif isinstance(bound, (int, float)) and not isinstance(bound, bool):
+            notes.append(f"Must be {words} {bound}.")
+    multiple = _number(schema.get("multipleOf"))
+    if multiple is not None:
+        notes.append(f"Must be a multiple of {multiple}.")
+    return result
+
+
+def _format(schema: JsonObject, notes: list[str]) -> JsonObject:
+    stated = _text(schema.get("format"))
+    if not isinstance(stated, str):
+        return {}
+    if stated in _FORMATS:
+        return {"format": stated}
+    notes.append(f"Format: {stated[:_MAX_LISTED]}.")
+    return {}
+
+
+def _described(schema: JsonObject, notes: Iterable[str]) -> JsonObject:
+    description = schema.get("description")
+    words = [description] if isinstance(description, str) and description else []
+    text = " ".join([*words, *notes])
+    return {"description": text} if text else {}
+
+
+def _noted(schema: JsonObject, note: str) -> JsonObject:
+    return {**schema, **_described(schema, (note,))}
+
+
+# --- cycles -----------------------------------------------------------------------------------------------
+
+
+def _without_required_cycles(
+    root: JsonObject, defs: Mapping[str, JsonObject]
+) -> tuple[JsonObject, dict[str, JsonObject]]:
+    """Gemini allows a schema to contain itself only inside a property that is not required."""
+    cutter = _CycleCutter(defs)
+    result = cutter.cut(root, 0)
+    for name in defs:
+        cutter.visit(name, 0)
+    reachable: dict[str, JsonObject] = {}
+    pending = [result]
+    while pending:
+        for name in _referenced(pending.pop()):
+            if name not in reachable:
+                reachable[name] = cutter.finished[name]
+                pending.append(cutter.finished[name])
+    return result, {name: reachable[name] for name in defs if name in reachable}
+
+
+def _referenced(schema: JsonObject) -> Iterable[str]:
+    if isinstance(pointer := schema.get("$ref"), str):
+        yield pointer.removeprefix(_DEFS_PREFIX)
+    for subschema in _subschemas(schema):
+        yield from _referenced(subschema)
+
+
+def _subschemas(schema: JsonObject) -> Iterable[JsonObject]:
+    """Those of a cleaned schema."""
+    properties = schema.get("properties")
+    if isinstance(properties, dict):
+        yield from (value for value in properties.values() if isinstance(value, dict))
+    for keyword in ("items", "additionalProperties"):
+        if isinstance(value := schema.get(keyword), dict):
+            yield value
+    for keyword in ("prefixItems", "anyOf", "oneOf"):
+        if isinstance(value := schema.get(keyword), list):
+            yield from (branch for branch in value if isinstance(branch, dict))
+
+
+@dataclass(slots=True)
+class _CycleCutter:
+    """Walks definitions depth first along what is required; a reference to one that is open closes a cycle."""
+
+    defs: Mapping[str, JsonObject]
+    opened: set[str] = field(default_factory=set[str])
+    finished: dict[str, JsonObject] = field(default_factory=dict[str, JsonObject])
+
+    def visit(self, name: str, depth: int) -> None:
+        if name in self.opened:
+            return
+        self.opened.add(name)
+        self.finished[name] = self.cut(self.defs[name], depth)
+
+    def cut(self, schema: JsonObject, depth: int) -> JsonObject:
+        pointer = schema.get("$ref")
+        if isinstance(pointer, str):
+            name = pointer.removeprefix(_DEFS_PREFIX)
+            if depth < MAX_DEPTH:
+                self.visit(name, depth + 1)
+            if name not in self.finished:
+                return {"type": "object", "description": f"Of the same shape as {name}."}
+            return schema
+        result = dict(schema)
+        properties, required = schema.get("properties"), schema.get("required")
+        if isinstance(properties, dict):
+            names = frozenset(_names(required))
+            result["properties"] = {
+                name: self.cut(value, depth) if name in names and isinstance(value, dict) else value
+                for name, value in properties.items()
+            }
+        for keyword in ("items", "additionalProperties"):
+            if isinstance(value := schema.get(keyword), dict):
+                result[keyword] = self.cut(value, depth)
+        for keyword in ("prefixItems", "anyOf", "oneOf"):
+            if isinstance(value := schema.get(keyword), list):
+                result[keyword] = [self.cut(b, depth) if isinstance(b, dict) else b for b in value]
+        return result
+
+
+# --- the typed subset -------------------------------------------------------------------------------------
+
+_TYPED_KEYWORDS = {
+    "OBJECT": ("minProperties", "maxProperties"),
+    "ARRAY": ("minItems", "maxItems"),
+    "STRING": ("minLength", "maxLength", "pattern"),
+    "INTEGER": ("minimum", "maximum"),
+    "NUMBER": ("minimum", "maximum"),
+    "BOOLEAN": (),
+}
+_TYPED_FORMATS = {
+    "STRING": {"date-time", "date", "time", "enum"},
+    "INTEGER": {"int32", "int64"},
+    "NUMBER": {"float", "double"},
+}
+
+
+@dataclass(slots=True)
+class _OpenApi:
+    """Writes cleaned schemas with every reference in its place, until that grows beyond measure."""
+
+    defs: JsonObject
+    nodes: int = 0
+
+    def converted(self, schema: JsonObject, *, open_refs: tuple[str, ...], depth: int = 0) -> JsonObject:
+        self.nodes += 1
+        if depth >= MAX_DEPTH or self.nodes > _MAX_NODES:
+            return {"type": "OBJECT", **_described(schema, ())}
+        pointer = schema.get("$ref")
+        if isinstance(pointer, str):
+            return self._in_place(pointer, open_refs, depth)
+        branches, is_nullable = _branches(schema)
+        nullable: JsonObject = {"nullable": True} if is_nullable else {}
+        converted = [self.converted(b, open_refs=open_refs, depth=depth + 1) for b in branches]
+        match converted:
+            case []:
+                return {**self._one_shape(schema, open_refs, depth), **nullable}
+            case [only]:
+                return {**only, **_described(schema, ()), **nullable}
+            case _:
+                return {**_described(schema, ()), "anyOf": list(converted), **nullable}
+
+    def _one_shape(self, schema: JsonObject, open_refs: tuple[str, ...], depth: int) -> JsonObject:
+        kind = _openapi_type(schema)
+        result: JsonObject = {"type": kind, **_described(schema, _openapi_notes(schema, kind))}
+        for keyword in _TYPED_KEYWORDS[kind]:
+            if keyword in schema:
+                result[keyword] = schema[keyword]
+        if schema.get("format") in _TYPED_FORMATS.get(kind, set()):
+            result["format"] = schema["format"]
+        if kind == "STRING":
+            result.update(_string_enum(schema))
+        if kind == "OBJECT":
+            result.update(self._object(schema, open_refs, depth))
+        if kind == "ARRAY":
+            result["items"] = self._items(schema, open_refs, depth)
+        return result
+
+    def _in_place(self, pointer: str, open_refs: tuple[str, ...], depth: int) -> JsonObject:
+        name = pointer.removeprefix(_DEFS_PREFIX)
+        target = self.defs.get(name)
+        if name in open_refs or not isinstance(target, dict):
+            return {"type": "OBJECT", "description": f"Of the same shape as {name}."}
+        return self.converted(target, open_refs=(*open_refs, name), depth=depth + 1)
+
+    def _object(self, schema: JsonObject, open_refs: tuple[str, ...], depth: int) -> JsonObject:
+        properties = schema.get("properties")
+        if not isinstance(properties, dict) or not properties:
+            return {}
+        result: JsonObject = {
+            "properties": {
+                name: self.converted(
+                    value if isinstance(value, dict) else {}, open_refs=open_refs, depth=depth + 1
+                )
+                for name, value in properties.items()
+            },
+            "propertyOrdering": list(properties),
+        }
+        if "required" in schema:
+            result["required"] = schema["required"]
+        return result
+
+    def _items(self, schema: JsonObject, open_refs: tuple[str, ...], depth: int) -> JsonObject:
+        items, prefix = schema.get("items"), schema.get("prefixItems")
+        possible = prefix[:_MAX_TUPLE] if isinstance(prefix, list) else []
+        distinct: list[Json] = []
+        for item in (*possible, items):
+            if isinstance(item, dict):
+                converted = self.converted(item, open_refs=open_refs, depth=depth + 1)
+                if converted not in distinct:
+                    distinct.append(converted)
+        match distinct:
+            case []:
+                return {"type": "STRING"}
+            case [dict() as only]:
+                return only
+            case _:
+                return {"anyOf": distinct}
+
+
+def _branches(schema: JsonObject) -> tuple[list[JsonObject], bool]:
+    """The alternatives, none if the schema is one shape, and whether null is one more."""
+    types = _types(schema)
+    real = [name for name in types if name != "null"]
+    if len(real) > 1:
+        return [{**schema, "type": name} for name in real], "null" in types
+    stated = schema.get("anyOf", schema.get("oneOf"))
+    branches = [branch for branch in stated if isinstance(branch, dict)] if isinstance(stated, list) else []
+    possible = [branch for branch in branches if branch.get("type") != "null"]
+    is_nullable = "null" in types or len(possible) < len(branches)
+    # a typed schema is an object or a choice, never both
+    return [] if "properties" in schema else possible, is_nullable
+
+
+def _openapi_type(schema: JsonObject) -> str:
+    stated = next((name for name in _types(schema) if name != "null"), None)
+    if stated is not None:
+        return stated.upper()
+    if "items" in schema or "prefixItems" in schema:
+        return "ARRAY"
+    return "OBJECT" if "additionalProperties" in schema else "STRING"
+
+
+def _string_enum(schema: JsonObject) -> JsonObject:
+    """The typed `enum` holds strings that are not empty."""
+    values = schema.get("enum")
+    texts = (
+        [value if isinstance(value, str) else str(value) for value in values]
+        if isinstance(values, list)
+        else []
+    )
+    kept = [text for text in dict.fromkeys(texts) if text]
+    return {"enum": [*kept]} if kept else {}
+
+
+def _openapi_notes(schema: JsonObject, kind: str) -> Iterable[str]:
+    """What the typed schema has no keyword for, in words."""
+    values = schema.get("enum")
+    if isinstance(values, list) and kind != "STRING":
+        yield f"One of: {_listed(values)}."
+    if kind == "OBJECT" and not schema.get("properties") and "additionalProperties" in schema:
+        yield "Keys are free."

@@ -1,0 +1,214 @@
+"""Images, audio and files of a client -> parts of Gemini.
+
+Nothing is fetched and no file is opened: what is not in the request itself must be where Gemini can read it.
+The bytes decide what a thing is; the type a client states counts only where they say nothing.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Iterator
+from urllib.parse import unquote_to_bytes
+
+from antigravity_addon.errors import InvalidRequest, UnsupportedInput
+from antigravity_addon.wire.gemini import Blob, FileData, MediaResolution, Part
+
+_DATA_URL = re.compile(r"\s*data:([^,]{0,1000}),(.*)", re.DOTALL | re.IGNORECASE)
+_MIME_TYPE = re.compile(r"[a-z]+/[a-z0-9.+-]+")
+_WEB_URL = re.compile(r"https?://", re.IGNORECASE)
+_UPSTREAM_FILE = re.compile(
+    r"gs://.+|https://generativelanguage\.googleapis\.com/v[0-9a-z]+/files/[^/?#]+", re.IGNORECASE
+)
+_MARKDOWN_IMAGE = re.compile(r"!\[image\]\((data:image/[a-z0-9.+-]{1,40};base64,[A-Za-z0-9+/]+=*)\)")
+_URL_SAFE = str.maketrans("-_", "+/")
+_SHOWN_LENGTH = 60
+
+_OCTETS = "application/octet-stream"
+_IMAGE_TYPES = {"image/png", "image/jpeg", "image/webp", "image/heic", "image/heif"}
+"""The images that Gemini takes."""
+_SYNONYMS = {
+    "image/jpg": "image/jpeg",
+    "audio/x-wav": "audio/wav",
+    "audio/wave": "audio/wav",
+    "audio/mpeg": "audio/mp3",
+}
+
+_MAGIC: tuple[tuple[re.Pattern[bytes], str], ...] = tuple(
+    (re.compile(pattern, re.DOTALL), mime_type)
+    for pattern, mime_type in (
+        (rb"\x89PNG\r\n\x1a\n", "image/png"),
+        (rb"\xff\xd8\xff", "image/jpeg"),
+        (rb"RIFF....WEBP", "image/webp"),
+        (rb"GIF8[79]a", "image/gif"),
+        (rb"BM....\x00\x00\x00\x00", "image/bmp"),
+        (rb"II\*\x00|MM\x00\*", "image/tiff"),
+        (rb"....ftyp(heic|heix|hevc|hevx)", "image/heic"),
+        (rb"....ftyp(mif1|msf1|heim|heis)", "image/heif"),
+        (rb"....ftyp(avif|avis)", "image/avif"),
+        (rb"%PDF-", "application/pdf"),
+        (rb"RIFF....WAVE", "audio/wav"),
+        (rb"ID3|\xff[\xfb\xf3\xf2\xfa]", "audio/mp3"),
+        (rb"fLaC", "audio/flac"),
+        (rb"OggS", "audio/ogg"),
+        (rb"FORM....AIF[FC]", "audio/aiff"),
+        (rb"\xff[\xf1\xf9]", "audio/aac"),
+    )
+)
+_MAGIC_LENGTH = 16
+
+_AUDIO_FORMATS = {
+    "wav": "audio/wav",
+    "mp3": "audio/mp3",
+    "mpeg": "audio/mp3",
+    "aac": "audio/aac",
+    "flac": "audio/flac",
+    "ogg": "audio/ogg",
+    "opus": "audio/ogg",
+    "aiff": "audio/aiff",
+    "m4a": "audio/m4a",
+    "webm": "audio/webm",
+}
+_EXTENSIONS = {
+    "pdf": "application/pdf",
+    "txt": "text/plain",
+    "md": "text/markdown",
+    "csv": "text/csv",
+    "html": "text/html",
+    "xml": "text/xml",
+    "json": "application/json",
+    "py": "text/x-python",
+    "js": "text/javascript",
+    "png": "image/png",
+    "jpg": "image/jpeg",
+    "jpeg": "image/jpeg",
+    "webp": "image/webp",
+    "gif": "image/gif",
+    "heic": "image/heic",
+    "heif": "image/heif",
+    "mp4": "video/mp4",
+    "mov": "video/quicktime",
+    "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+} | _AUDIO_FORMATS
+
+_RESOLUTIONS = {
+    "low": MediaResolution(level="MEDIA_RESOLUTION_LOW"),
+    "high": MediaResolution(level="MEDIA_RESOLUTION_HIGH"),
+    "original": MediaResolution(level="MEDIA_RESOLUTION_HIGH"),
+}
+
+
+def image_part(url: str, *, detail: str | None, takes_resolution: bool, param: str) -> Part:
+    """`url` is a data URL or a place that Gemini reads itself; `param` is where it stood.
+
+    Raises: UnsupportedInput: a web URL, or a kind of image that Gemini does not know.
+        InvalidRequest: broken base64, or a URL that leads nowhere.
+    """
+    resolution = _RESOLUTIONS.get(detail or "") if takes_resolution else None
+    if _UPSTREAM_FILE.fullmatch(url):
+        return Part(file_data=_file_data(url), media_resolution=resolution)
+    if (data_url := _DATA_URL.fullmatch(url)) is None:
+        raise _no_place(url, param)
+    return Part(inline_data=_from_data_url(data_url, param=param), media_resolution=resolution)
+
+
+def audio_part(data: str, *, audio_format: str, param: str) -> Part:
+    """`param` is where the object of the two stood."""
+    mime_type = _AUDIO_FORMATS.get(audio_format.lower())
+    if mime_type is None:
+        raise UnsupportedInput(
+            f"Audio of the format {audio_format[:_SHOWN_LENGTH]!r} is not supported; use 'wav' or 'mp3'.",
+            param=f"{param}.format",
+        )
+    return Part(inline_data=_from_text(data, mime_type, param=f"{param}.data"))
+
+
+def file_part(data: str, *, filename: str | None, param: str) -> Part:
+    """`data` is a data URL or bare base64, whose type the filename tells if the bytes do not."""
+    extension = (filename or "").rpartition(".")[2].lower()
+    mime_type = _EXTENSIONS.get(extension, _OCTETS)
+    return Part(inline_data=_from_text(data, mime_type, param=param))
+
+
+def remote_file_part(url: str, *, param: str) -> Part:
+    """A file that Gemini reads where it lies."""
+    if not _UPSTREAM_FILE.fullmatch(url):
+        raise _no_place(url, param)
+    return Part(file_data=_file_data(url))
+
+
+def parts_of_answer(text: str) -> Iterator[Part]:
+    """An answer that comes back with the history: the images that it was given as Markdown are images again."""
+    end = 0
+    for match in _MARKDOWN_IMAGE.finditer(text):
+        try:
+            image = image_part(match[1], detail=None, takes_resolution=False, param="")
+        except InvalidRequest:
+            continue
+        if before := text[end : match.start()]:
+            yield Part(text=before)
+        yield image
+        end = match.end()
+    if rest := text[end:]:
+        yield Part(text=rest)
+
+
+def _file_data(url: str) -> FileData:
+    return FileData(file_uri=url, mime_type=_EXTENSIONS.get(url.rpartition(".")[2].lower()))
+
+
+def _no_place(url: str, param: str) -> InvalidRequest:
+    if _WEB_URL.match(url):
+        return UnsupportedInput(
+            "The gateway does not fetch URLs: send the content as a data URL.", param=param
+        )
+    return InvalidRequest(
+        f"{url[:_SHOWN_LENGTH]!r} is no URL that can be used here: send a data URL (data:image/png;base64,…).",
+        param=param,
+    )
+
+
+def _from_text(data: str, mime_type: str, *, param: str) -> Blob:
+    data_url = _DATA_URL.fullmatch(data)
+    if data_url is None:
+        return _blob(_decoded(data, param=param), mime_type, param=param)
+    return _from_data_url(data_url, param=param, otherwise=mime_type)
+
+
+def _from_data_url(match: re.Match[str], *, param: str, otherwise: str = _OCTETS) -> Blob:
+    mime_type, *parameters = match[1].lower().replace(" ", "").split(";")
+    stated = mime_type if _MIME_TYPE.fullmatch(mime_type) else otherwise
+    is_base64 = "base64" in parameters
+    octets = _decoded(match[2], param=param) if is_base64 else unquote_to_bytes(match[2])
+    return _blob(octets, otherwise if stated == _OCTETS else stated, param=param)
+
+
+def _decoded(text: str, *, param: str) -> bytes:
+    """Base64 as it is met: percent-encoded, URL-safe, wrapped in lines, without its padding."""
+    if "%" in text:
+        text = unquote_to_bytes(text).decode("ascii", errors="replace")
+    digits = "".join(text.split()).translate(_URL_SAFE).rstrip("=")
+    try:
+        return base64.b64decode(digits + "=" * (-len(digits) % 4), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise InvalidRequest(f"The content of '{param}' is not valid base64.", param=param) from error
+
+
+def _blob(octets: bytes, stated: str, *, param: str) -> Blob:
+    if not octets:
+        raise InvalidRequest(f"'{param}' holds no content.", param=param)
+    head = octets[:_MAGIC_LENGTH]
+    known = next((mime_type for magic, mime_type in _MAGIC if magic.match(head)), stated)
+    mime_type = _SYNONYMS.get(known, known)
+    if mime_type == _OCTETS:
+        raise UnsupportedInput(
+            f"The type of the content of '{param}' cannot be told: send a data URL that names its media type.",
+            param=param,
+        )
+    if mime_type.startswith("image/") and mime_type not in _IMAGE_TYPES:
+        raise UnsupportedInput(
+            f"Gemini does not take images of the type {mime_type!r}: convert it to PNG, JPEG or WebP.",
+            param=param,
+        )
+    return Blob(mime_type=mime_type, data=base64.b64encode(octets).decode())

@@ -1,0 +1,49 @@
+"""What each kind of upstream knows how to do; nothing here opens a connection."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from antigravity_addon.accounts.account import Credential
+from antigravity_addon.errors import UpstreamFailure
+from antigravity_addon.wire.gemini import GenerateContentRequest, GenerateContentResponse
+from antigravity_addon.wire.sse import ServerSentEvent, StrayJson
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamRequest:
+    """One HTTP request, ready to be sent."""
+
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+    """Holds the credential."""
+    body: bytes = field(repr=False)
+    method: str = "POST"
+
+
+class Endpoint(Protocol):
+    """One upstream kind: how its requests are addressed and paid, and what its answers and errors mean."""
+
+    @property
+    def base_url(self) -> str:
+        """`https://host:port`, for people and for the flow list."""
+        ...
+
+    def prepare(self, body: GenerateContentRequest, *, model: str, credential: Credential) -> UpstreamRequest:
+        """Address the streaming call for `model` and sign it with `credential`."""
+        ...
+
+    def unwrap(
+        self, item: ServerSentEvent | StrayJson, *, model: str, now: float
+    ) -> GenerateContentResponse | None:
+        """One item of the answer's stream. `None` for an item that carries nothing.
+
+        Raises: UpstreamFailure: the item is an error inside a 200 stream.
+        """
+        ...
+
+    def classify(
+        self, *, status: int, headers: Mapping[str, str], body: bytes, model: str, now: float
+    ) -> UpstreamFailure:
+        """What an answer with a status other than 200 means. `now` is Unix time, for dates in headers."""
+        ...

@@ -1,0 +1,47 @@
+"""The Gemini API, paid with an API key: `generativelanguage.googleapis.com` and whatever speaks like it.
+
+Pinned to v1beta: on v1 the preview models, the `-latest` aliases and function calling on 2.5 do not exist.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from antigravity_addon.accounts.account import Credential
+from antigravity_addon.errors import UpstreamFailure
+from antigravity_addon.wire.gemini import GenerateContentRequest, GenerateContentResponse
+from antigravity_addon.wire.sse import ServerSentEvent, StrayJson
+
+from .classify import classify, decode_item
+from .endpoint import UpstreamRequest
+
+
+@dataclass(frozen=True, slots=True)
+class GeminiApi:
+    base_url: str
+    """Scheme, host and port, without a path and without a slash at the end."""
+    user_agent: str
+
+    def prepare(self, body: GenerateContentRequest, *, model: str, credential: Credential) -> UpstreamRequest:
+        return UpstreamRequest(
+            # the answer to a client that does not stream is a folded stream, so this is the only call we make
+            url=f"{self.base_url}/v1beta/models/{quote(model, safe='')}:streamGenerateContent?alt=sse",
+            headers={
+                "content-type": "application/json",
+                "accept-encoding": "identity",
+                "user-agent": self.user_agent,
+                # not `?key=`, which ends up in logs
+                "x-goog-api-key": credential.key.get_secret_value(),
+            },
+            body=body.to_json(),
+        )
+
+    def unwrap(
+        self, item: ServerSentEvent | StrayJson, *, model: str, now: float
+    ) -> GenerateContentResponse | None:
+        return decode_item(item, model=model, now=now)
+
+    def classify(
+        self, *, status: int, headers: Mapping[str, str], body: bytes, model: str, now: float
+    ) -> UpstreamFailure:
+        return classify(status, headers, body, model=model, now=now)
