@@ -1,0 +1,152 @@
+"""The registry of client dialects: endpoint -> how its requests are read and its answers written.
+
+Another dialect costs one entry in `DIALECTS`; nothing else in the gateway knows their names.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+from antigravity_addon.errors import GatewayError
+from antigravity_addon.translate.events import TurnEvent
+from antigravity_addon.translate.openai_chat.request import to_gemini
+from antigravity_addon.translate.openai_chat.response import ChatCompletionBuilder, ChatStreamEncoder
+from antigravity_addon.wire.gemini import GenerateContentRequest
+from antigravity_addon.wire.openai_chat.request import ChatCompletionRequest, parse
+
+from .routes import Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What an answer calls itself; the same for every attempt at it."""
+
+    response_id: str
+    """Without the dialect's prefix."""
+    created: int
+    """Unix time in seconds."""
+    model: str
+    """The name the client asked for."""
+    new_call_id: Callable[[], str]
+    """Makes ids for tool calls: unguessable, since they come back as keys to what we keep."""
+
+
+class Answer(Protocol):
+    """The answer to one attempt, as it is written."""
+
+    def feed(self, event: TurnEvent) -> bytes:
+        """Bytes for the client, maybe none; whole SSE events only."""
+        ...
+
+    def finish(self) -> bytes:
+        """The last bytes, after `Finished` was fed."""
+        ...
+
+
+class StreamedAnswer(Answer, Protocol):
+    def error(self, error: GatewayError) -> bytes:
+        """An error for a client that has part of the answer already; the stream ends with it."""
+        ...
+
+
+class Prepared(Protocol):
+    """A client's request, translated for one Gemini model."""
+
+    @property
+    def body(self) -> GenerateContentRequest: ...
+
+    def streamed(self, identity: Identity) -> StreamedAnswer: ...
+
+    def whole(self, identity: Identity) -> Answer: ...
+
+
+class Call(Protocol):
+    """A client's request, read and found well formed."""
+
+    @property
+    def model(self) -> str: ...
+
+    @property
+    def stream(self) -> bool: ...
+
+    def prepare(self, model: str) -> Prepared:
+        """Raises: InvalidRequest: what is asked for cannot be asked of `model`."""
+        ...
+
+
+class Dialect(Protocol):
+    def parse(self, body: bytes) -> Call:
+        """Raises: InvalidRequest: names the parameter at fault."""
+        ...
+
+
+class _Builder(Protocol):
+    """Takes a turn in and gives it back in one piece."""
+
+    def feed(self, event: TurnEvent) -> None: ...
+
+    def finish(self) -> bytes: ...
+
+
+class _Whole:
+    """An answer of which the client gets nothing before it is complete."""
+
+    def __init__(self, builder: _Builder) -> None:
+        self._builder = builder
+        self.finish = builder.finish
+
+    def feed(self, event: TurnEvent) -> bytes:
+        self._builder.feed(event)
+        return b""
+
+
+class _ChatPrepared:
+    def __init__(self, request: ChatCompletionRequest, model: str) -> None:
+        self._translated = to_gemini(request, model)
+        self.body = self._translated.body
+        self._include_usage = bool(request.stream_options and request.stream_options.include_usage)
+        self._parallel = request.parallel_tool_calls is not False
+
+    def streamed(self, identity: Identity) -> ChatStreamEncoder:
+        return ChatStreamEncoder(
+            response_id=f"chatcmpl-{identity.response_id}",
+            created=identity.created,
+            model=identity.model,
+            new_call_id=identity.new_call_id,
+            tool_names=self._translated.tool_names,
+            include_usage=self._include_usage,
+            parallel_tool_calls=self._parallel,
+        )
+
+    def whole(self, identity: Identity) -> Answer:
+        builder = ChatCompletionBuilder(
+            response_id=f"chatcmpl-{identity.response_id}",
+            created=identity.created,
+            model=identity.model,
+            new_call_id=identity.new_call_id,
+            tool_names=self._translated.tool_names,
+            parallel_tool_calls=self._parallel,
+        )
+        return _Whole(builder)
+
+
+class _ChatCall:
+    def __init__(self, body: bytes) -> None:
+        self._request = parse(body)
+        self.model = self._request.model
+        self.stream = bool(self._request.stream)
+
+    def prepare(self, model: str) -> _ChatPrepared:
+        return _ChatPrepared(self._request, model)
+
+
+class ChatCompletions:
+    """`POST /v1/chat/completions`."""
+
+    parse: ClassVar[type[_ChatCall]] = _ChatCall
+
+
+DIALECTS: Mapping[Endpoint, Dialect] = {
+    Endpoint.CHAT_COMPLETIONS: ChatCompletions(),
+    # /v1/completions and /v1/responses come here, with a path each in `routes.Endpoint`
+}

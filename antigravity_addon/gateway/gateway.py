@@ -1,0 +1,246 @@
+"""The use case: a client's request in, an answer or an OpenAI error object out."""
+
+import logging
+import math
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from antigravity_addon.accounts.account import Account, mask_email
+from antigravity_addon.errors import GatewayError, UpstreamFailure, WrongClientKey
+from antigravity_addon.translate.openai_error import to_openai_error
+from antigravity_addon.wire.openai_models import Model, ModelList
+
+from .catalog import Catalog
+from .client_stream import Head, Sink
+from .clients import allows_origin, check_key, check_origin
+from .dialects import DIALECTS, Identity
+from .exchange import Exchange, Upstream
+from .routes import Endpoint, Route, find_route
+from .settings import AccountHeader, Settings
+from .trace import Trace
+
+logger = logging.getLogger(__name__)
+
+_JSON = "application/json"
+_EXPOSED = "x-request-id, x-mapped-model, x-account-email, retry-after, retry-after-ms, x-should-retry"
+
+
+@dataclass(frozen=True, slots=True)
+class RequestHead:
+    """What is known of a request before its body is read."""
+
+    method: str
+    target: str
+    """Path and query."""
+    headers: Mapping[str, str]
+    """Names in lower case."""
+
+    @property
+    def origin(self) -> str | None:
+        return self.headers.get("origin")
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An answer to a request that goes no further."""
+
+    head: Head
+    body: bytes
+
+
+class Gateway:
+    """Serves requests under one set of settings. New settings make a new gateway; exchanges under way keep theirs."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        upstream: Upstream,
+        *,
+        unix_time: Callable[[], float] = time.time,  # noqa: TID251
+    ) -> None:
+        self.settings = settings
+        self._upstream = upstream
+        self._unix_time = unix_time
+        self._catalog = Catalog(settings.model_rules, default_model=settings.default_model)
+        self._models = _Models(self._catalog)
+
+    def refuse(self, request: RequestHead) -> Refusal | None:
+        """Decide on the head alone whether a request is let in. `None` lets it."""
+        try:
+            if request.method == "OPTIONS":
+                return Refusal(Head(204, self._preflight_headers(request)), b"")
+            check_origin(request.origin, self.settings)
+            check_key(request.headers, self.settings, is_health=_is_health(request))
+            find_route(request.method, request.target)
+        except GatewayError as error:
+            return Refusal(*self._error(error, request, request_id=new_request_id(), trace=Trace()))
+        return None
+
+    async def serve(
+        self, request: RequestHead, read_body: Callable[[], bytes], sink: Sink, trace: Trace
+    ) -> None:
+        """Answer a request that was let in: to its last byte, or with an error object.
+
+        `read_body` may raise InvalidRequest.
+        """
+        request_id = new_request_id()
+        try:
+            route = find_route(request.method, request.target)
+            await self._serve(route, request, read_body, sink, trace, request_id)
+        except GatewayError as error:
+            head, error_body = self._error(error, request, request_id=request_id, trace=trace)
+            trace.error = f"{error.status} {error.code or error.kind}"
+            await sink.send(head=head, body=error_body, end=True)
+        finally:
+            if trace.model_asked:
+                logger.info("%s %s", request_id, trace.summary(), extra={"trace": trace.to_metadata()})
+
+    async def _serve(
+        self,
+        route: Route,
+        request: RequestHead,
+        read_body: Callable[[], bytes],
+        sink: Sink,
+        trace: Trace,
+        request_id: str,
+    ) -> None:
+        match route.endpoint:
+            case Endpoint.HEALTH:
+                await self._send_json(sink, request, request_id, b'{"status":"ok"}')
+            case Endpoint.MODELS:
+                await self._send_json(sink, request, request_id, self._models.list())
+            case Endpoint.MODEL:
+                await self._send_json(sink, request, request_id, self._models.one(route.model_id))
+            case Endpoint.CHAT_COMPLETIONS as endpoint:
+                await self._exchange(endpoint, request, read_body(), sink, trace, request_id)
+
+    async def _exchange(
+        self, endpoint: Endpoint, request: RequestHead, body: bytes, sink: Sink, trace: Trace, request_id: str
+    ) -> None:
+        call = DIALECTS[endpoint].parse(body)
+        trace.model_asked = call.model
+        trace.model = model = self._catalog.resolve(call.model)
+        trace.streamed = call.stream
+        exchange = Exchange(
+            call.prepare(model),
+            model=model,
+            identity=Identity(
+                response_id=secrets.token_hex(14),
+                created=int(self._unix_time()),
+                model=call.model,
+                new_call_id=lambda: f"call_{secrets.token_hex(12)}",
+            ),
+            upstream=self._upstream,
+            settings=self.settings,
+            trace=trace,
+            unix_time=self._unix_time,
+        )
+        headers = self._headers(request, request_id=request_id, trace=trace)
+        if call.stream:
+            await exchange.stream(sink, lambda account: _stream_head(headers | self._account_header(account)))
+        else:
+            account, answer = await exchange.whole()
+            head = Head(200, headers | self._account_header(account) | {"content-type": _JSON})
+            await sink.send(head=head, body=answer, end=True)
+
+    async def _send_json(self, sink: Sink, request: RequestHead, request_id: str, body: bytes) -> None:
+        headers = self._headers(request, request_id=request_id, trace=Trace()) | {"content-type": _JSON}
+        await sink.send(head=Head(200, headers), body=body, end=True)
+
+    def _error(
+        self, error: GatewayError, request: RequestHead, *, request_id: str, trace: Trace
+    ) -> tuple[Head, bytes]:
+        headers = self._headers(request, request_id=request_id, trace=trace) | {"content-type": _JSON}
+        if isinstance(error, WrongClientKey):
+            headers["www-authenticate"] = "Bearer"
+        if error.retry_after is not None:
+            # clients disagree on fractions in retry-after; the SDKs read the other one first
+            headers["retry-after"] = str(math.ceil(error.retry_after))
+            headers["retry-after-ms"] = str(math.ceil(error.retry_after * 1000))
+        if error.should_retry is not None:
+            headers["x-should-retry"] = str(error.should_retry).lower()
+        if isinstance(error, UpstreamFailure) and trace.account:
+            headers |= self._masked_account_header(trace.account)
+        return Head(error.status, headers), to_openai_error(error).model_dump_json().encode()
+
+    def _headers(self, request: RequestHead, *, request_id: str, trace: Trace) -> dict[str, str]:
+        """What every response carries."""
+        headers = {"x-request-id": request_id}
+        if trace.model:
+            headers["x-mapped-model"] = trace.model
+        return headers | self._cors_headers(request)
+
+    def _cors_headers(self, request: RequestHead) -> dict[str, str]:
+        headers = {"access-control-expose-headers": _EXPOSED}
+        if request.origin is not None and allows_origin(request.origin, self.settings):
+            headers |= {"access-control-allow-origin": request.origin, "vary": "Origin"}
+        return headers
+
+    def _preflight_headers(self, request: RequestHead) -> dict[str, str]:
+        asked = request.headers.get("access-control-request-headers", "*")
+        return self._cors_headers(request) | {
+            "x-request-id": new_request_id(),
+            "access-control-allow-methods": "GET, POST, HEAD, OPTIONS",
+            "access-control-allow-headers": asked,
+            "access-control-max-age": "3600",
+            "access-control-allow-private-network": "true",
+        }
+
+    def _account_header(self, account: Account | None) -> dict[str, str]:
+        if account is None or self.settings.account_header is AccountHeader.OFF:
+            return {}
+        if self.settings.account_header is AccountHeader.MASKED:
+            return self._masked_account_header(account.email)
+        return {"x-account-email": account.email}
+
+    def _masked_account_header(self, email: str) -> dict[str, str]:
+        """On an error the account is named only as far as its operator needs to know it again."""
+        if self.settings.account_header is AccountHeader.OFF:
+            return {}
+        # headers are Latin-1 at best
+        return {"x-account-email": mask_email(email).replace("…", "***")}
+
+
+class _Models:
+    """Bodies of the model endpoints."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+
+    def list(self) -> bytes:
+        models = ModelList(data=tuple(self._model(name) for name in self._catalog.names()))
+        return models.model_dump_json().encode()
+
+    def one(self, name: str) -> bytes:
+        self._catalog.require(name)
+        return self._model(name).model_dump_json().encode()
+
+    def _model(self, name: str) -> Model:
+        return Model(id=name, created=self._catalog.created, owned_by="google")
+
+
+def _stream_head(headers: Mapping[str, str]) -> Head:
+    return Head(
+        200,
+        {
+            **headers,
+            "content-type": "text/event-stream; charset=utf-8",
+            "cache-control": "no-cache",
+            "x-accel-buffering": "no",
+        },
+        streamed=True,
+    )
+
+
+def _is_health(request: RequestHead) -> bool:
+    try:
+        return find_route(request.method, request.target).endpoint is Endpoint.HEALTH
+    except GatewayError:
+        return False
+
+
+def new_request_id() -> str:
+    """For `x-request-id`, which SDKs show in their errors."""
+    return f"req_{secrets.token_hex(16)}"

@@ -1,0 +1,133 @@
+"""What the operator decided, checked and typed: option values in, one frozen object out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from pydantic import SecretStr
+
+from .catalog import Rule, parse_rule
+
+
+class SettingsError(ValueError):
+    """An option has a value that cannot be; the message names the option and says what would do."""
+
+
+class AuthMode(StrEnum):
+    AUTO = "auto"
+    OFF = "off"
+    STRICT = "strict"
+    ALL_EXCEPT_HEALTH = "all_except_health"
+
+
+class UpstreamKind(StrEnum):
+    AUTO = "auto"
+    GEMINI = "gemini"
+    SIMULATOR = "simulator"
+
+
+class AccountHeader(StrEnum):
+    """How `X-Account-Email` names the account that served."""
+
+    FULL = "full"
+    MASKED = "masked"
+    OFF = "off"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    upstream: UpstreamKind = UpstreamKind.AUTO
+    client_key: SecretStr | None = None
+    """What clients must show, where `auth_mode` asks for it."""
+    auth_mode: AuthMode = AuthMode.OFF
+    """As it takes effect: never `AUTO`."""
+    allow_lan_access: bool = False
+    model_rules: tuple[Rule, ...] = ()
+    default_model: str = ""
+    account_header: AccountHeader = AccountHeader.FULL
+    max_attempts: int = 3
+    first_token_timeout: float = 120.0
+    """Seconds: from sending an attempt to its first event, between two events, and for any wait between attempts."""
+    request_timeout: float = 1800.0
+    """Seconds from a request's arrival to its last byte."""
+    keepalive_seconds: float = 15.0
+    """Silence after which a streaming client is sent a comment; 0 for never."""
+
+
+@dataclass(frozen=True, slots=True)
+class RawOptions:
+    """Option values as people type them."""
+
+    upstream: str = "auto"
+    api_key: str = field(default="", repr=False)
+    auth_mode: str = "auto"
+    allow_lan_access: bool = False
+    model_map: Sequence[str] = ()
+    default_model: str = ""
+    account_header: str = "full"
+    max_attempts: int = 3
+    first_token_timeout: int = 120
+    request_timeout: int = 1800
+    keepalive_seconds: int = 15
+
+
+def to_settings(raw: RawOptions) -> Settings:
+    """Raises: SettingsError: names the first option whose value cannot be."""
+    key = SecretStr(raw.api_key) if raw.api_key else None
+    auth_mode = _effective_auth_mode(raw, has_key=key is not None)
+    return Settings(
+        upstream=_member(UpstreamKind, "gateway_upstream", raw.upstream),
+        client_key=key,
+        auth_mode=auth_mode,
+        allow_lan_access=raw.allow_lan_access,
+        model_rules=tuple(_rule(text) for text in raw.model_map),
+        default_model=_default_model(raw.default_model),
+        account_header=_member(AccountHeader, "gateway_account_header", raw.account_header),
+        max_attempts=_at_least(1, "gateway_max_attempts", raw.max_attempts),
+        first_token_timeout=_at_least(1, "gateway_first_token_timeout", raw.first_token_timeout),
+        request_timeout=_at_least(1, "gateway_request_timeout", raw.request_timeout),
+        keepalive_seconds=_at_least(0, "gateway_keepalive_seconds", raw.keepalive_seconds),
+    )
+
+
+def _effective_auth_mode(raw: RawOptions, *, has_key: bool) -> AuthMode:
+    mode = _member(AuthMode, "gateway_auth_mode", raw.auth_mode)
+    if mode is AuthMode.AUTO:
+        mode = AuthMode.ALL_EXCEPT_HEALTH if raw.allow_lan_access else AuthMode.OFF
+    if mode is not AuthMode.OFF and not has_key:
+        why = "" if raw.auth_mode == mode else " (auto, with gateway_allow_lan_access)"
+        raise SettingsError(
+            f"gateway_auth_mode is {mode.value!r}{why}, which needs a client key: "
+            "set gateway_api_key or the environment variable GATEWAY_API_KEY."
+        )
+    return mode
+
+
+def _member[E: StrEnum](kind: type[E], option: str, value: str) -> E:
+    try:
+        return kind(value)
+    except ValueError:
+        choices = ", ".join(member.value for member in kind)
+        raise SettingsError(f"{option} cannot be {value!r}: choose one of {choices}.") from None
+
+
+def _rule(text: str) -> Rule:
+    try:
+        return parse_rule(text)
+    except ValueError as error:
+        raise SettingsError(f"gateway_model_map: {error}") from None
+
+
+def _default_model(name: str) -> str:
+    if not name:
+        return ""
+    try:
+        return parse_rule(f"default={name}").target
+    except ValueError:
+        raise SettingsError(f"gateway_default_model: {name!r} is not the name of a model.") from None
+
+
+def _at_least[N: (int, float)](least: N, option: str, value: N) -> N:
+    if value < least:
+        raise SettingsError(f"{option} cannot be {value}: it must be {least} or more.")
+    return value
