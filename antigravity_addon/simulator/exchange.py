@@ -1,0 +1,25 @@
+"""What the server does with one request, as data: every byte of it, and how it ends."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+SSE_HEADERS: Mapping[str, str] = {
+    "Content-Type": "text/event-stream",
+    "Content-Disposition": "attachment",
+    "X-Gemini-Service-Tier": "standard",
+}
+JSON_HEADERS: Mapping[str, str] = {"Content-Type": "application/json; charset=UTF-8"}
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=lambda: SSE_HEADERS)
+    pieces: tuple[tuple[float, bytes], ...] = ()
+    """Each piece of the body is a write of its own, after a pause of so many seconds."""
+    reset: bool = False
+    """After the last piece the connection is reset instead of the body being ended."""
+    silent: bool = False
+    """After the last piece nothing more comes until the client goes away."""
+    headless: bool = False
+    """Not even a status line is sent. Makes sense with `reset` or `silent` only."""

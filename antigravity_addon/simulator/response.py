@@ -1,0 +1,233 @@
+"""A turn of the model as Gemini sends it: chunks, their JSON, and the three framings of it."""
+
+import base64
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from antigravity_addon.wire.base import Json, JsonObject
+
+from .models import Model
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    text: str
+    thought: bool = False
+    signature: bytes | None = None
+
+    def to_json(self) -> JsonObject:
+        part: JsonObject = {"text": self.text}
+        if self.thought:
+            part["thought"] = True
+        return {**part, **_signed(self.signature)}
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    name: str
+    args: JsonObject
+    id: str | None = None
+    signature: bytes | None = None
+
+    def to_json(self) -> JsonObject:
+        call: JsonObject = {"name": self.name, "args": self.args}
+        if self.id is not None:
+            call["id"] = self.id
+        return {"functionCall": call, **_signed(self.signature)}
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    mime_type: str
+    content: bytes
+
+    def to_json(self) -> JsonObject:
+        encoded = base64.b64encode(self.content).decode()
+        return {"inlineData": {"mimeType": self.mime_type, "data": encoded}}
+
+
+type Part = Text | Call | Image
+
+
+def _signed(signature: bytes | None) -> JsonObject:
+    return {} if signature is None else {"thoughtSignature": base64.b64encode(signature).decode()}
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens so far: in a stream each chunk repeats the running totals."""
+
+    prompt_text: int = 0
+    prompt_images: int = 0
+    cached: int = 0
+    """Part of the prompt."""
+    candidates: int | None = None
+    """Visible output; absent in early chunks."""
+    images: int = 0
+    """Part of `candidates`."""
+    thoughts: int = 0
+
+    @property
+    def prompt(self) -> int:
+        return self.prompt_text + self.prompt_images
+
+    def prompt_details(self) -> list[Json]:
+        return _by_modality(self.prompt_text, self.prompt_images)
+
+    def to_json(self) -> JsonObject:
+        usage: JsonObject = {"promptTokenCount": self.prompt}
+        if self.candidates is not None:
+            usage["candidatesTokenCount"] = self.candidates
+        usage["totalTokenCount"] = self.prompt + (self.candidates or 0) + self.thoughts
+        if self.cached:
+            usage["cachedContentTokenCount"] = self.cached
+        usage["promptTokensDetails"] = self.prompt_details()
+        if self.images:
+            usage["candidatesTokensDetails"] = _by_modality(0, self.images)
+        if self.thoughts:
+            usage["thoughtsTokenCount"] = self.thoughts
+        usage["serviceTier"] = "standard"
+        return usage
+
+
+def _by_modality(text: int, images: int) -> list[Json]:
+    counts = (("TEXT", text), ("IMAGE", images))
+    return [{"modality": modality, "tokenCount": count} for modality, count in counts if count]
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """One message of a stream; the fields after `usage` are for the last one, or for faults."""
+
+    parts: tuple[Part, ...] | None = ()
+    """`None`: content with a role and no parts at all."""
+    usage: Usage | None = None
+    finish_reason: str | None = None
+    finish_message: str | None = None
+    continuation_token: bytes | None = None
+    withheld: bool = False
+    """The content is `{}`, whatever the parts."""
+    block_reason: str | None = None
+    """The prompt is refused: feedback instead of candidates."""
+    no_candidates: bool = False
+    traffic_only: bool = False
+    """Instead of token counts only the kind of traffic, as Vertex AI does before its last chunk."""
+
+    def candidate(self) -> JsonObject:
+        content: JsonObject = {}
+        if not self.withheld:
+            if self.parts is not None:
+                content["parts"] = [part.to_json() for part in self.parts]
+            content["role"] = "model"
+        candidate: JsonObject = {"content": content}
+        if self.finish_reason is not None:
+            candidate["finishReason"] = self.finish_reason
+        candidate["index"] = 0
+        if self.finish_message is not None:
+            candidate["finishMessage"] = self.finish_message
+        if self.continuation_token is not None:
+            candidate["continuationToken"] = base64.b64encode(self.continuation_token).decode()
+        if self.finish_reason == "SAFETY":
+            candidate["safetyRatings"] = [
+                {"category": "HARM_CATEGORY_DANGEROUS_CONTENT", "probability": "HIGH", "blocked": True},
+                {"category": "HARM_CATEGORY_HARASSMENT", "probability": "NEGLIGIBLE"},
+            ]
+        return candidate
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    model_version: str
+    response_id: str
+    chunks: tuple[Chunk, ...]
+
+    def whole(self) -> Chunk:
+        """The chunks folded into the one of an answer that is not streamed."""
+        last = self.chunks[-1]
+        if all(chunk.parts is None for chunk in self.chunks):
+            return last
+        parts = [part for chunk in self.chunks for part in chunk.parts or ()]
+        return replace(last, parts=tuple(_merged(parts)))
+
+    def message(self, chunk: Chunk) -> JsonObject:
+        message: JsonObject = {}
+        if chunk.block_reason is not None:
+            message["promptFeedback"] = {"blockReason": chunk.block_reason}
+        elif not chunk.no_candidates:
+            message["candidates"] = [chunk.candidate()]
+        if chunk.traffic_only:
+            message["usageMetadata"] = {"trafficType": "ON_DEMAND"}
+        elif chunk.usage is not None:
+            message["usageMetadata"] = chunk.usage.to_json()
+        return message | {"modelVersion": self.model_version, "responseId": self.response_id}
+
+
+def _merged(parts: list[Part]) -> Iterator[Part]:
+    """Neighbouring texts of one kind as one; an empty text that brings a signature signs the one before."""
+    held: Text | None = None
+    for part in parts:
+        if isinstance(part, Text) and held is not None and held.thought == part.thought:
+            held = Text(held.text + part.text, held.thought, part.signature or held.signature)
+            continue
+        if held is not None:
+            yield held
+        held = part if isinstance(part, Text) else None
+        if not isinstance(part, Text):
+            yield part
+    if held is not None and (held.text or held.signature or len(parts) == 1):
+        yield held
+
+
+# --- framings -------------------------------------------------------------------------------------------
+
+
+class Framing(StrEnum):
+    """How the messages of an answer are put into a body."""
+
+    SSE = "sse"
+    """One event each; the end of the body is the end of the stream."""
+    ARRAY = "array"
+    """The elements of one JSON array, as without `alt=sse`."""
+    UNARY = "unary"
+    """One message."""
+
+
+def encode(value: Json) -> bytes:
+    """JSON on one line, spaced as Google spaces it, with every character as itself."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ": ")).encode()
+
+
+def pretty(value: Json) -> bytes:
+    return json.dumps(value, ensure_ascii=False, indent=2).encode()
+
+
+def event(value: Json) -> bytes:
+    return b"data: " + encode(value) + b"\r\n\r\n"
+
+
+def pieces(turn: Turn, framing: Framing) -> tuple[bytes, ...]:
+    """The body of the answer as the writes it is sent in; together they are the whole of it."""
+    match framing:
+        case Framing.SSE:
+            return tuple(event(turn.message(chunk)) for chunk in turn.chunks)
+        case Framing.ARRAY:
+            elements = [pretty(turn.message(chunk)) + b"\n" for chunk in turn.chunks]
+            return (b"[" + elements[0], *(b",\r\n" + element for element in elements[1:]), b"]")
+        case Framing.UNARY:
+            body = pretty(turn.message(turn.whole())) + b"\n"
+            return (body[: len(body) // 2], body[len(body) // 2 :])
+
+
+def response_id(digest: bytes) -> str:
+    return base64.urlsafe_b64encode(digest[:17]).decode().rstrip("=")
+
+
+def call_id(digest: bytes, index: int, model: Model) -> str | None:
+    """Eight letters and digits, on the models that give one."""
+    if not model.numbers_calls:
+        return None
+    letters = "abcdefghijklmnopqrstuvwxyz0123456789"
+    start = 1 + index % (len(digest) - 8)
+    return "".join(letters[(byte + index) % len(letters)] for byte in digest[start : start + 8])
