@@ -1,0 +1,194 @@
+"""An exchange for one flow: runs the gateway, and turns what it sends into a mitmproxy response."""
+
+import contextlib
+import logging
+import time
+from asyncio import CancelledError
+from collections.abc import Mapping
+
+from mitmproxy import http
+from mitmproxy.net.http import status_codes
+
+from antigravity_addon.errors import GatewayError, InvalidRequest
+from antigravity_addon.gateway.client_stream import Head
+from antigravity_addon.gateway.gateway import Gateway, RequestHead, new_request_id
+from antigravity_addon.gateway.tasks import spawn
+from antigravity_addon.gateway.trace import Trace
+from antigravity_addon.translate.openai_error import to_openai_error
+
+from .annotate import annotate
+from .upstream_layer import Wire
+
+logger = logging.getLogger(__name__)
+
+
+def head_of(flow: http.HTTPFlow) -> RequestHead:
+    request = flow.request
+    return RequestHead(
+        method=request.method.upper(),
+        target=request.path,
+        headers={name.lower(): value for name, value in request.headers.items()},
+    )
+
+
+def body_of(flow: http.HTTPFlow) -> bytes:
+    """The request's body, its content encoding undone.
+
+    Raises: InvalidRequest: it is not what its `content-encoding` says.
+    """
+    try:
+        return flow.request.get_content(strict=True) or b""
+    except ValueError as error:
+        encoding = flow.request.headers.get("content-encoding")
+        raise InvalidRequest(f"The body cannot be decoded as content-encoding {encoding!r}.") from error
+
+
+def to_response(head: Head, body: bytes, request: http.Request) -> http.Response:
+    """A whole response, with the length that clients rely on and without the body that HEAD must not have."""
+    response = _to_headers_only(head, request)
+    if head.status != 204:
+        response.headers["content-length"] = str(len(body))
+    response.raw_content = b"" if request.method == "HEAD" else body
+    return response
+
+
+def failed_response(request: http.Request) -> http.Response:
+    """For a failure of our own making: says so, and nothing more."""
+    error = GatewayError("The gateway failed to handle this request; its log says why.")
+    body = to_openai_error(error).model_dump_json().encode()
+    headers = {"content-type": "application/json", "x-request-id": new_request_id()}
+    return to_response(Head(error.status, headers), body, request)
+
+
+def _to_headers_only(head: Head, request: http.Request) -> http.Response:
+    is_http2 = request.is_http2 or request.is_http3
+    return http.Response(
+        http_version=b"HTTP/2.0" if is_http2 else b"HTTP/1.1",
+        status_code=head.status,
+        reason=b"" if is_http2 else _reason(head.status),
+        headers=_to_headers(head.headers),
+        content=b"",
+        trailers=None,
+        timestamp_start=time.time(),  # noqa: TID251  mitmproxy's own clock for flows
+        timestamp_end=None,
+    )
+
+
+def _to_headers(headers: Mapping[str, str]) -> http.Headers:
+    return http.Headers(
+        [(name.encode(), value.encode("utf-8", "replace")) for name, value in headers.items()]
+    )
+
+
+def _reason(status: int) -> bytes:
+    return status_codes.RESPONSES.get(status, "").encode()
+
+
+class LiveAnswer:
+    """The answer to a client that waits, pushed as it is made.
+
+    State: what was sent so far, since mitmproxy keeps nothing of an answer that its client leaves.
+    """
+
+    def __init__(self, flow: http.HTTPFlow, wire: Wire, gateway: Gateway) -> None:
+        self._flow = flow
+        self._wire = wire
+        self._gateway = gateway
+        self._pieces: list[bytes] = []
+        self._streamed = False
+        self._head_sent = False
+        self._ended = False
+        self.trace = Trace()
+        self.task = spawn(self._run(), name=f"exchange {flow.id}")
+
+    def cancel(self) -> None:
+        self.task.cancel()
+
+    async def _run(self) -> None:
+        handler = self._wire.handler
+        if handler is None:
+            return
+        try:
+            # mitmproxy drops clients that are quiet for ten minutes, also those that wait for us
+            with handler.timeout_watchdog.disarm():
+                await self._gateway.serve(head_of(self._flow), lambda: body_of(self._flow), self, self.trace)
+        except CancelledError:
+            with contextlib.suppress(CancelledError):
+                await self._abort("The exchange was cancelled.")
+            raise
+        except Exception:
+            logger.exception("An exchange failed in a way that nobody foresaw.")
+            await self._fail()
+
+    async def send(self, *, head: Head | None = None, body: bytes = b"", end: bool = False) -> None:
+        response = None
+        if head is not None:
+            self._head_sent = True
+            self.trace.status = head.status
+            self._streamed = head.streamed
+            response = self._to_response(head, body)
+            if not head.streamed:
+                body = response.raw_content or b""
+                response.raw_content = b""
+        if self._streamed and body:
+            self._pieces.append(body)
+        if end:
+            self._ended = True
+            # before mitmproxy's response hook, in which flows are saved
+            annotate(self._flow, self.trace)
+        await self._wire.push(response, body=body, end=end)
+
+    def _to_response(self, head: Head, body: bytes) -> http.Response:
+        if not head.streamed:
+            return to_response(head, body, self._flow.request)
+        response = _to_headers_only(head, self._flow.request)
+        response.stream = True
+        match self._flow.request.http_version:
+            case "HTTP/1.1":
+                response.headers["transfer-encoding"] = "chunked"
+            case "HTTP/1.0":
+                response.headers["connection"] = "close"
+            case _:
+                pass  # HTTP/2 frames say where a body ends
+        return response
+
+    async def _fail(self) -> None:
+        if self._head_sent:
+            await self._abort("The gateway failed in the middle of the answer.")
+        else:
+            self._ended = True
+            response = failed_response(self._flow.request)
+            body, response.raw_content = response.raw_content or b"", b""
+            await self._wire.push(response, body=body, end=True)
+
+    async def _abort(self, why: str) -> None:
+        """Cut the client off: to end the stream in an orderly way would pass for a whole answer."""
+        if not self._ended:
+            self._ended = True
+            await self._wire.push(abort=why)
+
+    def record(self, flow: http.HTTPFlow) -> None:
+        """Put what was sent of a streamed answer into its flow."""
+        if flow.response is not None and self._pieces:
+            flow.response.raw_content = b"".join(self._pieces)
+
+
+class ReplayedAnswer:
+    """The answer to a flow that mitmproxy replays: collected, since such a flow has no client to stream to."""
+
+    def __init__(self, flow: http.HTTPFlow) -> None:
+        self._flow = flow
+        self._head: Head | None = None
+        self._body = b""
+
+    async def run(self, gateway: Gateway) -> None:
+        trace = Trace()
+        await gateway.serve(head_of(self._flow), lambda: body_of(self._flow), self, trace)
+        assert self._head is not None  # noqa: S101  serve always sends one
+        trace.status = self._head.status
+        self._flow.response = to_response(self._head, self._body, self._flow.request)
+        annotate(self._flow, trace)
+
+    async def send(self, *, head: Head | None = None, body: bytes = b"", end: bool = False) -> None:  # noqa: ARG002
+        self._head = head or self._head
+        self._body += body

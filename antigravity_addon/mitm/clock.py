@@ -1,0 +1,5 @@
+"""The clock of everything that measures spans of time."""
+
+import time
+
+monotonic = time.monotonic

@@ -1,0 +1,180 @@
+"""The addon: mitmproxy's hooks on one side, the gateway on the other. Decides nothing, and fails closed."""
+
+import asyncio
+import ipaddress
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from weakref import WeakKeyDictionary, WeakSet
+
+from mitmproxy import connection, ctx, http
+from mitmproxy.addonmanager import Loader
+from mitmproxy.exceptions import OptionsError
+from mitmproxy.net.tls import starts_like_tls_record
+from mitmproxy.proxy import layer
+from mitmproxy.proxy.layers import ClientTLSLayer
+from mitmproxy.proxy.layers.modes import ReverseProxy
+from mitmproxy.proxy.mode_specs import ReverseMode
+from mitmproxy.proxy.tunnel import LayerStack
+
+from antigravity_addon.gateway.settings import SettingsError
+from antigravity_addon.gateway.tasks import spawn
+
+from . import listener, options
+from .annotate import annotate, redact_keys
+from .answer import LiveAnswer, ReplayedAnswer, failed_response, head_of, to_response
+from .compose import Runtime, StartError
+from .config_file import FILE_NAME, ConfigError, load_config_file, take_command_line
+from .upstream_layer import InProcessHttpLayer, Wire
+
+logger = logging.getLogger(__name__)
+
+_admitted: WeakSet[http.HTTPFlow] = WeakSet()
+"""Flows whose head was found good. Kept here, not in the addon: mitmproxy makes a new one when addon.py is saved."""
+
+
+class GatewayAddon:
+    name = "gateway"
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        """Holds mitm-config.yaml."""
+        self._runtime: Runtime | None = None
+        """`None` if the options cannot be used; every request is then refused."""
+        self._answers: WeakKeyDictionary[http.HTTPFlow, LiveAnswer] = WeakKeyDictionary()
+        self._is_running = False
+
+    # --- start, options, stop ---------------------------------------------------------------------------
+
+    def load(self, loader: Loader) -> None:
+        is_reload = "gateway_upstream" in ctx.options
+        options.declare(loader)
+        if not is_reload:
+            listener.hold()
+        try:
+            if not is_reload:
+                given = take_command_line(options.NAMES)
+                load_config_file(self._folder / FILE_NAME, keep=given)
+            self._runtime = Runtime.from_options()
+        except (ConfigError, SettingsError, StartError) as error:
+            logger.error("%s", error)  # noqa: TRY400  a sentence for the operator; it stops the start
+
+    def configure(self, updated: set[str]) -> None:
+        if self._runtime is None or not self._is_running:
+            return  # `load` reads everything itself
+        try:
+            self._runtime.reconfigure(updated)
+        except (SettingsError, StartError) as error:
+            raise OptionsError(str(error)) from None
+
+    def running(self) -> asyncio.Task[None]:
+        """No coroutine function, which mitmproxy refuses when it reloads addon.py; at a start it awaits the task."""
+        self._is_running = True
+        return spawn(self._start(), name="start the gateway")
+
+    async def _start(self) -> None:
+        if self._runtime is not None:
+            await self._runtime.start()
+            await listener.open_all()
+
+    def done(self) -> None:
+        if self._runtime is not None:
+            self._runtime.stop()
+
+    # --- connections ------------------------------------------------------------------------------------
+
+    def client_connected(self, client: connection.Client) -> None:
+        if isinstance(client.proxy_mode, ReverseMode) and not self._may_connect(client):
+            client.error = "Other machines may not use this gateway: gateway_allow_lan_access is off."
+            logger.warning("%s was refused: gateway_allow_lan_access is off.", client.peername[0])
+
+    def _may_connect(self, client: connection.Client) -> bool:
+        if self._runtime is not None and self._runtime.settings.allow_lan_access:
+            return True
+        peer = ipaddress.ip_address(client.peername[0].partition("%")[0])
+        mapped = getattr(peer, "ipv4_mapped", None)
+        return (mapped or peer).is_loopback
+
+    def next_layer(self, nextlayer: layer.NextLayer) -> None:
+        """Put the in-process upstream where the way to the real one would be, for every reverse-mode client."""
+        context = nextlayer.context
+        if not isinstance(context.layers[0], ReverseProxy) or not nextlayer.data_client():
+            return
+        # whoever was asked before us may have chosen the way to the network: the choice is ours alone
+        del context.layers[1:]
+        stack = LayerStack()
+        if starts_like_tls_record(nextlayer.data_client()):
+            stack /= ClientTLSLayer(context)
+        stack /= InProcessHttpLayer(context, start_answer)
+        nextlayer.layer = stack[0]
+
+    # --- flows ------------------------------------------------------------------------------------------
+
+    def requestheaders(self, flow: http.HTTPFlow) -> None:
+        if not _is_ours(flow) or flow.is_replay:
+            return
+        try:
+            self._admit(flow)
+        except Exception:
+            logger.exception("A request's head could not be judged, so the request is refused.")
+            flow.response = failed_response(flow.request)
+        finally:
+            redact_keys(flow)
+
+    def _admit(self, flow: http.HTTPFlow) -> None:
+        if self._runtime is None:
+            flow.response = failed_response(flow.request)
+            return
+        gateway = self._runtime.gateway_for(flow.client_conn.proxy_mode)
+        refusal = gateway.refuse(head_of(flow))
+        if refusal is None:
+            _admitted.add(flow)
+        else:
+            flow.response = to_response(refusal.head, refusal.body, flow.request)
+
+    async def request(self, flow: http.HTTPFlow) -> None:
+        """Replays come without a client connection, so they are answered here or would go to the network."""
+        if not _is_ours(flow) or flow.is_replay != "request" or flow.response is not None:
+            return
+        try:
+            if self._runtime is None:
+                flow.response = failed_response(flow.request)
+            else:
+                gateway = self._runtime.gateway_for(flow.client_conn.proxy_mode)
+                await ReplayedAnswer(flow).run(gateway)
+        except Exception:
+            logger.exception("A replay failed in a way that nobody foresaw.")
+            flow.response = failed_response(flow.request)
+
+    def start_answer(self, flow: http.HTTPFlow, wire: Wire) -> LiveAnswer | None:
+        """The layer has the whole request. `None`: it was never let in."""
+        if flow not in _admitted or self._runtime is None:
+            return None
+        answer = LiveAnswer(flow, wire, self._runtime.gateway_for(flow.client_conn.proxy_mode))
+        self._answers[flow] = answer
+        return answer
+
+    def answers(self) -> Sequence[LiveAnswer]:
+        """The answers of flows that are still in memory, those under way among them."""
+        return tuple(self._answers.values())
+
+    def response(self, flow: http.HTTPFlow) -> None:
+        if (answer := self._answers.get(flow)) is not None:
+            answer.record(flow)
+
+    def error(self, flow: http.HTTPFlow) -> None:
+        if (answer := self._answers.get(flow)) is not None:
+            answer.trace.error = answer.trace.error or "client gone"
+            answer.record(flow)
+            annotate(flow, answer.trace)
+
+
+def start_answer(flow: http.HTTPFlow, wire: Wire) -> LiveAnswer | None:
+    """Ask the addon of the day: connections outlive a reload of addon.py."""
+    addon = ctx.master.addons.get(GatewayAddon.name)
+    return addon.start_answer(flow, wire) if addon is not None else None
+
+
+def _is_ours(flow: http.HTTPFlow) -> bool:
+    """Flows that are loaded from a file pass through the same hooks; they are not live."""
+    return bool(flow.live) and isinstance(flow.client_conn.proxy_mode, ReverseMode)

@@ -1,0 +1,67 @@
+"""Where the gateway listens, settled while mitmproxy is already bringing its listeners up.
+
+mitmproxy loads scripts in a task of its own, after it has read its listeners' modes and addresses and begun to
+resolve these (seen in 12.2.3). Without a `--mode` it would open an ordinary proxy on port 8080, and any listener
+on all interfaces. So that task is stopped before it opens a socket, and ours are opened in its place.
+"""
+# pyright: reportPrivateUsage=false
+
+import asyncio
+
+from mitmproxy import ctx
+from mitmproxy.addons.proxyserver import Proxyserver
+from mitmproxy.proxy.mode_specs import ProxyMode, ReverseMode
+
+PORT = 8045
+LOOPBACK = "127.0.0.1"
+GOOGLE = "https://generativelanguage.googleapis.com"
+
+
+def proxyserver() -> Proxyserver:
+    """The part of mitmproxy that listens."""
+    addon = ctx.master.addons.get("proxyserver")
+    assert isinstance(addon, Proxyserver)  # noqa: S101  every mitmproxy tool has one
+    return addon
+
+
+def has_reverse_mode() -> bool:
+    return any(isinstance(ProxyMode.parse(mode), ReverseMode) for mode in ctx.options.mode)
+
+
+def upstream_url() -> str:
+    """The reverse proxy's target: scheme, host and port."""
+    for spec in ctx.options.mode:
+        mode = ProxyMode.parse(spec)
+        if isinstance(mode, ReverseMode):
+            return url_of(mode)
+    return GOOGLE
+
+
+def url_of(mode: ReverseMode) -> str:
+    host, port = mode.address[0], mode.address[1]
+    host = f"[{host}]" if ":" in host else host
+    default = {"http": 80, "https": 443}.get(mode.scheme)
+    return f"{mode.scheme}://{host}" if port == default else f"{mode.scheme}://{host}:{port}"
+
+
+def settle(*, target: str, allow_lan_access: bool) -> None:
+    """Listen as a reverse proxy on port 8045 unless a reverse mode was given, on loopback unless told otherwise."""
+    options = ctx.options
+    if not has_reverse_mode():
+        port = PORT if options.listen_port is None else options.listen_port
+        options.update(mode=[f"reverse:{target}@{port}"])
+    if not allow_lan_access and not options.listen_host:
+        options.update(listen_host=LOOPBACK)
+
+
+def hold() -> None:
+    """Keep mitmproxy from opening anything by itself. What it would do is what `open_all` does."""
+    for task in asyncio.all_tasks():
+        if task.get_name().startswith("setup_servers"):
+            task.cancel()
+            proxyserver().servers._instances.clear()  # noqa: SLF001  listeners that will never start
+
+
+async def open_all() -> None:
+    """Open the listeners that are not open yet. A port that is taken is logged as an error, which ends the start."""
+    await proxyserver().setup_servers()

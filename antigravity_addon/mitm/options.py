@@ -1,0 +1,137 @@
+"""The gateway's mitmproxy options: declared here, read here."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mitmproxy import ctx
+from mitmproxy.addonmanager import Loader
+
+from antigravity_addon.gateway.settings import AccountHeader, AuthMode, RawOptions, UpstreamKind
+
+API_KEY_VARIABLE = "GATEWAY_API_KEY"
+
+
+@dataclass(frozen=True, slots=True)
+class _Option:
+    name: str
+    kind: type
+    default: object
+    help: str
+    choices: type[StrEnum] | None = None
+
+
+_OPTIONS = (
+    _Option(
+        "gateway_upstream",
+        str,
+        "auto",
+        "What answers the models' calls. auto: the reverse proxy's target, which must speak Gemini. gemini: the "
+        "same, said aloud. simulator: the built-in simulator, whose answers are made up. Needs a restart.",
+        UpstreamKind,
+    ),
+    _Option(
+        "gateway_accounts",
+        str,
+        "",
+        "The YAML file that lists the accounts that pay: email and api_key each. A relative path counts from the "
+        "working directory, in mitm-config.yaml from that file. Set it again to have the file read again.",
+    ),
+    _Option(
+        "gateway_api_key",
+        str,
+        "",
+        f"The key that clients must show where gateway_auth_mode asks for one. {API_KEY_VARIABLE} in the environment "
+        "does the same and stays out of process lists.",
+    ),
+    _Option(
+        "gateway_auth_mode",
+        str,
+        "auto",
+        "Who must show the client key. off: nobody. strict: everybody. all_except_health: everybody, but for "
+        "/healthz. auto: all_except_health with gateway_allow_lan_access, else off.",
+        AuthMode,
+    ),
+    _Option(
+        "gateway_allow_lan_access",
+        bool,
+        False,
+        "Listen on all interfaces and serve other machines. Off: listen on 127.0.0.1 and refuse everybody else. "
+        "The listening address changes with a restart, the refusal at once.",
+    ),
+    _Option(
+        "gateway_model_map",
+        Sequence[str],
+        [],
+        "Rules of the form pattern=target for model names, before the built-in ones: exact names first, then "
+        "patterns with *, the most specific first. Example: gpt-4*=gemini-2.5-pro.",
+    ),
+    _Option(
+        "gateway_default_model",
+        str,
+        "",
+        "The model for names that no rule matches. Empty: such names are answered 404 model_not_found.",
+    ),
+    _Option(
+        "gateway_account_header",
+        str,
+        "full",
+        "How X-Account-Email names the account that served: full, masked (a***@example.com) or off. Errors name it "
+        "masked at most.",
+        AccountHeader,
+    ),
+    _Option(
+        "gateway_max_attempts",
+        int,
+        3,
+        "Upstream attempts for one request, each on another account while there is one. Nothing is tried again "
+        "once the client has part of the answer.",
+    ),
+    _Option(
+        "gateway_first_token_timeout",
+        int,
+        120,
+        "Seconds that one attempt may be silent before its first token and between two, and the longest wait for a "
+        "cooling account.",
+    ),
+    _Option(
+        "gateway_request_timeout",
+        int,
+        1800,
+        "Seconds from a request's arrival to its last byte, attempts and waits included.",
+    ),
+    _Option(
+        "gateway_keepalive_seconds",
+        int,
+        15,
+        "Send a comment to a streaming client after this many seconds of silence. 0: never. The first one lets the "
+        "response's head go, and with it the chance of another attempt.",
+    ),
+)
+
+NAMES = frozenset(option.name for option in _OPTIONS)
+
+
+def declare(loader: Loader) -> None:
+    for option in _OPTIONS:
+        choices = [member.value for member in option.choices] if option.choices else None
+        loader.add_option(option.name, option.kind, option.default, option.help, choices)
+
+
+def read() -> RawOptions:
+    """The options as they stand, the environment's client key included."""
+    options = ctx.options
+    return RawOptions(
+        upstream=options.gateway_upstream,
+        api_key=options.gateway_api_key or os.environ.get(API_KEY_VARIABLE, ""),
+        auth_mode=options.gateway_auth_mode,
+        allow_lan_access=options.gateway_allow_lan_access,
+        model_map=options.gateway_model_map,
+        default_model=options.gateway_default_model,
+        account_header=options.gateway_account_header,
+        max_attempts=options.gateway_max_attempts,
+        first_token_timeout=options.gateway_first_token_timeout,
+        request_timeout=options.gateway_request_timeout,
+        keepalive_seconds=options.gateway_keepalive_seconds,
+    )

@@ -1,0 +1,187 @@
+"""Starting and stopping as a person does: the real command, its output, its exit code."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.running import write_accounts
+
+ROOT = Path(__file__).parents[2]
+MITMDUMP = Path(sys.executable).parent / "mitmdump"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A checkout's top level, to have a config file of its own."""
+    shutil.copy(ROOT / "addon.py", tmp_path)
+    return tmp_path
+
+
+def command(folder: Path, *arguments: str) -> list[str]:
+    return [
+        str(MITMDUMP),
+        "-s",
+        str(folder / "addon.py"),
+        "--set",
+        f"confdir={folder / 'confdir'}",
+        *arguments,
+    ]
+
+
+def environment(**extra: str) -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name != "GATEWAY_API_KEY"} | {
+        "PYTHONUNBUFFERED": "1",
+        **extra,
+    }
+
+
+def refused_start(folder: Path, *arguments: str, **extra: str) -> str:
+    """The output of a start that ends by itself, with an error."""
+    done = subprocess.run(
+        command(folder, *arguments),
+        cwd=folder,
+        env=environment(**extra),
+        capture_output=True,
+        text=True,
+        timeout=40,
+        check=False,
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    return done.stdout
+
+
+@contextmanager
+def started(folder: Path, *arguments: str, **extra: str) -> Generator[tuple[str, str]]:
+    """A start that succeeds: (address listened on, output until then)."""
+    process = subprocess.Popen(
+        command(folder, *arguments),
+        cwd=folder,
+        env=environment(**extra),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout is not None
+    output = ""
+    try:
+        for line in process.stdout:
+            output += line
+            if found := re.search(r"listening at (\S+)\.$", line):
+                yield found.group(1), output
+                break
+        else:
+            pytest.fail(f"ended before it listened: {output}")
+    finally:
+        process.send_signal(signal.SIGTERM)
+        rest, _ = process.communicate(timeout=20)
+        assert "Traceback" not in rest, rest
+        assert process.returncode == 0
+
+
+def test_without_an_account_the_start_says_what_to_do(folder: Path) -> None:
+    output = refused_start(folder)
+    assert "--set gateway_accounts=accounts.yaml" in output
+    assert "--set gateway_upstream=simulator" in output
+    assert "listening" not in output
+
+
+REFUSED: dict[str, tuple[str, str]] = {
+    "an option that does not exist": ("gateway_max_atempts=3", "--set gateway_max_atempts: there is no such option. Did you mean gateway_max_attempts?"),
+    "a value of the wrong kind": ("gateway_max_attempts=many", "--set gateway_max_attempts: "),
+    "a value that cannot be": ("gateway_upstream=openai", "gateway_upstream cannot be 'openai'"),
+    "strict without a key": ("gateway_auth_mode=strict", "needs a client key"),
+    "an option of mitmproxy's that would leak": ("stream_large_bodies=1m", "stream_large_bodies cannot be used"),
+    "a file that is not there": ("gateway_accounts=nowhere.yaml", "nowhere.yaml: there is no such file."),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("option", "sentence"), REFUSED.values(), ids=REFUSED.keys())
+def test_a_wrong_option_stops_the_start(folder: Path, option: str, sentence: str) -> None:
+    upstream = () if option.startswith("gateway_upstream") else ("--set", "gateway_upstream=simulator")
+    assert sentence in refused_start(folder, *upstream, "--set", option)
+
+
+CONFIG_REFUSED: dict[str, tuple[str, str]] = {
+    "an option that does not exist": ("gateway_modelmap: []", "gateway_modelmap: there is no such option. Did you mean gateway_model_map?"),
+    "a value of the wrong kind": ("gateway_max_attempts: three", "gateway_max_attempts cannot be 'three': it takes a value of type int."),
+    "not YAML": ("gateway_max_attempts: [", "mitm-config.yaml: "),
+    "no mapping": ("- a", "mitm-config.yaml: must hold"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "sentence"), CONFIG_REFUSED.values(), ids=CONFIG_REFUSED.keys())
+def test_a_wrong_config_file_stops_the_start(folder: Path, text: str, sentence: str) -> None:
+    (folder / "mitm-config.yaml").write_text(text)
+    assert sentence in refused_start(folder, "--set", "gateway_upstream=simulator")
+
+
+def test_the_shipped_config_file_is_accepted_and_listens_on_loopback_only(folder: Path) -> None:
+    shutil.copy(ROOT / "mitm-config.yaml", folder)
+    with started(folder, "--set", "gateway_upstream=simulator", "--set", "listen_port=0") as (
+        address,
+        output,
+    ):
+        assert address.startswith("127.0.0.1:")
+        assert "8080" not in output
+        with urllib.request.urlopen(f"http://{address}/healthz", timeout=10) as answer:
+            assert answer.read() == b'{"status":"ok"}'
+
+
+def test_everything_can_come_from_the_config_file(folder: Path) -> None:
+    path = write_accounts(folder, ("ana@example.com", "k"))
+    (folder / "mitm-config.yaml").write_text(
+        f"mode: ['reverse:http://127.0.0.1:9@127.0.0.2:0']\ngateway_accounts: {path}\ngateway_max_attempts: 7\n"
+    )
+    with started(folder) as (address, _):
+        assert address.startswith("127.0.0.2:")
+
+
+def test_the_command_line_wins_over_the_config_file(folder: Path) -> None:
+    (folder / "mitm-config.yaml").write_text(
+        "gateway_max_attempts: 0\nmode: ['reverse:http://127.0.0.1:9@127.0.0.2:0']\n"
+    )
+    with started(
+        folder,
+        *("--set", "gateway_upstream=simulator", "--set", "gateway_max_attempts=3"),
+        *("--mode", "reverse:http://127.0.0.1:9@127.0.0.3:0"),
+    ) as (address, _):
+        assert address.startswith("127.0.0.3:")
+
+
+def test_the_client_key_can_come_from_the_environment(folder: Path) -> None:
+    arguments = (
+        "--set",
+        "gateway_upstream=simulator",
+        "--set",
+        "listen_port=0",
+        "--set",
+        "gateway_auth_mode=strict",
+    )
+    with started(folder, *arguments, GATEWAY_API_KEY="sk-secret") as (address, output):
+        assert "sk-secret" not in output
+        request = urllib.request.Request(f"http://{address}/v1/models", headers={"x-api-key": "sk-secret"})
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            assert answer.status == 200
+
+
+def test_lan_access_listens_everywhere(folder: Path) -> None:
+    arguments = (
+        "--set",
+        "gateway_upstream=simulator",
+        "--set",
+        "listen_port=0",
+        "--set",
+        "gateway_allow_lan_access=true",
+    )
+    with started(folder, *arguments, GATEWAY_API_KEY="k") as (address, _):
+        assert address.startswith("*:") or "0.0.0.0" in address

@@ -1,0 +1,109 @@
+"""A real mitmproxy with the gateway in it, in the test's own event loop, and the simulator behind it."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+from mitmproxy import flow as mitmflow
+from mitmproxy import http, options
+from mitmproxy.tools.dump import DumpMaster
+
+from antigravity_addon.mitm.gateway import GatewayAddon
+
+
+class FlowRecorder:
+    """Collects the flows that are over, as an addon behind ours sees them."""
+
+    def __init__(self) -> None:
+        self.flows: list[http.HTTPFlow] = []
+        self._changed = asyncio.Condition()
+
+    async def response(self, flow: http.HTTPFlow) -> None:
+        await self._add(flow)
+
+    async def error(self, flow: http.HTTPFlow) -> None:
+        await self._add(flow)
+
+    async def _add(self, flow: http.HTTPFlow) -> None:
+        async with self._changed:
+            self.flows.append(flow)
+            self._changed.notify_all()
+
+    async def wait(self, count: int = 1) -> http.HTTPFlow:
+        """The last flow, once there are `count`."""
+        async with asyncio.timeout(10), self._changed:
+            await self._changed.wait_for(lambda: len(self.flows) >= count)
+        return self.flows[count - 1]
+
+
+@dataclass
+class RunningGateway:
+    master: DumpMaster
+    addon: GatewayAddon
+    url: str
+    """`http://127.0.0.1:port`."""
+    recorder: FlowRecorder = field(default_factory=FlowRecorder)
+
+    @property
+    def flows(self) -> Sequence[mitmflow.Flow]:
+        return self.recorder.flows
+
+    def client(self, **headers: str) -> httpx.AsyncClient:
+        return httpx.AsyncClient(base_url=self.url, headers=headers, timeout=20)
+
+
+@asynccontextmanager
+async def run_gateway(
+    upstream_url: str | None, folder: Path, **option_values: object
+) -> AsyncGenerator[RunningGateway]:
+    """Start mitmproxy's own master with the addon, listening on a free port.
+
+    `folder` may hold a mitm-config.yaml. `upstream_url=None` starts with the embedded simulator.
+    """
+    opts = options.Options(confdir=str(folder / "confdir"))
+    master = DumpMaster(opts, with_termlog=False, with_dumper=False)
+    master.addons.remove(master.addons.get("errorcheck"))
+    for name, value in option_values.items():
+        opts.update_defer(**{name: value})
+    target = upstream_url or "http://127.0.0.1:1"
+    opts.update(mode=[f"reverse:{target}@127.0.0.1:0"])
+    addon = GatewayAddon(folder)
+    recorder = FlowRecorder()
+    # where a script stands: in front of mitmproxy's own next_layer, server replay and save
+    master.addons.get("scriptloader").addons.append(master.addons.register(addon))
+    master.addons.add(recorder)
+    running = asyncio.Event()
+    master.addons.add(_Signal(running))
+    task = asyncio.get_running_loop().create_task(master.run())
+    try:
+        async with asyncio.timeout(10):
+            await running.wait()
+        host, port = master.addons.get("proxyserver").listen_addrs()[0][:2]
+        yield RunningGateway(master, addon, f"http://{host}:{port}", recorder)
+    finally:
+        # mitmproxy leaves its listeners to the end of the process
+        await master.addons.get("proxyserver").servers.update([])
+        master.shutdown()
+        await task
+
+
+class _Signal:
+    name = "signal"
+
+    def __init__(self, event: asyncio.Event) -> None:
+        self._event = event
+
+    def running(self) -> None:
+        self._event.set()
+
+
+def write_accounts(folder: Path, *accounts: tuple[str, str]) -> str:
+    """An accounts file of (email, api key) pairs; gives its path."""
+    path = folder / "accounts.yaml"
+    lines = "".join(f"  - email: {email}\n    api_key: {key}\n" for email, key in accounts)
+    path.write_text(f"accounts:\n{lines}")
+    path.chmod(0o600)
+    return str(path)
