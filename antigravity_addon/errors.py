@@ -15,7 +15,8 @@
         ├── UpstreamRefused           4xx  the upstream holds the client's request at fault
         ├── RateLimited               429 rate_limit_exceeded
         ├── QuotaExhausted            429 insufficient_quota
-        ├── AccountRefused            503 no_account_available    key dead, terms or validation refused
+        ├── AccountRefused            503 no_account_available    key dead, service switched off, no permission
+        │   └── TermsRefused          503 no_account_available    terms or validation: a full stop
         ├── Overloaded                503 server_is_overloaded
         ├── UpstreamUnreachable       502 upstream_unreachable
         ├── UpstreamBroken            502 upstream_error          5xx, or an answer that is no answer
@@ -122,7 +123,7 @@ class WrongMethod(GatewayError):
 
 
 class UpstreamFailure(GatewayError):
-    """An attempt that failed. What it means for the next attempt stands in two class attributes.
+    """An attempt that failed. What it means for the next attempt stands in its class attributes.
 
     The exchange rotates on it unless `retryable` is false, and keeps the last one as the client's answer.
     """
@@ -132,8 +133,6 @@ class UpstreamFailure(GatewayError):
     """Another attempt may succeed where this one failed."""
     spends_account: ClassVar[bool] = False
     """The same account is no use to this exchange any more, unless it is worth waiting for."""
-    disables_account: ClassVar[bool] = False
-    """The account is no use to anybody until its operator mends it."""
     upstream_status: int | None = None
     """HTTP status, or the status inside a 200 stream, that the upstream gave."""
 
@@ -172,13 +171,27 @@ class QuotaExhausted(UpstreamFailure):
 class AccountRefused(UpstreamFailure):
     """The upstream refuses the account, not the request: dead key, terms, validation, service switched off.
 
-    The client's own key was right, so this is never the client's 401.
+    The account is no use to anybody until its operator mends it. The client's own key was right, so this is
+    never the client's 401.
     """
 
     status = 503
     code = "no_account_available"
     spends_account = True
-    disables_account = True
+
+    def __init__(self, message: str, *, reason: str = "", code: str | None = None) -> None:
+        super().__init__(message, code=code)
+        self.reason = reason or message
+        """For the operator: the upstream's code and words. Holds no key and no link."""
+
+
+class TermsRefused(AccountRefused):
+    """The upstream holds the account against its terms, or wants its owner to prove who they are.
+
+    Moving on to the next account would be working around it, so the request ends here.
+    """
+
+    retryable = False
 
 
 class Overloaded(UpstreamFailure):

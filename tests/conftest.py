@@ -4,6 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# a busy machine is no counter-example
+settings.register_profile("default", deadline=None)
+settings.load_profile("default")
 
 RECORDED = Path(__file__).parents[2] / "shared" / "recorded"
 """Real recorded Gemini responses. They belong to others: read where they lie, never copied."""

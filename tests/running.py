@@ -9,6 +9,9 @@ from pathlib import Path
 import httpx
 from mitmproxy import flow as mitmflow
 from mitmproxy import http, options
+from mitmproxy.addons.proxyserver import Proxyserver
+from mitmproxy.addons.script import ScriptLoader
+from mitmproxy.master import Master
 from mitmproxy.tools.dump import DumpMaster
 
 from antigravity_addon.mitm.gateway import GatewayAddon
@@ -51,8 +54,14 @@ class RunningGateway:
     def flows(self) -> Sequence[mitmflow.Flow]:
         return self.recorder.flows
 
-    def client(self, **headers: str) -> httpx.AsyncClient:
+    def client(self, headers: dict[str, str] | None = None) -> httpx.AsyncClient:
         return httpx.AsyncClient(base_url=self.url, headers=headers, timeout=20)
+
+
+def proxyserver(master: Master) -> Proxyserver:
+    addon = master.addons.get("proxyserver")
+    assert isinstance(addon, Proxyserver)
+    return addon
 
 
 @asynccontextmanager
@@ -73,7 +82,9 @@ async def run_gateway(
     addon = GatewayAddon(folder)
     recorder = FlowRecorder()
     # where a script stands: in front of mitmproxy's own next_layer, server replay and save
-    master.addons.get("scriptloader").addons.append(master.addons.register(addon))
+    scripts = master.addons.get("scriptloader")
+    assert isinstance(scripts, ScriptLoader)
+    scripts.addons.append(master.addons.register(addon))
     master.addons.add(recorder)
     running = asyncio.Event()
     master.addons.add(_Signal(running))
@@ -81,13 +92,16 @@ async def run_gateway(
     try:
         async with asyncio.timeout(10):
             await running.wait()
-        host, port = master.addons.get("proxyserver").listen_addrs()[0][:2]
+        host, port = proxyserver(master).listen_addrs()[0][:2]
         yield RunningGateway(master, addon, f"http://{host}:{port}", recorder)
     finally:
         # mitmproxy leaves its listeners to the end of the process
-        await master.addons.get("proxyserver").servers.update([])
+        await proxyserver(master).servers.update([])
         master.shutdown()
         await task
+        stopping = {task for task in asyncio.all_tasks() if task.get_name() == "stop the gateway"}
+        if stopping:
+            await asyncio.wait(stopping)
 
 
 class _Signal:

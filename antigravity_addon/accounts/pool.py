@@ -1,13 +1,16 @@
 """The pool: leases accounts to attempts and remembers what came of it. In memory, for one process."""
 
+import logging
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from antigravity_addon.errors import UpstreamFailure
+from antigravity_addon.errors import AccountRefused, UpstreamFailure
 
 from .account import Account
 from .policy import AccountState, Decision, Use, choose
+
+logger = logging.getLogger(__name__)
 
 type Clock = Callable[[], float]
 """Seconds since some fixed point; never goes back."""
@@ -67,8 +70,9 @@ class AccountPool:
             self._update(email, lambda s: replace(s, leases=s.leases - 1))
 
     def _remember(self, email: str, model: str, failure: UpstreamFailure) -> None:
-        if failure.disables_account:
-            self._update(email, lambda s: replace(s, disabled_because=failure.message))
+        if isinstance(failure, AccountRefused):
+            logger.warning("Account %s is out of use: %s Mend it and restart.", email, failure.reason)
+            self._update(email, lambda s: replace(s, disabled_because=failure.reason))
         elif failure.retry_after is not None:
             self._cool(email, model, until=self._clock() + failure.retry_after)
 

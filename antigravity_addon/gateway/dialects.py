@@ -5,7 +5,7 @@ Another dialect costs one entry in `DIALECTS`; nothing else in the gateway knows
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 from antigravity_addon.errors import GatewayError
 from antigravity_addon.translate.events import TurnEvent
@@ -131,8 +131,8 @@ class _ChatPrepared:
 
 
 class _ChatCall:
-    def __init__(self, body: bytes) -> None:
-        self._request = parse(body)
+    def __init__(self, request: ChatCompletionRequest) -> None:
+        self._request = request
         self.model = self._request.model
         self.stream = bool(self._request.stream)
 
@@ -143,7 +143,8 @@ class _ChatCall:
 class ChatCompletions:
     """`POST /v1/chat/completions`."""
 
-    parse: ClassVar[type[_ChatCall]] = _ChatCall
+    def parse(self, body: bytes) -> _ChatCall:
+        return _ChatCall(parse(body))
 
 
 DIALECTS: Mapping[Endpoint, Dialect] = {

@@ -207,7 +207,8 @@ class Exchange:
         patience = self._settings.first_token_timeout
         endpoint = self._upstream.endpoint
         request = endpoint.prepare(self._prepared.body, model=self._model, credential=account.credential)
-        decoder, turn = SseDecoder(), GeminiTurn()
+        config = self._prepared.body.generation_config
+        decoder, turn = SseDecoder(), GeminiTurn(may_be_empty=bool(config and config.stop_sequences))
         try:
             async with asyncio.timeout(patience) as timer, self._upstream.transport.open(request) as response:
                 if response.status != 200:

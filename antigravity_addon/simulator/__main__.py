@@ -24,7 +24,10 @@ def main() -> None:
     if options.faults:
         sys.stdout.write(listing())
         return
-    asyncio.run(serve(options.host, options.port, options.seconds_between_events))
+    try:
+        asyncio.run(serve(options.host, options.port, options.seconds_between_events))
+    except OSError as error:
+        parser.error(f"cannot listen on {options.host}:{options.port}: {error}")
 
 
 async def serve(host: str, port: int, seconds_between_events: float) -> None:

@@ -15,6 +15,7 @@ JSON_HEADERS: Mapping[str, str] = {"Content-Type": "application/json; charset=UT
 class Exchange:
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=lambda: SSE_HEADERS)
+    """Without `Content-Length` the body is chunked, or gets one that is right."""
     pieces: tuple[tuple[float, bytes], ...] = ()
     """Each piece of the body is a write of its own, after a pause of so many seconds."""
     reset: bool = False
@@ -23,3 +24,10 @@ class Exchange:
     """After the last piece nothing more comes until the client goes away."""
     headless: bool = False
     """Not even a status line is sent. Makes sense with `reset` or `silent` only."""
+
+    @property
+    def is_plain(self) -> bool:
+        """One piece at once, and a sound end: no need to stream it."""
+        ends = not (self.reset or self.silent or self.headless)
+        at_once = len(self.pieces) == 1 and self.pieces[0][0] == 0
+        return ends and at_once and not any(name.lower() == "content-length" for name in self.headers)

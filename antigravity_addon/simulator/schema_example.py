@@ -16,6 +16,9 @@ FULL_DEPTH = 3
 """Down to here optional properties and optional items are shown; deeper only what is required."""
 DEEPEST = 40
 MOST_NODES = 2_000
+"""From here on nothing optional is shown."""
+LAST_NODE = 10 * MOST_NODES
+"""From here on everything is null: the schema asks for more than anyone wants to read."""
 MOST_ITEMS = 100
 LONGEST_STRING = 10_000
 
@@ -83,15 +86,20 @@ class _Generator:
 
     def value(self, schema: Json, name: str, depth: int) -> Json:
         self.nodes += 1
-        if not isinstance(schema, dict) or depth > DEEPEST:
-            return f"example {name}" if schema is not False and depth <= DEEPEST else None
+        if schema is False or depth > DEEPEST or self.nodes > LAST_NODE:
+            return None
+        if not isinstance(schema, dict):
+            return f"example {name}"
         schema = self._resolved(schema, depth)
         if "const" in schema:
             return schema["const"]
         choices = _items(schema, "enum")
         if choices:
             return choices[self.variant % len(choices)]
-        match self._kind(schema, depth):
+        return self._of_kind(self._kind(schema, depth), schema, name, depth)
+
+    def _of_kind(self, kind: str | None, schema: JsonObject, name: str, depth: int) -> Json:
+        match kind:
             case "object":
                 return self._object(schema, depth)
             case "array":
@@ -198,26 +206,20 @@ class _Generator:
 
     def _integer(self, schema: JsonObject) -> int:
         low, high = _bounds(schema, step=1)
-        low, high = (
-            math.ceil(low) if low is not None else None,
-            math.floor(high) if high is not None else None,
-        )
-        step = schema.get("multipleOf")
-        if isinstance(step, int) and step > 0:
-            return (
-                math.ceil((low or 0) / step) * step
-                if low is None or low > 0 or high is None
-                else high // step * step
-            )
-        return int(_clamped(1 + self.variant, low, high))
+        step = _real(schema, "multipleOf")
+        if step is not None and step > 0 and step == int(step):
+            return int(_multiple(step, low, high))
+        lowest = None if low is None else math.ceil(low)
+        highest = None if high is None else math.floor(high)
+        return int(_clamped(1 + self.variant, lowest, highest))
 
     def _number(self, schema: JsonObject) -> float:
         low, high = _bounds(schema, step=0)
-        step = schema.get("multipleOf")
-        if isinstance(step, int | float) and step > 0:
-            return math.ceil((low or 0) / step) * step
+        step = _real(schema, "multipleOf")
+        if step is not None and step > 0:
+            return _multiple(step, low, high)
         if low is not None and high is not None:
-            return low + (high - low) / 2
+            return low / 2 + high / 2
         if low is not None:
             return low + 1 + self.variant
         return _clamped(1.5 + self.variant, None, None if high is None else high - 1)
@@ -317,6 +319,17 @@ def _bounds(schema: JsonObject, *, step: float) -> tuple[float | None, float | N
         max((low for low in lows if low is not None), default=None),
         min((high for high in highs if high is not None), default=None),
     )
+
+
+def _multiple(step: float, low: float | None, high: float | None) -> float:
+    """The multiple nearest to 0."""
+    if low is not None and low > 0:
+        found = -(-low // step) * step
+    elif high is not None and high < 0:
+        found = high // step * step
+    else:
+        return 0
+    return found if math.isfinite(found) else step
 
 
 def _clamped(number: float, low: float | None, high: float | None) -> float:

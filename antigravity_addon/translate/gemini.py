@@ -57,7 +57,9 @@ class GeminiTurn:
     the finish reason. So `Finished` is for `finish` to give.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, may_be_empty: bool = False) -> None:
+        """`may_be_empty`: the client gave stop sequences, and the first token may have been one."""
+        self._may_be_empty = may_be_empty
         self._has_content = False
         self._has_calls = False
         self._finish: Candidate | None = None
@@ -121,7 +123,7 @@ class GeminiTurn:
             return FinishReason.CONTENT_FILTER
         if self._has_calls:
             return FinishReason.TOOL_CALLS
-        if self._has_content:
+        if self._has_content or (self._may_be_empty and candidate.finish_reason == "STOP"):
             return FinishReason.STOP
         raise EmptyAnswer(f"The upstream's answer is empty ({_words(candidate)}).")
 

@@ -7,7 +7,7 @@ of the newest family; a model that is not called Gemini is asked for nothing spe
 import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, assert_never
 
 from antigravity_addon.wire.gemini import ThinkingConfig
 
@@ -139,15 +139,15 @@ _BUDGETS: dict[Effort, int] = {
     Effort.HIGH: 24_576,
 }
 _LEVELS: dict[Effort, tuple[Level, ...]] = {
-    Effort.NONE: ("MINIMAL", "LOW"),
-    Effort.MINIMAL: ("MINIMAL", "LOW"),
-    Effort.LOW: ("LOW",),
-    Effort.MEDIUM: ("MEDIUM", "HIGH"),
-    Effort.HIGH: ("HIGH",),
-    Effort.XHIGH: ("XHIGH", "HIGH"),
-    Effort.MAX: ("XHIGH", "HIGH"),
+    Effort.NONE: ("MINIMAL", "LOW", "MEDIUM", "HIGH", "XHIGH"),
+    Effort.MINIMAL: ("MINIMAL", "LOW", "MEDIUM", "HIGH", "XHIGH"),
+    Effort.LOW: ("LOW", "MINIMAL", "MEDIUM", "HIGH", "XHIGH"),
+    Effort.MEDIUM: ("MEDIUM", "HIGH", "LOW", "XHIGH", "MINIMAL"),
+    Effort.HIGH: ("HIGH", "XHIGH", "MEDIUM", "LOW", "MINIMAL"),
+    Effort.XHIGH: ("XHIGH", "HIGH", "MEDIUM", "LOW", "MINIMAL"),
+    Effort.MAX: ("XHIGH", "HIGH", "MEDIUM", "LOW", "MINIMAL"),
 }
-"""Best first; the model takes the first it knows."""
+"""Best first."""
 
 
 def thinking_config(thinking: Thinking, wish: ThinkingWish) -> ThinkingConfig | None:
@@ -159,6 +159,8 @@ def thinking_config(thinking: Thinking, wish: ThinkingWish) -> ThinkingConfig | 
             return _by_budget(thinking, wish)
         case LevelThinking():
             return _by_level(thinking, wish)
+        case _:
+            assert_never(thinking)
 
 
 def _by_budget(thinking: BudgetThinking, wish: ThinkingWish) -> ThinkingConfig | None:
@@ -194,10 +196,7 @@ def _by_level(thinking: LevelThinking, wish: ThinkingWish) -> ThinkingConfig | N
 
 
 def _nearest_level(thinking: LevelThinking, effort: Effort) -> Level:
-    for level in _LEVELS[effort]:
-        if level in thinking.levels:
-            return level
-    return thinking.levels[0]
+    return min(thinking.levels, key=_LEVELS[effort].index)
 
 
 def _effort_of(wish: ThinkingWish) -> Effort | None:

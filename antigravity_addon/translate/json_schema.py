@@ -57,7 +57,10 @@ def for_response(schema: Json) -> JsonObject | None:
 
 
 def to_openapi(schema: Json) -> JsonObject:
-    """For the typed `parameters` and `responseSchema`: no references, one upper-case type per schema."""
+    """For the typed `responseSchema`, and for `parameters` if it is given what `for_parameters` gave.
+
+    No references, one upper-case type per schema.
+    """
     if not isinstance(schema, dict):
         return {"type": "STRING"}
     cleaned = _Cleaner(schema).cleaned()
@@ -302,7 +305,8 @@ class _Cleaner:
 
     def _name(self, pointer: str) -> str:
         if pointer not in self.names:
-            wanted = _ILLEGAL_DEF_CHARACTER.sub("_", unquote(pointer.rpartition("/")[2])) or "_"
+            step = "root" if pointer == "#" else unquote(pointer.rpartition("/")[2])
+            wanted = _ILLEGAL_DEF_CHARACTER.sub("_", step) or "_"
             candidates = (wanted if number == 1 else f"{wanted}_{number}" for number in count(1))
             name = next(candidate for candidate in candidates if candidate not in self.taken)
             self.taken.add(name)

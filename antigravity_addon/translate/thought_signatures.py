@@ -1,12 +1,12 @@
 """Thought signatures: what Gemini hands out with a part, wants back with it, and refuses to go without.
 
-From Gemini 3 on, in the current turn (all that follows the user's last own message), the first call of
-every step must carry one. Where it got lost, Google documents a placeholder; it costs quality, so a real
+From Gemini 3 on, in the current turn (all that follows the last content of the user without results of
+calls), the first call of every step must carry one. Where it got lost, Google documents a placeholder; it costs quality, so a real
 signature always goes first.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from antigravity_addon.wire.gemini import Content, Part
 
@@ -23,20 +23,22 @@ def usable(signature: str | None) -> str | None:
     return None if len(signature.rstrip("=")) % 4 == 1 else signature
 
 
-def with_placeholders(contents: Iterable[Content], *, turn_start: int) -> tuple[Content, ...]:
-    """`turn_start` is the index of the content that holds the user's last own message."""
-    return tuple(
-        _with_placeholder(content) if index >= turn_start else content
-        for index, content in enumerate(contents)
-    )
+def with_placeholders(contents: Sequence[Content]) -> tuple[Content, ...]:
+    """Placeholders where a signature is required and there is none."""
+    start = max((index for index, content in enumerate(contents) if _is_asked(content)), default=0)
+    return (*contents[:start], *map(_with_placeholder, contents[start:]))
 
 
 def forgotten(contents: Iterable[Content]) -> tuple[Content, ...]:
-    """For a second attempt after Gemini refused the signatures: placeholders in the place of every one."""
-    return tuple(
-        _with_placeholder(Content(parts=tuple(map(_unsigned, content.parts)), role=content.role))
-        for content in contents
+    """For a second attempt, after Gemini refused the signatures it was given: all of them count as lost."""
+    return with_placeholders(
+        tuple(Content(parts=tuple(map(_unsigned, content.parts)), role=content.role) for content in contents)
     )
+
+
+def _is_asked(content: Content) -> bool:
+    """The user speaks, and not just to hand over the results of calls."""
+    return content.role == "user" and not any(part.function_response for part in content.parts)
 
 
 def _with_placeholder(content: Content) -> Content:

@@ -15,6 +15,7 @@ from antigravity_addon.errors import (
     Overloaded,
     QuotaExhausted,
     RateLimited,
+    TermsRefused,
     UpstreamBroken,
     UpstreamFailure,
     UpstreamRefused,
@@ -30,15 +31,6 @@ from antigravity_addon.wire.google_error import (
     parse_retry_after,
 )
 from antigravity_addon.wire.sse import ServerSentEvent, StrayJson
-
-
-class AccountProblem(AccountRefused):
-    """An `AccountRefused` that knows the upstream's grounds."""
-
-    def __init__(self, message: str, *, reason: str, code: str | None = None) -> None:
-        super().__init__(message, code=code)
-        self.reason = reason
-        """For the operator: the upstream's code and words. Holds no key and no link."""
 
 
 def classify(
@@ -66,16 +58,19 @@ def classify_error_object(error_object: bytes, *, model: str, now: float) -> Ups
 def decode_item(
     item: ServerSentEvent | StrayJson, *, model: str, now: float
 ) -> GenerateContentResponse | None:
-    """The chunk in one item of a 200 stream. `None` if it is no JSON we know: should it have been the end, the
+    """The chunk in one item of a 200 stream. `None` if it is no JSON object: should it have been the end, the
     turn will lack its finish reason, which is noticed there.
 
-    Raises: UpstreamFailure: it is an error.
+    Raises: UpstreamFailure: it is an error, or a chunk that cannot be read. To skip part of an answer would pass
+    the rest off as the whole.
     """
     try:
         message = StreamMessage.model_validate_json(item.data)
     except ValidationError:
         if is_error_document(item.data):
             raise classify_error_object(item.data, model=model, now=now) from None
+        if item.data.lstrip().startswith(b"{"):
+            raise UpstreamBroken("The upstream sent a piece of the answer that cannot be read.") from None
         return None
     answer = message.response or message
     if answer.error is not None or (answer.candidates is None and is_error_document(item.data)):
@@ -268,16 +263,20 @@ def _is_region(error: GoogleError) -> bool:
     return error.status in ("FAILED_PRECONDITION", "PERMISSION_DENIED") and bool(_REGION.match(error.message))
 
 
-def _account_refused(status: int, error: GoogleError, *, code: str | None = None) -> AccountProblem:
-    return AccountProblem(
+_TERMS_REASONS = ("TOS_VIOLATION", "VALIDATION_REQUIRED", "UNSUPPORTED_CLIENT")
+
+
+def _account_refused(status: int, error: GoogleError, *, code: str | None = None) -> AccountRefused:
+    kind = TermsRefused if error.reason in _TERMS_REASONS else AccountRefused
+    return kind(
         "The upstream refused the account this gateway used. The gateway's operator has to mend that.",
         reason=_grounds(status, error),
         code=code,
     )
 
 
-def _region_refused(status: int, error: GoogleError) -> AccountProblem:
-    failure = AccountProblem(
+def _region_refused(status: int, error: GoogleError) -> AccountRefused:
+    failure = AccountRefused(
         "The upstream does not serve the country or region this gateway calls from.",
         reason=_grounds(status, error),
         code="unsupported_country_region_territory",

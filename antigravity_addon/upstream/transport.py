@@ -4,7 +4,8 @@ httpx for its API with aiohttp under it: measured 2.3 times the streams of httpx
 One pool of connections for all clients and accounts.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+import logging
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -15,6 +16,9 @@ from httpx_aiohttp import AiohttpTransport
 from antigravity_addon.errors import StreamTruncated, UpstreamBroken, UpstreamTimeout, UpstreamUnreachable
 
 from .endpoint import UpstreamRequest
+
+# one line per exchange is the gateway's own; httpx would add one per attempt
+logging.getLogger("httpx").setLevel(logging.WARNING)
 
 CONNECT_SECONDS = 10.0
 IDLE_CONNECTION_SECONDS = 60.0
@@ -31,7 +35,7 @@ class UpstreamResponse:
     headers: Mapping[str, str]
     _response: httpx.Response
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    async def chunks(self) -> AsyncGenerator[bytes]:
         """The body as it arrives, content encoding undone.
 
         Raises: StreamTruncated: the connection broke or the encoding did not hold.

@@ -119,17 +119,18 @@ async def test_an_agent_s_loop_with_parallel_calls(tmp_path: Path, model: str) -
                 ],
             }
         )
-        messages += [
+        results: list[ChatCompletionMessageParam] = [
             {"role": "tool", "tool_call_id": call.id, "content": f"result of {call.id}"}
             for call in reversed(calls)
         ]
+        messages.extend(results)
         answer = await client.chat.completions.create(model=model, messages=messages, tools=[WEATHER])
         assert answer.choices[0].finish_reason == "stop"
         assert f"result of {calls[0].id}" in (answer.choices[0].message.content or "")
 
 
 async def test_structured_output_and_images(tmp_path: Path) -> None:
-    schema = {
+    schema: dict[str, object] = {
         "type": "object",
         "properties": {"name": {"type": "string"}, "age": {"type": ["integer", "null"]}},
         "required": ["name", "age"],

@@ -5,6 +5,7 @@ turn follow it at once, one for each call and in their order, ahead of anything 
 What every field of the request becomes stands in `docs/chat-completions.md`.
 """
 
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -98,9 +99,11 @@ def to_gemini(
     _refuse_what_gemini_has_not(request)
     traits = traits_of(model)
     functions = _functions(request)
-    names = ToolNames.of((*(function.name for function in functions), *_names_called(request.messages)))
+    calls = tuple(_calls(message, signatures) for message in request.messages)
+    names_called = (call.name for step in calls for call in step)
+    names = ToolNames.of((*(function.name for function in functions), *names_called))
     system = tuple(_system_parts(request.messages))
-    contents = _contents(request.messages, _Context(traits, names, signatures))
+    contents = _contents(_History(request.messages, calls, traits, names))
     if not contents:
         contents, system = (_content("user", system or (gemini.Part(text=_BLANK),)),), ()
     json_mode = _json_mode(request)
@@ -133,17 +136,8 @@ def _refuse_what_gemini_has_not(request: ChatCompletionRequest) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Context:
-    """What a message is translated with."""
-
-    traits: ModelTraits
-    names: ToolNames
-    signatures: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
 class _Call:
-    """One call of a tool in the history, in whichever of the three forms it was written."""
+    """One call of a tool, in whichever of the three forms it was written."""
 
     name: str
     arguments: JsonObject
@@ -152,9 +146,20 @@ class _Call:
     signature: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _History:
+    """The messages, and what they are translated with."""
+
+    messages: tuple[Message, ...]
+    calls: tuple[tuple[_Call, ...], ...]
+    """Those of each message."""
+    traits: ModelTraits
+    names: ToolNames
+
+
 type _Role = Literal["user", "model"]
-type _Answers = Mapping[tuple[int, int], int]
-"""(message, call) -> the message that holds the call's result."""
+type _Place = tuple[int, int]
+"""A call: the index of its message, and its own among the calls of it."""
 
 
 @dataclass(slots=True)
@@ -164,16 +169,13 @@ class _Conversation:
     turns: list[tuple[_Role, list[gemini.Part]]] = field(
         default_factory=list[tuple[_Role, list[gemini.Part]]]
     )
-    turn_start: int = 0
-    """The turn with the user's last own message."""
     results: list[gemini.Part] = field(default_factory=list[gemini.Part])
     attachments: list[gemini.Part] = field(default_factory=list[gemini.Part])
     """What belongs to the results and has to stand behind all of them."""
 
     def user(self, parts: Iterable[gemini.Part]) -> None:
         self.close_calls()
-        if self._add("user", parts):
-            self.turn_start = len(self.turns) - 1
+        self._add("user", parts)
 
     def model(self, parts: Iterable[gemini.Part]) -> None:
         self._add("model", parts)
@@ -184,31 +186,29 @@ class _Conversation:
         self.results.clear()
         self.attachments.clear()
 
-    def _add(self, role: _Role, parts: Iterable[gemini.Part]) -> bool:
+    def _add(self, role: _Role, parts: Iterable[gemini.Part]) -> None:
         added = list(parts)
         if added and self.turns and self.turns[-1][0] == role:
             self.turns[-1][1].extend(added)
         elif added:
             self.turns.append((role, added))
-        return bool(added)
 
 
-def _contents(messages: tuple[Message, ...], context: _Context) -> tuple[gemini.Content, ...]:
-    answers = _answers(messages)
+def _contents(history: _History) -> tuple[gemini.Content, ...]:
+    traits = history.traits
+    answers = _answers(history)
     conversation = _Conversation()
-    for index, message in enumerate(messages):
+    for index, message in enumerate(history.messages):
         path = f"messages[{index}]"
         match message:
             case SystemMessage():
                 pass
             case UserMessage():
-                conversation.user(_parts(message.content, context.traits, f"{path}.content"))
+                conversation.user(_parts(message.content, traits, f"{path}.content"))
             case AssistantMessage():
-                calls = tuple(_calls(message, context.signatures))
-                conversation.model(_assistant_parts(message, calls, context, path))
-                for number, call in enumerate(calls):
-                    answer = answers.get((index, number))
-                    _add_result(conversation, call, messages, answer, context)
+                conversation.model(_assistant_parts(message, index, history))
+                for number, call in enumerate(history.calls[index]):
+                    _add_result(conversation, call, answers.get((index, number)), history)
             case ToolMessage() | FunctionMessage():
                 conversation.close_calls()
             case UnknownMessage():
@@ -220,14 +220,12 @@ def _contents(messages: tuple[Message, ...], context: _Context) -> tuple[gemini.
             case _:
                 assert_never(message)
     conversation.close_calls()
-    return _framed(conversation, context.traits)
+    contents = _framed(tuple(_content(role, parts) for role, parts in conversation.turns), traits)
+    return thought_signatures.with_placeholders(contents) if traits.needs_thought_signatures else contents
 
 
-def _framed(conversation: _Conversation, traits: ModelTraits) -> tuple[gemini.Content, ...]:
+def _framed(contents: tuple[gemini.Content, ...], traits: ModelTraits) -> tuple[gemini.Content, ...]:
     """The turns as Gemini wants them to begin and to end."""
-    contents = tuple(_content(role, parts) for role, parts in conversation.turns)
-    if traits.needs_thought_signatures:
-        contents = thought_signatures.with_placeholders(contents, turn_start=conversation.turn_start)
     if contents and contents[0].role == "model":
         contents = (_content("user", (gemini.Part(text=_BLANK),)), *contents)
     if contents and contents[-1].role == "model" and not traits.takes_prefill:
@@ -325,48 +323,51 @@ def _file(file: File, path: str) -> gemini.Part:
     return media.remote_file_part(file.file_id, param=f"{path}.file_id")
 
 
-def _assistant_parts(
-    message: AssistantMessage, calls: tuple[_Call, ...], context: _Context, path: str
-) -> Iterator[gemini.Part]:
+def _assistant_parts(message: AssistantMessage, index: int, history: _History) -> Iterator[gemini.Part]:
     """What the model said, then what it called. Its thoughts do not go back: Gemini has them in signatures."""
+    calls = history.calls[index]
     if isinstance(message.content, str):
         said = list(media.parts_of_answer(message.content))
     else:
-        said = list(_parts(message.content, context.traits, f"{path}.content"))
+        said = list(_parts(message.content, history.traits, f"messages[{index}].content"))
     if message.refusal:
         said.append(gemini.Part(text=message.refusal))
     signature = thought_signatures.usable(_google_extra(message.extra_content).thought_signature)
-    if signature and said and not calls:
+    # the signature of a message is that of its first call, unless the call brings its own
+    of_call = signature if calls and calls[0].signature is None else None
+    if signature and said and not of_call:
         said[-1] = said[-1].model_copy(update={"thought_signature": signature})
     yield from said
     for number, call in enumerate(calls):
-        # beside calls, a signature of the whole message is that of the first one
-        own = call.signature or (signature if number == 0 else None)
         yield gemini.Part(
             function_call=gemini.FunctionCall(
-                name=context.names.to_gemini(call.name), args=call.arguments, id=call.upstream_id
+                name=history.names.to_gemini(call.name), args=call.arguments, id=call.upstream_id
             ),
-            thought_signature=own,
+            thought_signature=of_call if of_call and number == 0 else call.signature,
         )
 
 
 # --- calls and their results ------------------------------------------------------------------------------
 
 
-def _calls(message: AssistantMessage, signatures: Mapping[str, str]) -> Iterator[_Call]:
-    for call in message.tool_calls or ():
-        name, arguments = _called(call)
-        extra = _google_extra(call.extra_content)
-        brought = thought_signatures.usable(extra.thought_signature)
-        yield _Call(
-            name,
-            arguments,
-            id=call.id,
-            upstream_id=extra.id or None,
-            signature=brought or signatures.get(call.id or ""),
-        )
-    if message.function_call:
-        yield _Call(message.function_call.name, _arguments(message.function_call))
+def _calls(message: Message, signatures: Mapping[str, str]) -> tuple[_Call, ...]:
+    if not isinstance(message, AssistantMessage):
+        return ()
+    calls = tuple(_call(call, signatures) for call in message.tool_calls or ())
+    legacy = message.function_call
+    return (*calls, _Call(legacy.name, _arguments(legacy))) if legacy else calls
+
+
+def _call(call: ToolCall, signatures: Mapping[str, str]) -> _Call:
+    name, arguments = _called(call)
+    extra = _google_extra(call.extra_content)
+    return _Call(
+        name,
+        arguments,
+        id=call.id,
+        upstream_id=extra.id or None,
+        signature=thought_signatures.usable(extra.thought_signature) or signatures.get(call.id or ""),
+    )
 
 
 def _called(call: ToolCall) -> tuple[str, JsonObject]:
@@ -381,12 +382,6 @@ def _called(call: ToolCall) -> tuple[str, JsonObject]:
 
 def _google_extra(extra: ExtraContent | None) -> GoogleExtra:
     return (extra.google if extra else None) or GoogleExtra()
-
-
-def _names_called(messages: tuple[Message, ...]) -> Iterator[str]:
-    for message in messages:
-        if isinstance(message, AssistantMessage):
-            yield from (call.name for call in _calls(message, NO_SIGNATURES))
 
 
 def _arguments(call: FunctionCall) -> JsonObject:
@@ -414,67 +409,87 @@ def _parsed(text: str) -> Json:
     return _JSON.validate_json(text)
 
 
-def _answers(messages: tuple[Message, ...]) -> _Answers:
-    """Pairs every result with the nearest call before it that has the same id, or name, and no result yet."""
-    answers: dict[tuple[int, int], int] = {}
-    unanswered: dict[tuple[Literal["id", "name"], str], list[tuple[int, int]]] = {}
-    for index, message in enumerate(messages):
+def _answers(history: _History) -> Mapping[_Place, int]:
+    """Pairs every result with the nearest call before it that has the same id, or name, and no result yet.
+
+    The message of the result, by the place of the call.
+    """
+    answers: dict[_Place, int] = {}
+    waiting = _Waiting()
+    for index, message in enumerate(history.messages):
         match message:
             case AssistantMessage():
-                for number, call in enumerate(_calls(message, NO_SIGNATURES)):
-                    unanswered.setdefault(("id", call.id or ""), []).append((index, number))
-                    unanswered.setdefault(("name", call.name), []).append((index, number))
-            case ToolMessage():
-                call = _nearest(unanswered.get(("id", message.tool_call_id), []), answers)
-                if call is None:
+                waiting.add(index, history.calls[index])
+            case ToolMessage(tool_call_id=call_id):
+                place = waiting.take("id", call_id)
+                if place is None:
                     raise InvalidRequest(
                         f"Invalid parameter: 'messages[{index}]' with role 'tool' must be a response to a "
-                        f"preceding message with 'tool_calls'; {message.tool_call_id[:_SHOWN_LENGTH]!r} is "
-                        "no call that still waits for one.",
+                        f"preceding message with 'tool_calls'; {call_id[:_SHOWN_LENGTH]!r} is no call that "
+                        "still waits for one.",
                         param=f"messages[{index}].tool_call_id",
                     )
-                answers[call] = index
-            case FunctionMessage():
-                call = _nearest(unanswered.get(("name", message.name), []), answers)
-                if call is None:
+                answers[place] = index
+            case FunctionMessage(name=name):
+                place = waiting.take("name", name)
+                if place is None:
                     raise InvalidRequest(
                         f"Invalid parameter: 'messages[{index}]' with role 'function' must be a response to a "
-                        f"preceding call of {message.name[:_SHOWN_LENGTH]!r}.",
+                        f"preceding call; {name[:_SHOWN_LENGTH]!r} is no function that still waits for one.",
                         param=f"messages[{index}].name",
                     )
-                answers[call] = index
+                answers[place] = index
             case _:
                 pass
     return answers
 
 
-def _nearest(calls: list[tuple[int, int]], answers: _Answers) -> tuple[int, int] | None:
-    """Of the latest message, the first call."""
-    waiting = [call for call in calls if call not in answers]
-    calls[:] = waiting
-    return min((call for call in waiting if call[0] == waiting[-1][0]), default=None)
+type _Key = tuple[Literal["id", "name"], str]
 
 
-def _add_result(
-    conversation: _Conversation,
-    call: _Call,
-    messages: tuple[Message, ...],
-    answer: int | None,
-    context: _Context,
-) -> None:
-    message = None if answer is None else messages[answer]
+class _Waiting:
+    """Calls without a result so far. A call stands in two queues, and counts once."""
+
+    def __init__(self) -> None:
+        self._queues: dict[_Key, list[deque[_Place]]] = defaultdict(list)
+        """One queue for each message, the latest last."""
+        self._taken: set[_Place] = set()
+
+    def add(self, message: int, calls: tuple[_Call, ...]) -> None:
+        queues: dict[_Key, deque[_Place]] = defaultdict(deque)
+        for number, call in enumerate(calls):
+            queues["id", call.id or ""].append((message, number))
+            queues["name", call.name].append((message, number))
+        for key, queue in queues.items():
+            self._queues[key].append(queue)
+
+    def take(self, kind: Literal["id", "name"], value: str) -> _Place | None:
+        """Of the latest message, the first call."""
+        queues = self._queues[kind, value]
+        while queues:
+            while queues[-1]:
+                place = queues[-1].popleft()
+                if place not in self._taken:
+                    self._taken.add(place)
+                    return place
+            queues.pop()
+        return None
+
+
+def _add_result(conversation: _Conversation, call: _Call, answer: int | None, history: _History) -> None:
+    message = None if answer is None else history.messages[answer]
     output: JsonObject = _NO_RESULT
     nested: list[gemini.FunctionResponsePart] = []
     if isinstance(message, (ToolMessage, FunctionMessage)):
-        parts = tuple(_parts(message.content, context.traits, f"messages[{answer}].content"))
+        parts = tuple(_parts(message.content, history.traits, f"messages[{answer}].content"))
         output = _output("\n".join(part.text for part in parts if part.text))
         for part in parts:
-            if part.inline_data and _may_nest(part.inline_data, context.traits):
+            if part.inline_data and _may_nest(part.inline_data, history.traits):
                 nested.append(gemini.FunctionResponsePart(inline_data=part.inline_data))
             elif part.text is None:
                 conversation.attachments.append(part)
     response = gemini.FunctionResponse(
-        name=context.names.to_gemini(call.name),
+        name=history.names.to_gemini(call.name),
         response=output,
         id=call.upstream_id,
         parts=tuple(nested) or None,
