@@ -1,0 +1,21 @@
+"""A running simulator, and a client that asks it things."""
+
+from collections.abc import AsyncGenerator
+
+import httpx
+import pytest
+
+from antigravity_addon.simulator.server import Simulator
+from tests.simulator.talking import Asker
+
+
+@pytest.fixture
+async def simulator() -> AsyncGenerator[Simulator]:
+    async with Simulator(seconds_of_slow_first=0.01, largest_body=1_000_000) as running:
+        yield running
+
+
+@pytest.fixture
+async def ask(simulator: Simulator) -> AsyncGenerator[Asker]:
+    async with httpx.AsyncClient(base_url=simulator.base_url, timeout=20, verify=False) as http:
+        yield Asker(http)
