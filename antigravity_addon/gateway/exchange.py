@@ -96,7 +96,7 @@ class Exchange:
         client = ClientStream(
             sink, head=lambda: head(self._account), keepalive_seconds=self._settings.keepalive_seconds
         )
-        answer: StreamedAnswer = self._prepared.streamed(self._identity)
+        answer: StreamedAnswer | None = None
 
         async def attempt(account: Account) -> bytes:
             nonlocal answer
@@ -112,7 +112,7 @@ class Exchange:
             last = await self._until_served(attempt, may_retry=lambda: not client.committed)
             await client.write(last, end=True)
         except UpstreamFailure as failure:
-            if not client.committed:
+            if answer is None or not client.committed:
                 raise
             self._trace.error = failure.message
             await client.write(answer.error(failure), end=True)

@@ -27,7 +27,11 @@ def head_of(flow: http.HTTPFlow) -> RequestHead:
     return RequestHead(
         method=request.method.upper(),
         target=request.path,
-        headers={name.lower(): value for name, value in request.headers.items()},
+        # not `headers.items()`, which joins and decodes each header twice
+        headers={
+            name.lower().decode("utf-8", "surrogateescape"): value.decode("utf-8", "surrogateescape")
+            for name, value in request.headers.fields
+        },
     )
 
 

@@ -1,8 +1,8 @@
 """Where the gateway listens, settled while mitmproxy is already bringing its listeners up.
 
 mitmproxy loads scripts in a task of its own, after it has read its listeners' modes and addresses and begun to
-resolve these (seen in 12.2.3). Without a `--mode` it would open an ordinary proxy on port 8080, and any listener
-on all interfaces. So that task is stopped before it opens a socket, and ours are opened in its place.
+resolve these (seen in 12.2.3). Without a `--mode` it would open an ordinary proxy on port 8080, and a listener
+without an address on all interfaces. So it is stopped before it opens a socket, and ours are opened instead.
 """
 # pyright: reportPrivateUsage=false
 
@@ -55,13 +55,19 @@ def settle(*, target: str, allow_lan_access: bool) -> None:
 
 
 def hold() -> None:
-    """Keep mitmproxy from opening anything by itself. What it would do is what `open_all` does."""
+    """Keep mitmproxy from opening listeners that nobody gave an address. `open_all` does what it would have done.
+
+    A listener with an address of its own needs no name resolved and is open by now, where it was asked for.
+    """
+    servers = proxyserver().servers
+    if any(instance.mode.listen_host(ctx.options.listen_host) for instance in servers):
+        return
     for task in asyncio.all_tasks():
         if task.get_name().startswith("setup_servers"):
             task.cancel()
-            proxyserver().servers._instances.clear()  # noqa: SLF001  listeners that will never start
+            servers._instances.clear()  # noqa: SLF001  listeners that will never start
 
 
 async def open_all() -> None:
-    """Open the listeners that are not open yet. A port that is taken is logged as an error, which ends the start."""
+    """Open what is wanted and close what is not. A port that is taken is logged as an error, which ends the start."""
     await proxyserver().setup_servers()
