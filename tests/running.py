@@ -64,6 +64,17 @@ def proxyserver(master: Master) -> Proxyserver:
     return addon
 
 
+def new_master(folder: Path, **option_values: object) -> DumpMaster:
+    """Mitmproxy's own master, not running. Options that nobody knows yet wait for the addon."""
+    # one certificate authority for the whole session: making one takes longer than most tests
+    opts = options.Options(confdir=str(folder.parent / "confdir"))
+    master = DumpMaster(opts, with_termlog=False, with_dumper=False)
+    # it ends the process on an error that is logged while starting
+    master.addons.remove(master.addons.get("errorcheck"))
+    opts.update_defer(**option_values)
+    return master
+
+
 @asynccontextmanager
 async def run_gateway(
     upstream_url: str | None, folder: Path, **option_values: object
@@ -72,13 +83,9 @@ async def run_gateway(
 
     `folder` may hold a mitm-config.yaml. `upstream_url=None` starts with the embedded simulator.
     """
-    opts = options.Options(confdir=str(folder / "confdir"))
-    master = DumpMaster(opts, with_termlog=False, with_dumper=False)
-    master.addons.remove(master.addons.get("errorcheck"))
-    for name, value in option_values.items():
-        opts.update_defer(**{name: value})
+    master = new_master(folder, **option_values)
     target = upstream_url or "http://127.0.0.1:1"
-    opts.update(mode=[f"reverse:{target}@127.0.0.1:0"])
+    master.options.update(mode=[f"reverse:{target}@127.0.0.1:0"])
     addon = GatewayAddon(folder)
     recorder = FlowRecorder()
     # where a script stands: in front of mitmproxy's own next_layer, server replay and save

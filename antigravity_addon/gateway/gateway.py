@@ -72,11 +72,19 @@ class Gateway:
             if request.method == "OPTIONS":
                 return Refusal(Head(204, self._preflight_headers(request)), b"")
             check_origin(request.origin, self.settings)
-            check_key(request.headers, self.settings, is_health=_is_health(request))
-            find_route(request.method, request.target)
+            self._check_key_and_route(request)
         except GatewayError as error:
             return Refusal(*self._error(error, request, request_id=new_request_id(), trace=Trace()))
         return None
+
+    def _check_key_and_route(self, request: RequestHead) -> None:
+        """The key first: a stranger learns nothing of the paths. Which key is needed depends on the path."""
+        try:
+            route = find_route(request.method, request.target)
+        except GatewayError:
+            check_key(request.headers, self.settings, is_health=False)
+            raise
+        check_key(request.headers, self.settings, is_health=route.endpoint is Endpoint.HEALTH)
 
     async def serve(
         self, request: RequestHead, read_body: Callable[[], bytes], sink: Sink, trace: Trace
@@ -232,13 +240,6 @@ def _stream_head(headers: Mapping[str, str]) -> Head:
         },
         streamed=True,
     )
-
-
-def _is_health(request: RequestHead) -> bool:
-    try:
-        return find_route(request.method, request.target).endpoint is Endpoint.HEALTH
-    except GatewayError:
-        return False
 
 
 def new_request_id() -> str:

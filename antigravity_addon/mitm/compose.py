@@ -1,5 +1,6 @@
 """The composition root: option values -> a gateway that runs, with everything it stands on."""
 
+import gc
 import logging
 import socket
 from importlib.metadata import version
@@ -103,6 +104,7 @@ class Runtime:
         self._gateways.clear()
 
     async def start(self) -> None:
+        _spare_the_collector()
         if self._simulator_socket is not None:
             self._simulator = Simulator(sock=self._simulator_socket)
             await self._simulator.__aenter__()
@@ -110,12 +112,23 @@ class Runtime:
 
     def stop(self) -> None:
         """Ends connections; does not wait."""
+        if self._simulator is None and self._simulator_socket is not None:
+            self._simulator_socket.close()
         spawn(self._stop(), name="stop the gateway")
 
     async def _stop(self) -> None:
         await self._transport.aclose()
         if self._simulator is not None:
             await self._simulator.__aexit__(None, None, None)
+
+
+def _spare_the_collector() -> None:
+    """Half of what lives in this process was made by imports and stays for good; with Python's defaults, going
+    through it again and again took 6 % of the time under load.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 10, 10)
 
 
 def check_mitmproxy_options() -> None:

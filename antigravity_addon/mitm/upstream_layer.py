@@ -5,6 +5,7 @@ open and leads nowhere. What the exchange pushes becomes the server's answer, so
 an ordinary response, and a client that goes away is reported at once. Seen with mitmproxy 12.2.3.
 """
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import Protocol
 
 from mitmproxy import http
 from mitmproxy.connection import ConnectionState, Server
-from mitmproxy.proxy import events, layer
+from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers.http import (
     ErrorCode,
@@ -95,7 +96,10 @@ class InProcessHttpLayer(HttpLayer):
     def _handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
         if isinstance(event, Pushed) and event.connection not in self.connections:
             return  # the stream ended while this was on its way
-        yield from super()._handle_event(event)
+        for command in super()._handle_event(event):
+            # "Streaming response from …", once per stream: each log record visits every addon
+            if not isinstance(command, commands.Log) or command.level > logging.INFO:
+                yield command
         if isinstance(event, Pushed) and (event.end or event.abort is not None):
             # one connection per request, and clients keep theirs open for hours
             self.connections.pop(event.connection, None)

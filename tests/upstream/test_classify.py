@@ -11,6 +11,7 @@ from antigravity_addon.errors import (
     Overloaded,
     QuotaExhausted,
     RateLimited,
+    StreamTruncated,
     TermsRefused,
     UpstreamBroken,
     UpstreamFailure,
@@ -369,7 +370,7 @@ UNREADABLE: dict[str, bytes] = {
 
 @pytest.mark.parametrize("data", UNREADABLE.values(), ids=UNREADABLE.keys())
 def test_a_piece_that_cannot_be_read_is_never_skipped(data: bytes) -> None:
-    with pytest.raises(UpstreamBroken, match="cannot be read"):
+    with pytest.raises(StreamTruncated, match="cannot be read"):
         decode_item(ServerSentEvent(data), model="m", now=NOW)
 
 
