@@ -29,6 +29,7 @@
 Messages are sentences for people and never carry a secret.
 """
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 
@@ -64,6 +65,11 @@ class GatewayError(Exception):
             self.code = code
         if retry_after is not None:
             self.retry_after = retry_after
+
+    @property
+    def label(self) -> str:
+        """Short, for lists: `429 rate_limit_exceeded`."""
+        return f"{self.status} {self.code or self.kind}"
 
 
 class InvalidRequest(GatewayError):
@@ -120,6 +126,11 @@ class WrongMethod(GatewayError):
     status = 405
     kind = "invalid_request_error"
     code = "method_not_supported"
+
+    def __init__(self, message: str, *, allowed: Iterable[str]) -> None:
+        super().__init__(message)
+        self.allowed = tuple(sorted(allowed))
+        """Methods that the path does take."""
 
 
 class UpstreamFailure(GatewayError):

@@ -114,7 +114,7 @@ class Exchange:
         except UpstreamFailure as failure:
             if answer is None or not client.committed:
                 raise
-            self._trace.error = failure.message
+            self._trace.error = failure.label
             await client.write(answer.error(failure), end=True)
         finally:
             client.stop_keepalives()

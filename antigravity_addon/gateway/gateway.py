@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from antigravity_addon.accounts.account import Account, mask_email
-from antigravity_addon.errors import GatewayError, UpstreamFailure, WrongClientKey
+from antigravity_addon.errors import GatewayError, UpstreamFailure, WrongClientKey, WrongMethod
 from antigravity_addon.translate.openai_error import to_openai_error
 from antigravity_addon.wire.openai_models import Model, ModelList
 
@@ -99,7 +99,7 @@ class Gateway:
             await self._serve(route, request, read_body, sink, trace, request_id)
         except GatewayError as error:
             head, error_body = self._error(error, request, request_id=request_id, trace=trace)
-            trace.error = f"{error.status} {error.code or error.kind}"
+            trace.error = error.label
             await sink.send(head=head, body=error_body, end=True)
         finally:
             if trace.model_asked:
@@ -163,6 +163,8 @@ class Gateway:
         headers = self._headers(request, request_id=request_id, trace=trace) | {"content-type": _JSON}
         if isinstance(error, WrongClientKey):
             headers["www-authenticate"] = "Bearer"
+        if isinstance(error, WrongMethod):
+            headers["allow"] = ", ".join((*error.allowed, "OPTIONS"))
         if error.retry_after is not None:
             # clients disagree on fractions in retry-after; the SDKs read the other one first
             headers["retry-after"] = str(math.ceil(error.retry_after))

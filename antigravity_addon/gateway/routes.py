@@ -63,7 +63,9 @@ def find_route(method: str, target: str) -> Route:
                 )
             if method not in METHODS[endpoint]:
                 allowed = " or ".join(sorted(METHODS[endpoint]))
-                raise WrongMethod(f"Not allowed to {method} on {endpoint.value}: use {allowed}.")
+                raise WrongMethod(
+                    f"Not allowed to {method} on {endpoint.value}: use {allowed}.", allowed=METHODS[endpoint]
+                )
             model_id = found.groupdict().get("id") or ""
             return Route(endpoint, unquote(model_id))
     raise UnknownPath(f"Invalid URL ({method} {_shown(path)}). The nearest valid path is {_nearest(tidy)}.")

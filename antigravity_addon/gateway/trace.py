@@ -54,7 +54,7 @@ class Trace:
         count = len(self.attempts)
         usage = self.usage
         return (
-            self.model,
+            self.model or self.model_asked,
             f"{self.account.partition('@')[0]}@…" if self.account else "",
             f"{count} attempt{'' if count == 1 else 's'}" if count else "",
             f"{self.seconds:.1f} s",

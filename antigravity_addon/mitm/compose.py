@@ -1,8 +1,10 @@
 """The composition root: option values -> a gateway that runs, with everything it stands on."""
 
+import asyncio
 import gc
 import logging
 import socket
+from collections.abc import Collection
 from importlib.metadata import version
 from pathlib import Path
 
@@ -110,13 +112,15 @@ class Runtime:
             await self._simulator.__aenter__()
             logger.warning("gateway_upstream=simulator: every answer is made up by the built-in simulator.")
 
-    def stop(self) -> None:
-        """Ends connections; does not wait."""
+    def stop(self, *, after: Collection[asyncio.Task[None]] = ()) -> None:
+        """End connections once the tasks in `after` have ended; does not wait for it."""
         if self._simulator is None and self._simulator_socket is not None:
             self._simulator_socket.close()
-        spawn(self._stop(), name="stop the gateway")
+        spawn(self._stop(after), name="stop the gateway")
 
-    async def _stop(self) -> None:
+    async def _stop(self, after: Collection[asyncio.Task[None]]) -> None:
+        if after:
+            await asyncio.wait(after)
         await self._transport.aclose()
         if self._simulator is not None:
             await self._simulator.__aexit__(None, None, None)

@@ -19,6 +19,9 @@ _OF_ONE_TOOL = ("web_", "console_", "dumper_", "flow_detail", "keepserving")
 """Options that only mitmweb, mitmproxy or mitmdump know; one file serves all three."""
 
 
+_PATHS = ("gateway_accounts",)
+
+
 class ConfigError(Exception):
     """A value that stops the start; the message names the option and where the value came from."""
 
@@ -59,7 +62,7 @@ def load_config_file(path: Path, *, keep: frozenset[str]) -> frozenset[str]:
             raise ConfigError(f"{path}: {name}: there is no such option.{_nearest(name, ctx.options.keys())}")
         if name in keep or (not name.startswith("gateway_") and ctx.options.has_changed(name)):
             continue
-        _set(path, name, value)
+        _set(path, name, _from_here(path, value) if name in _PATHS else value)
         taken.add(name)
     return frozenset(taken)
 
@@ -78,6 +81,11 @@ def _read(path: Path) -> Mapping[str, object]:
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: must hold `option: value` lines.")
     return {str(name): value for name, value in values.items()}
+
+
+def _from_here(path: Path, value: object) -> object:
+    """A relative path in the file counts from the file."""
+    return str(path.parent / Path(value).expanduser()) if isinstance(value, str) and value else value
 
 
 def _set(path: Path, name: str, value: object) -> None:

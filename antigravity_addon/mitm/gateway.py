@@ -3,7 +3,6 @@
 import asyncio
 import ipaddress
 import logging
-from collections.abc import Sequence
 from pathlib import Path
 from weakref import WeakKeyDictionary, WeakSet
 
@@ -29,8 +28,11 @@ from .upstream_layer import InProcessHttpLayer, Wire
 
 logger = logging.getLogger(__name__)
 
+# Kept here, not in the addon: mitmproxy makes a new one when addon.py is saved, and streams go on.
 _admitted: WeakSet[http.HTTPFlow] = WeakSet()
-"""Flows whose head was found good. Kept here, not in the addon: mitmproxy makes a new one when addon.py is saved."""
+"""Flows whose head was found good."""
+_answers: WeakKeyDictionary[http.HTTPFlow, LiveAnswer] = WeakKeyDictionary()
+"""Answers to flows that are still in memory, those under way among them."""
 
 
 class GatewayAddon:
@@ -41,7 +43,6 @@ class GatewayAddon:
         """Holds mitm-config.yaml."""
         self._runtime: Runtime | None = None
         """`None` if the options cannot be used; every request is then refused."""
-        self._answers: WeakKeyDictionary[http.HTTPFlow, LiveAnswer] = WeakKeyDictionary()
         self._is_running = False
 
     # --- start, options, stop ---------------------------------------------------------------------------
@@ -78,8 +79,11 @@ class GatewayAddon:
             await listener.open_all()
 
     def done(self) -> None:
-        if self._runtime is not None:
-            self._runtime.stop()
+        """The process ends, or addon.py was saved: streams under way then end in their own time."""
+        if self._runtime is None:
+            return
+        ends = ctx.master.should_exit.is_set()
+        self._runtime.stop(after=() if ends else {a.task for a in _answers.values() if not a.task.done()})
 
     # --- connections ------------------------------------------------------------------------------------
 
@@ -151,19 +155,15 @@ class GatewayAddon:
         if flow not in _admitted or self._runtime is None:
             return None
         answer = LiveAnswer(flow, wire, self._runtime.gateway_for(flow.client_conn.proxy_mode))
-        self._answers[flow] = answer
+        _answers[flow] = answer
         return answer
 
-    def answers(self) -> Sequence[LiveAnswer]:
-        """The answers of flows that are still in memory, those under way among them."""
-        return tuple(self._answers.values())
-
     def response(self, flow: http.HTTPFlow) -> None:
-        if (answer := self._answers.get(flow)) is not None:
+        if (answer := _answers.get(flow)) is not None:
             answer.record(flow)
 
     def error(self, flow: http.HTTPFlow) -> None:
-        if (answer := self._answers.get(flow)) is not None:
+        if (answer := _answers.get(flow)) is not None:
             answer.trace.error = answer.trace.error or "client gone"
             answer.record(flow)
             annotate(flow, answer.trace)

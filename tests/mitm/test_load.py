@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from antigravity_addon.mitm.gateway import GatewayAddon
-from tests.running import new_master
+from tests.running import new_master, write_accounts
 
 SIMULATOR = "gateway_upstream=simulator"
 
@@ -89,3 +89,25 @@ async def test_a_config_file_that_is_right_is_taken(
 async def test_the_command_line_wins(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "mitm-config.yaml").write_text("gateway_max_attempts: 0\n")
     assert await load_error(tmp_path, caplog, SIMULATOR, "gateway_max_attempts=3") == ""
+
+
+async def test_a_path_in_the_config_file_counts_from_the_file(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "mitm-config.yaml").write_text("gateway_accounts: accounts.yaml\n")
+    write_accounts(tmp_path, ("ana@example.com", "key"))
+    assert await load_error(tmp_path, caplog) == ""
+
+
+async def test_keys_that_others_can_read_are_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = Path(write_accounts(tmp_path, ("ana@example.com", "secret-key")))
+    path.chmod(0o644)
+    master = new_master(tmp_path, gateway_accounts=str(path))
+    addon = GatewayAddon(tmp_path)
+    with caplog.at_level("WARNING"):
+        master.addons.register(addon)
+    addon.done()
+    assert "can be read by other users" in caplog.text
+    assert "secret-key" not in caplog.text

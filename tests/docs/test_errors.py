@@ -1,0 +1,116 @@
+"""docs/errors.md: every failure there is, and what each error of the upstream is read as."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from antigravity_addon import errors
+from antigravity_addon.errors import AccountRefused, GatewayError, UpstreamFailure
+from antigravity_addon.simulator.faults import FAULTS, Refusal
+from antigravity_addon.upstream.classify import classify
+
+from .conftest import WrittenPart
+from .pages import ROOT, table
+
+PAGE = ROOT / "docs" / "errors.md"
+_ROW = re.compile(r"^\| (\d{3}) \| `(\w+)` \| `(\w+)` \|", re.MULTILINE)
+_ABSTRACT = {errors.UpstreamFailure}
+"""Raised by nobody as it is."""
+
+
+def rows() -> set[tuple[int, str, str | None]]:
+    """(status, type, code) of the hand-written tables."""
+    return {
+        (int(status), kind, None if code == "null" else code)
+        for status, kind, code in _ROW.findall(PAGE.read_text())
+    }
+
+
+def kinds_of(base: type[GatewayError]) -> Iterator[type[GatewayError]]:
+    yield base
+    for kind in base.__subclasses__():
+        yield from kinds_of(kind)
+
+
+def test_every_failure_stands_on_the_page() -> None:
+    known = {(kind.status, kind.kind, kind.code) for kind in kinds_of(GatewayError) if kind not in _ABSTRACT}
+    assert known - rows() == set()
+
+
+def test_the_page_has_no_row_that_nobody_raises() -> None:
+    assert {code for _, _, code in rows() if code} - codes_in_the_program() == set()
+
+
+def test_every_code_in_the_program_stands_on_the_page() -> None:
+    text = PAGE.read_text()
+    assert {code for code in codes_in_the_program() if f"`{code}`" not in text} == set()
+
+
+def codes_in_the_program() -> set[str]:
+    """Values of class attributes and keyword arguments that are called `code` in what makes errors for clients."""
+    package = ROOT / "antigravity_addon"
+    files = [path for path in package.rglob("*.py") if "simulator" not in path.parts]
+    return {code for path in files for code in _codes(path)}
+
+
+def _codes(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        match node:
+            case (
+                ast.Assign(targets=[ast.Name(id="code")], value=value)
+                | ast.AnnAssign(target=ast.Name(id="code"), value=value)
+                | ast.keyword(arg="code", value=value)
+            ):
+                yield from _strings(value)
+            case _:
+                pass
+
+
+def _strings(value: ast.expr | None) -> Iterator[str]:
+    match value:
+        case ast.Constant(value=str(text)):
+            yield text
+        case ast.IfExp(body=body, orelse=orelse):
+            yield from (*_strings(body), *_strings(orelse))
+        case _:
+            pass
+
+
+def test_every_error_of_the_upstream_is_read_as_the_page_says(written_part: WrittenPart) -> None:
+    answers = ((name, fault) for name, fault in FAULTS.items() if isinstance(fault, Refusal))
+    read = (_row(name, fault) for name, fault in answers if fault.respond("").status != 200)
+    head = ("Fault", "The upstream's answer", "Status", "`type`", "`code`", "The account, the request")
+    written_part(PAGE, table(head, read))
+
+
+def _row(name: str, fault: Refusal) -> tuple[str, ...]:
+    answer = fault.respond("gemini-2.5-flash")
+    body = b"".join(piece for _, piece in answer.pieces)
+    failure = classify(answer.status, answer.headers, body, model="gemini-2.5-flash", now=0.0)
+    return (
+        f"`{name}`",
+        fault.description,
+        str(failure.status),
+        f"`{failure.kind}`",
+        f"`{failure.code}`",
+        _consequence(failure),
+    )
+
+
+def _consequence(failure: UpstreamFailure) -> str:
+    match failure:
+        case AccountRefused(retryable=False):
+            return "out of use, and ends"
+        case AccountRefused():
+            return "out of use"
+        case UpstreamFailure(retryable=False):
+            return "ends"
+        case UpstreamFailure(spends_account=True):
+            return f"rests {_span(failure.retry_after)}" if failure.retry_after else "passed over"
+        case _:
+            return "again"
+
+
+def _span(seconds: float) -> str:
+    return f"{seconds / 3600:.0f} h" if seconds > 3600 else f"{seconds:g} s"
