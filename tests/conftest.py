@@ -1,9 +1,10 @@
 """What every test may ask for: text goldens with one update switch, and the recorded Gemini responses."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
+from blockbuster import BlockBuster
 from hypothesis import settings
 
 # a busy machine is no counter-example
@@ -46,3 +47,18 @@ def recorded() -> Path:
     if not RECORDED.is_dir():
         pytest.skip(f"no recorded responses at {RECORDED}")
     return RECORDED
+
+
+@pytest.fixture(autouse=True)
+def no_blocking_calls() -> Generator[None]:
+    """A call of ours that would hold the event loop raises, but for the start, which reads two small files."""
+    buster = BlockBuster("antigravity_addon")
+    for function in buster.functions.values():
+        function.can_block_in("config_file.py", "_read")
+        function.can_block_in("file.py", "read_accounts")
+        function.can_block_in("compose.py", {"read_account_file", "_bind_loopback"})
+        # mitmproxy's own hooks run below ours, and saving is one of them
+        function.can_block_in("mitmproxy/addons/save.py", "save_flow")
+    buster.activate()
+    yield
+    buster.deactivate()

@@ -121,10 +121,10 @@ class _Signal:
         self._event.set()
 
 
-def write_accounts(folder: Path, *accounts: tuple[str, str]) -> str:
+def write_accounts(folder: Path, *accounts: tuple[str, str], mode: int = 0o600) -> str:
     """An accounts file of (email, api key) pairs; gives its path."""
     path = folder / "accounts.yaml"
     lines = "".join(f"  - email: {email}\n    api_key: {key}\n" for email, key in accounts)
     path.write_text(f"accounts:\n{lines}")
-    path.chmod(0o600)
+    path.chmod(mode)
     return str(path)

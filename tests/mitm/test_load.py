@@ -102,9 +102,8 @@ async def test_a_path_in_the_config_file_counts_from_the_file(
 async def test_keys_that_others_can_read_are_warned_of(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    path = Path(write_accounts(tmp_path, ("ana@example.com", "secret-key")))
-    path.chmod(0o644)
-    master = new_master(tmp_path, gateway_accounts=str(path))
+    path = write_accounts(tmp_path, ("ana@example.com", "secret-key"), mode=0o644)
+    master = new_master(tmp_path, gateway_accounts=path)
     addon = GatewayAddon(tmp_path)
     with caplog.at_level("WARNING"):
         master.addons.register(addon)
