@@ -109,7 +109,7 @@ class Exchange:
 
         client.start_keepalives()
         try:
-            last = await self._until_served(attempt, may_retry=lambda: not client.committed)
+            last = await self._attempts(attempt, may_retry=lambda: not client.committed)
             await client.write(last, end=True)
         except UpstreamFailure as failure:
             if answer is None or not client.committed:
@@ -128,26 +128,18 @@ class Exchange:
         async def attempt(account: Account) -> bytes:
             return await self._attempt(account, self._prepared.whole(self._identity), _Nobody())
 
-        answer = await self._until_served(attempt, may_retry=lambda: True)
+        answer = await self._attempts(attempt, may_retry=lambda: True)
         return self._account, answer
 
-    async def _until_served(self, attempt: Attempt, *, may_retry: Callable[[], bool]) -> bytes:
-        """The last bytes of the attempt that succeeded."""
-        try:
-            async with asyncio.timeout_at(self._deadline):
-                return await self._attempts(attempt, may_retry)
-        except TimeoutError as error:
-            seconds = self._settings.request_timeout
-            raise UpstreamTimeout(f"The answer was not complete after {seconds:g} seconds.") from error
-
     async def _attempts(self, attempt: Attempt, may_retry: Callable[[], bool]) -> bytes:
+        """The last bytes of the attempt that succeeded."""
         failure: UpstreamFailure | None = None
         for _ in range(self._settings.max_attempts):
             use = await self._next_account(failure)
             try:
                 return await self._recorded(use, attempt)
             except UpstreamFailure as error:
-                if not error.retryable or not may_retry():
+                if not error.retryable or not may_retry() or self._clock() >= self._deadline:
                     raise
                 failure = error
                 self._tried.add(use.email)
@@ -204,26 +196,37 @@ class Exchange:
 
     async def _attempt(self, account: Account, answer: Answer, reader: Reader) -> bytes:
         """Ask the upstream once and write its turn as it comes. Gives the last bytes, not written yet."""
-        patience = self._settings.first_token_timeout
         endpoint = self._upstream.endpoint
         request = endpoint.prepare(self._prepared.body, model=self._model, credential=account.credential)
         config = self._prepared.body.generation_config
         decoder, turn = SseDecoder(), GeminiTurn(may_be_empty=bool(config and config.stop_sequences))
         try:
-            async with asyncio.timeout(patience) as timer, self._upstream.transport.open(request) as response:
+            async with (
+                asyncio.timeout_at(self._end_of_patience()) as timer,
+                self._upstream.transport.open(request) as response,
+            ):
                 if response.status != 200:
                     body = await response.read_error()
                     raise self._classify(response.status, response.headers, body)
                 async with aclosing(response.chunks()) as chunks:
                     async for chunk in chunks:
                         # a slow client is not the upstream's silence
-                        timer.reschedule(None)
+                        timer.reschedule(self._deadline)
                         await self._pass_on(decoder.feed(chunk), turn, answer, reader)
-                        timer.reschedule(self._clock() + patience)
+                        timer.reschedule(self._end_of_patience())
         except TimeoutError as error:
-            raise UpstreamTimeout(f"The upstream was silent for {patience:g} seconds.") from error
+            raise self._timed_out() from error
         await self._pass_on(decoder.finish(), turn, answer, reader)
         return self._written(turn.finish(), answer) + answer.finish()
+
+    def _end_of_patience(self) -> float:
+        return min(self._clock() + self._settings.first_token_timeout, self._deadline)
+
+    def _timed_out(self) -> UpstreamTimeout:
+        if self._clock() >= self._deadline:
+            seconds = self._settings.request_timeout
+            return UpstreamTimeout(f"The answer was not complete after {seconds:g} seconds.")
+        return UpstreamTimeout(f"The upstream was silent for {self._settings.first_token_timeout:g} seconds.")
 
     async def _pass_on(
         self, items: Iterable[ServerSentEvent | StrayJson], turn: GeminiTurn, answer: Answer, reader: Reader

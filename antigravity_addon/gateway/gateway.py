@@ -103,7 +103,7 @@ class Gateway:
             await sink.send(head=head, body=error_body, end=True)
         finally:
             if trace.model_asked:
-                logger.info("%s %s", request_id, trace.summary(), extra={"trace": trace.to_metadata()})
+                logger.info("%s %s", request_id, trace.summary(), extra={"trace": trace})
 
     async def _serve(
         self,
@@ -183,10 +183,14 @@ class Gateway:
         return headers | self._cors_headers(request)
 
     def _cors_headers(self, request: RequestHead) -> dict[str, str]:
-        headers = {"access-control-expose-headers": _EXPOSED}
-        if request.origin is not None and allows_origin(request.origin, self.settings):
-            headers |= {"access-control-allow-origin": request.origin, "vary": "Origin"}
-        return headers
+        """Only browsers name an origin, and only they read these."""
+        if request.origin is None or not allows_origin(request.origin, self.settings):
+            return {}
+        return {
+            "access-control-allow-origin": request.origin,
+            "access-control-expose-headers": _EXPOSED,
+            "vary": "Origin",
+        }
 
     def _preflight_headers(self, request: RequestHead) -> dict[str, str]:
         asked = request.headers.get("access-control-request-headers", "*")

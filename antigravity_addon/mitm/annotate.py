@@ -8,6 +8,9 @@ from antigravity_addon.gateway.trace import Trace
 METADATA_KEY = "gateway"
 REDACTED = "[redacted]"
 
+_KEY_HEADERS = frozenset(name.encode() for name in KEY_HEADERS)
+_KEY_PARAMETERS = ("key", "api_key")
+
 
 def annotate(flow: http.HTTPFlow, trace: Trace) -> None:
     """The comment column, and the same facts as plain data for filters and scripts."""
@@ -19,10 +22,17 @@ def annotate(flow: http.HTTPFlow, trace: Trace) -> None:
 
 def redact_keys(flow: http.HTTPFlow) -> None:
     """Client keys stay out of screens, saved flows and logs. The scheme stays, to show how a key was sent."""
-    for name in KEY_HEADERS:
-        if name in flow.request.headers:
-            scheme, space, _ = flow.request.headers[name].strip().partition(" ")
-            flow.request.headers[name] = f"{scheme}{space}{REDACTED}" if space else REDACTED
-    for name in ("key", "api_key"):
-        if name in flow.request.query:
-            flow.request.query[name] = REDACTED
+    request = flow.request
+    request.headers.fields = tuple(
+        (name, _redacted(value) if name.lower() in _KEY_HEADERS else value)
+        for name, value in request.headers.fields
+    )
+    if "?" in request.path:
+        for name in _KEY_PARAMETERS:
+            if name in request.query:
+                request.query[name] = REDACTED
+
+
+def _redacted(value: bytes) -> bytes:
+    scheme, space, _ = value.strip().partition(b" ")
+    return scheme + space + REDACTED.encode() if space else REDACTED.encode()

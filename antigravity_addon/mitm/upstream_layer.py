@@ -80,10 +80,11 @@ class Wire:
         end: bool = False,
         abort: str | None = None,
     ) -> None:
-        """Returns when the client has room for more."""
+        """Returns when the client has room for more; at the end at once, since there is no more."""
         if (handler := self.handler) is not None:
             await handler.server_event(Pushed(self._connection, response, body, end, abort))
-            await handler.drain_writers()
+            if not end:
+                await handler.drain_writers()
 
 
 class InProcessHttpLayer(HttpLayer):

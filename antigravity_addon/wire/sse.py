@@ -81,11 +81,14 @@ class SseDecoder:
             chunk = chunk.removeprefix(b"\n")
         self._after_carriage_return = chunk.endswith(b"\r")
         for piece in chunk.splitlines(keepends=True):
-            self._line.append(piece)
-            if piece.endswith((b"\n", b"\r")):
-                line = b"".join(self._line)
+            whole = piece.rstrip(b"\r\n")
+            if len(whole) == len(piece):
+                self._line.append(piece)
+            elif self._line:
+                yield b"".join([*self._line, whole])
                 self._line.clear()
-                yield line.rstrip(b"\r\n")
+            else:
+                yield whole
 
     def _read(self, line: bytes) -> Iterator[SseItem]:
         if not line:
