@@ -4,7 +4,7 @@ import asyncio
 import ipaddress
 import logging
 from pathlib import Path
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakSet
 
 from mitmproxy import connection, ctx, http
 from mitmproxy.addonmanager import Loader
@@ -31,8 +31,8 @@ logger = logging.getLogger(__name__)
 # Kept here, not in the addon: mitmproxy makes a new one when addon.py is saved, and streams go on.
 _admitted: WeakSet[http.HTTPFlow] = WeakSet()
 """Flows whose head was found good."""
-_answers: WeakKeyDictionary[http.HTTPFlow, LiveAnswer] = WeakKeyDictionary()
-"""Answers to flows that are still in memory, those under way among them."""
+_answers: dict[http.HTTPFlow, LiveAnswer] = {}
+"""Answers under way. They know their flows, so only taking them out at the end frees both."""
 
 
 class GatewayAddon:
@@ -83,7 +83,7 @@ class GatewayAddon:
         if self._runtime is None:
             return
         ends = ctx.master.should_exit.is_set()
-        self._runtime.stop(after=() if ends else {a.task for a in _answers.values() if not a.task.done()})
+        self._runtime.stop(after=() if ends else {answer.task for answer in _answers.values()})
 
     # --- connections ------------------------------------------------------------------------------------
 
@@ -159,11 +159,11 @@ class GatewayAddon:
         return answer
 
     def response(self, flow: http.HTTPFlow) -> None:
-        if (answer := _answers.get(flow)) is not None:
+        if (answer := _answers.pop(flow, None)) is not None:
             answer.record(flow)
 
     def error(self, flow: http.HTTPFlow) -> None:
-        if (answer := _answers.get(flow)) is not None:
+        if (answer := _answers.pop(flow, None)) is not None:
             answer.trace.error = answer.trace.error or "client gone"
             answer.record(flow)
             annotate(flow, answer.trace)

@@ -142,10 +142,14 @@ class Simulator:
         exchange = self._script.popleft() if self._script else self._api.answer(received)
         try:
             return await _send(exchange, request)
-        except (asyncio.CancelledError, ConnectionError):
+        except asyncio.CancelledError:
             if self._runner is not None:
                 self._mark_disconnected(received)
             raise
+        except ConnectionError:
+            self._mark_disconnected(received)
+            # nobody will see it; an exception would be logged as a fault of ours
+            return web.StreamResponse()
 
     async def _read(self, request: web.BaseRequest) -> bytes | None:
         """The body, or `None` if there is too much of it."""

@@ -16,6 +16,7 @@ from mitmproxy.proxy.mode_specs import ProxyMode
 from mitmproxy.test import tflow
 
 from antigravity_addon.gateway.gateway import Gateway
+from antigravity_addon.mitm import gateway as gateway_module
 from antigravity_addon.simulator.server import Simulator
 from tests.running import RunningGateway, proxyserver, run_gateway, write_accounts
 
@@ -134,6 +135,7 @@ async def test_what_a_client_that_left_was_sent_stays_in_the_flow(tmp_path: Path
         assert flow.response is not None
         assert (flow.response.content or b"").startswith(first)
         assert flow.comment.endswith("client gone")
+        assert not gateway_module._answers
 
 
 async def test_a_bug_never_forwards_the_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -297,6 +299,8 @@ async def test_many_requests_on_one_connection_leave_nothing_behind(tmp_path: Pa
         handler = next(iter(proxyserver(gateway.master).connections.values()))
         layers = [layer for layer in handler.layer.context.layers if isinstance(layer, HttpLayer)]
         assert [len(layer.connections) for layer in layers] == [1]
+        await gateway.recorder.wait(20)
+        assert not gateway_module._answers
 
 
 async def test_an_old_client_gets_a_stream_that_ends_with_its_connection(tmp_path: Path) -> None:
@@ -314,9 +318,7 @@ async def test_an_old_client_gets_a_stream_that_ends_with_its_connection(tmp_pat
 
 
 def test_flows_of_other_modes_are_not_ours() -> None:
-    from antigravity_addon.mitm.gateway import GatewayAddon  # noqa: PLC0415
-
     flow = tflow.tflow()
     flow.live = True
-    GatewayAddon(Path()).requestheaders(flow)
+    gateway_module.GatewayAddon(Path()).requestheaders(flow)
     assert flow.response is None
