@@ -32,6 +32,10 @@ from .dialects import Answer, Identity, Prepared, StreamedAnswer
 from .settings import Settings
 from .trace import AttemptRecord, Trace
 
+LONGEST_WAIT = 20.0
+"""Seconds that one exchange waits for cooling accounts at most. A client that is told `Retry-After` waits in its own
+way, and can give up; one that hears nothing cannot."""
+
 
 class Reader(Protocol):
     """Whoever reads an answer as it is written."""
@@ -60,7 +64,7 @@ class Upstream:
 class Exchange:
     """Serves one prepared request.
 
-    State: the accounts that had an attempt already, those of no further use, and the answer being written.
+    State: the accounts that had an attempt already, those of no further use, and the time spent waiting.
     """
 
     def __init__(
@@ -86,6 +90,7 @@ class Exchange:
         self._deadline = self._started + settings.request_timeout
         self._tried: set[str] = set()
         self._spent: set[str] = set()
+        self._waited = 0.0
         self._account: Account | None = None
 
     async def stream(self, sink: Sink, head: Callable[[Account | None], Head]) -> None:
@@ -178,6 +183,7 @@ class Exchange:
                 case Use():
                     return decision
                 case Wait(seconds=seconds) if self._may_wait(seconds):
+                    self._waited += seconds
                     await asyncio.sleep(seconds)
                 case Wait(seconds=seconds):
                     if failure is not None and not isinstance(failure, AccountRefused):
@@ -192,7 +198,7 @@ class Exchange:
                     )
 
     def _may_wait(self, seconds: float) -> bool:
-        return seconds <= self._settings.first_token_timeout and self._clock() + seconds < self._deadline
+        return self._waited + seconds <= LONGEST_WAIT and self._clock() + seconds < self._deadline
 
     async def _attempt(self, account: Account, answer: Answer, reader: Reader) -> bytes:
         """Ask the upstream once and write its turn as it comes. Gives the last bytes, not written yet."""

@@ -47,7 +47,7 @@ class Settings:
     account_header: AccountHeader = AccountHeader.FULL
     max_attempts: int = 3
     first_token_timeout: float = 120.0
-    """Seconds: from sending an attempt to its first event, between two events, and for any wait between attempts."""
+    """Seconds of silence: from sending an attempt to its first event, and between two events."""
     request_timeout: float = 1800.0
     """Seconds from a request's arrival to its last byte."""
     keepalive_seconds: float = 15.0

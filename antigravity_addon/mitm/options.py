@@ -92,8 +92,7 @@ _OPTIONS = (
         "gateway_first_token_timeout",
         int,
         120,
-        "Seconds that one attempt may be silent before its first token and between two, and the longest wait for a "
-        "cooling account.",
+        "Seconds that one attempt may be silent before its first token and between two.",
     ),
     _Option(
         "gateway_request_timeout",

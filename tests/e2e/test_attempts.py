@@ -125,9 +125,7 @@ async def test_the_last_cause_decides_the_answer(
     accounts = write_accounts(tmp_path, ("bad@example.com", f"fault-{fault}"))
     async with (
         Simulator() as simulator,
-        run_gateway(
-            simulator.base_url, tmp_path, gateway_accounts=accounts, gateway_first_token_timeout=20
-        ) as gateway,
+        run_gateway(simulator.base_url, tmp_path, gateway_accounts=accounts) as gateway,
     ):
         answer = await ask(gateway, stream=stream)
         error = answer.json()["error"]
@@ -335,7 +333,7 @@ async def test_a_client_that_goes_away_cancels_the_upstream_request(
 
 
 async def test_a_client_that_goes_away_ends_a_wait_between_attempts(tmp_path: Path) -> None:
-    accounts = write_accounts(tmp_path, ("a@example.com", "fault-rate-limited"))
+    accounts = write_accounts(tmp_path, ("a@example.com", "fault-rate-limited-header"))
     async with (
         Simulator() as simulator,
         run_gateway(simulator.base_url, tmp_path, gateway_accounts=accounts) as gateway,
