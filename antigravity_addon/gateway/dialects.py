@@ -9,6 +9,7 @@ from typing import Protocol
 
 from antigravity_addon.errors import GatewayError
 from antigravity_addon.translate.events import TurnEvent
+from antigravity_addon.translate.openai_chat.calls import CallForm
 from antigravity_addon.translate.openai_chat.request import to_gemini
 from antigravity_addon.translate.openai_chat.response import ChatCompletionBuilder, ChatStreamEncoder
 from antigravity_addon.wire.gemini import GenerateContentRequest
@@ -102,10 +103,15 @@ class _Whole:
 
 class _ChatPrepared:
     def __init__(self, request: ChatCompletionRequest, model: str) -> None:
-        self._translated = to_gemini(request, model)
-        self.body = self._translated.body
+        translated = to_gemini(request, model)
+        self.body = translated.body
         self._include_usage = bool(request.stream_options and request.stream_options.include_usage)
-        self._parallel = request.parallel_tool_calls is not False
+        self._call_form = CallForm(
+            translated.tool_names,
+            custom_tools=translated.custom_tools,
+            parallel=request.parallel_tool_calls is not False,
+            legacy=translated.uses_functions,
+        )
 
     def streamed(self, identity: Identity) -> ChatStreamEncoder:
         return ChatStreamEncoder(
@@ -113,9 +119,8 @@ class _ChatPrepared:
             created=identity.created,
             model=identity.model,
             new_call_id=identity.new_call_id,
-            tool_names=self._translated.tool_names,
+            call_form=self._call_form,
             include_usage=self._include_usage,
-            parallel_tool_calls=self._parallel,
         )
 
     def whole(self, identity: Identity) -> Answer:
@@ -124,8 +129,7 @@ class _ChatPrepared:
             created=identity.created,
             model=identity.model,
             new_call_id=identity.new_call_id,
-            tool_names=self._translated.tool_names,
-            parallel_tool_calls=self._parallel,
+            call_form=self._call_form,
         )
         return _Whole(builder)
 

@@ -12,6 +12,7 @@ from urllib.parse import unquote_to_bytes
 
 from antigravity_addon.errors import InvalidRequest, UnsupportedInput
 from antigravity_addon.wire.gemini import Blob, FileData, MediaResolution, Part
+from antigravity_addon.wire.inbound import shown
 
 _DATA_URL = re.compile(r"\s*data:([^,]{0,1000}),(.*)", re.DOTALL | re.IGNORECASE)
 _MIME_TYPE = re.compile(r"[a-z]+/[a-z0-9.+-]+")
@@ -21,7 +22,6 @@ _UPSTREAM_FILE = re.compile(
 )
 _MARKDOWN_IMAGE = re.compile(r"!\[image\]\((data:image/[a-z0-9.+-]{1,40};base64,[A-Za-z0-9+/]+=*)\)")
 _URL_SAFE = str.maketrans("-_", "+/")
-_SHOWN_LENGTH = 60
 
 _OCTETS = "application/octet-stream"
 _IMAGE_TYPES = {"image/png", "image/jpeg", "image/webp", "image/heic", "image/heif"}
@@ -118,7 +118,7 @@ def audio_part(data: str, *, audio_format: str, param: str) -> Part:
     mime_type = _AUDIO_FORMATS.get(audio_format.lower())
     if mime_type is None:
         raise UnsupportedInput(
-            f"Audio of the format {audio_format[:_SHOWN_LENGTH]!r} is not supported; use 'wav' or 'mp3'.",
+            f"Audio of the format {shown(audio_format)} is not supported; use 'wav' or 'mp3'.",
             param=f"{param}.format",
         )
     return Part(inline_data=_from_text(data, mime_type, param=f"{param}.data"))
@@ -164,7 +164,7 @@ def _no_place(url: str, param: str) -> InvalidRequest:
             "The gateway does not fetch URLs: send the content as a data URL.", param=param
         )
     return InvalidRequest(
-        f"{url[:_SHOWN_LENGTH]!r} is no URL that can be used here: send a data URL (data:image/png;base64,…).",
+        f"{shown(url)} is no URL that can be used here: send a data URL (data:image/png;base64,…).",
         param=param,
     )
 

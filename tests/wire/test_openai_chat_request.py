@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from antigravity_addon.errors import InvalidJson, InvalidRequest, MissingParameter
+from antigravity_addon.errors import InvalidRequest, MissingParameter
 from antigravity_addon.wire.openai_chat.request import ChatCompletionRequest, parse
 
 USER: dict[str, Any] = {"role": "user", "content": "x"}
@@ -19,26 +19,6 @@ def body(**fields: Any) -> bytes:
 
 def with_content(content: Any) -> bytes:
     return body(messages=[{"role": "user", "content": content}])
-
-
-NO_OBJECTS: dict[str, bytes] = {
-    "C07 cut off": b'{"model":',
-    "empty": b"",
-    "an array": b"[]",
-    "a number": b"5",
-    "invalid UTF-8": b'{"model": "\xff"}',
-    "UTF-16": '{"model": "m"}'.encode("utf-16"),
-    "lone surrogate": rb'{"model": "\ud800"}',
-    "nested too deeply": b'{"x":' + b"[" * 100_000,
-    "number of five thousand digits": b'{"seed":' + b"9" * 5_000 + b"}",
-}
-
-
-@pytest.mark.parametrize("sent", NO_OBJECTS.values(), ids=NO_OBJECTS)
-def test_what_is_no_json_object_is_called_so(sent: bytes) -> None:
-    with pytest.raises(InvalidJson) as refusal:
-        parse(sent)
-    assert (refusal.value.code, refusal.value.param) == ("invalid_json", None)
 
 
 REFUSED: dict[str, tuple[bytes, str, str, str]] = {
@@ -53,12 +33,6 @@ REFUSED: dict[str, tuple[bytes, str, str, str]] = {
         "model",
         "invalid_value",
         "Invalid value for 'model': it must not be empty.",
-    ),
-    "model of the wrong type": (
-        body(model=5),
-        "model",
-        "invalid_type",
-        "Invalid type for 'model': expected a string, but got an integer instead.",
     ),
     "C14 no messages": (
         b'{"model":"m"}',
@@ -150,11 +124,11 @@ REFUSED: dict[str, tuple[bytes, str, str, str]] = {
         "invalid_value",
         "Invalid value for 'tool_choice': expected 'none', 'auto' or 'required', but got 'some'.",
     ),
-    "temperature of the wrong type": (
-        body(temperature="hot"),
-        "temperature",
-        "invalid_type",
-        "Invalid type for 'temperature': expected a number, but got a string instead.",
+    "function tool without function": (
+        body(tools=[{"type": "function"}]),
+        "tools[0].function",
+        "missing_required_parameter",
+        "Missing required parameter: 'tools[0].function'.",
     ),
     "temperature beyond 2": (
         body(temperature=2.5),
@@ -168,12 +142,6 @@ REFUSED: dict[str, tuple[bytes, str, str, str]] = {
         "invalid_value",
         "Invalid value for 'temperature': it must be at least 0.0, and is -1.",
     ),
-    "temperature is no number": (
-        body(temperature=float("nan")),
-        "temperature",
-        "invalid_type",
-        "Invalid type for 'temperature': expected a finite number, but got a decimal number instead.",
-    ),
     "no tokens": (
         body(max_tokens=0),
         "max_tokens",
@@ -181,28 +149,10 @@ REFUSED: dict[str, tuple[bytes, str, str, str]] = {
         "Invalid value for 'max_tokens': it must be greater than 0, and is 0.",
     ),
     "half a token": (
-        body(max_tokens=0.5),
-        "max_tokens",
-        "invalid_type",
-        "Invalid type for 'max_tokens': expected an integer, but got a decimal number instead.",
-    ),
-    "true is no number": (
-        body(max_completion_tokens=True),
+        body(max_completion_tokens=0.5),
         "max_completion_tokens",
         "invalid_type",
-        "Invalid type for 'max_completion_tokens': expected an integer, but got a boolean instead.",
-    ),
-    "function tool without function": (
-        body(tools=[{"type": "function"}]),
-        "tools[0].function",
-        "missing_required_parameter",
-        "Missing required parameter: 'tools[0].function'.",
-    ),
-    "array for an object": (
-        body(tools=[[]]),
-        "tools[0]",
-        "invalid_type",
-        "Invalid type for 'tools[0]': expected an object, but got an array instead.",
+        "Invalid type for 'max_completion_tokens': expected an integer, but got a decimal number instead.",
     ),
     "no choices": (
         body(n=0),
@@ -221,18 +171,6 @@ REFUSED: dict[str, tuple[bytes, str, str, str]] = {
         "response_format.type",
         "invalid_value",
         "Invalid value for 'response_format.type': expected 'text', 'json_object' or 'json_schema', but got 'yaml'.",
-    ),
-    "long values are cut": (
-        body(response_format={"type": "y" * 100}),
-        "response_format.type",
-        "invalid_value",
-        f"Invalid value for 'response_format.type': expected 'text', 'json_object' or 'json_schema', but got '{'y' * 60}…'.",
-    ),
-    "huge numbers are not shown": (
-        body(max_tokens=-(10**4000)),
-        "max_tokens",
-        "invalid_value",
-        "Invalid value for 'max_tokens': it must be greater than 0, and is an integer.",
     ),
 }
 

@@ -16,12 +16,13 @@ from antigravity_addon.translate.events import (
     TextDelta,
     ToolCall,
     TurnEvent,
-    Usage,
 )
 from antigravity_addon.translate.openai_error import to_openai_error
-from antigravity_addon.translate.tool_names import ToolNames
+from antigravity_addon.translate.openai_usage import to_completion_usage
 from antigravity_addon.wire.openai_chat import response as wire
 from antigravity_addon.wire.sse import encode_event
+
+from .calls import AnswerCalls, CallForm, LegacyCall, to_extra_content, to_tool_call_delta
 
 _DONE = encode_event("[DONE]")
 
@@ -38,11 +39,10 @@ class ChatStreamEncoder:
         created: int,
         model: str,
         new_call_id: Callable[[], str],
-        tool_names: ToolNames,
+        call_form: CallForm,
         include_usage: bool,
-        parallel_tool_calls: bool,
     ) -> None:
-        self._calls = _Calls(new_call_id, tool_names, parallel=parallel_tool_calls)
+        self._calls = AnswerCalls(new_call_id, call_form)
         self._include_usage = include_usage
         blank = wire.ChatCompletionChunk(
             id=response_id,
@@ -88,7 +88,7 @@ class ChatStreamEncoder:
         finished = _the_end(self._finished)
         if not self._include_usage:
             return _DONE
-        last = self._blank.model_copy(update={"usage": _to_completion_usage(finished.usage)})
+        last = self._blank.model_copy(update={"usage": to_completion_usage(finished.usage)})
         return encode_event(last.to_json()) + _DONE
 
     def error(self, error: GatewayError) -> bytes:
@@ -106,22 +106,18 @@ class ChatStreamEncoder:
         if event.signature is None:
             # nearly every event is this one: without a model in between it takes 1 µs instead of 5
             return b'%b{"content":%b}%b' % (self._before_delta, to_json(event.text), self._after_delta)
-        extra_content = _to_extra_content(signature=event.signature)
+        extra_content = to_extra_content(signature=event.signature)
         return self._delta(wire.Delta(content=event.text, extra_content=extra_content))
 
     def _call(self, event: ToolCall) -> bytes:
         index = self._calls.count
-        call = self._calls.take(event)
-        if call is None:
-            return b""
-        delta = wire.ToolCallDelta(
-            index=index,
-            id=call.id,
-            type=call.type,
-            function=call.function,
-            extra_content=call.extra_content,
-        )
-        return self._delta(wire.Delta(tool_calls=(delta,)))
+        match self._calls.take(event):
+            case None:
+                return b""
+            case LegacyCall(function=function, extra_content=extra_content):
+                return self._delta(wire.Delta(function_call=function, extra_content=extra_content))
+            case call:
+                return self._delta(wire.Delta(tool_calls=(to_tool_call_delta(call, index),)))
 
     def _end(self, event: Finished) -> bytes:
         self._finished = event
@@ -130,7 +126,7 @@ class ChatStreamEncoder:
             frames += self._delta(wire.Delta(content=""))
         if event.refusal is not None:
             frames += self._delta(wire.Delta(refusal=event.refusal))
-        return frames + self._chunk(wire.Delta(), event.reason.value)
+        return frames + self._chunk(wire.Delta(), self._calls.finish_reason(event))
 
     def _delta(self, delta: wire.Delta) -> bytes:
         return self._before_delta + delta.to_json() + self._after_delta
@@ -150,16 +146,16 @@ class ChatCompletionBuilder:
         created: int,
         model: str,
         new_call_id: Callable[[], str],
-        tool_names: ToolNames,
-        parallel_tool_calls: bool,
+        call_form: CallForm,
     ) -> None:
         self._id = response_id
         self._created = created
         self._model = model
-        self._calls = _Calls(new_call_id, tool_names, parallel=parallel_tool_calls)
+        self._calls = AnswerCalls(new_call_id, call_form)
         self._content: list[str] = []
         self._reasoning: list[str] = []
-        self._tool_calls: list[wire.ToolCall] = []
+        self._tool_calls: list[wire.ToolCall | wire.CustomToolCall] = []
+        self._function_call: wire.CalledFunction | None = None
         self._extra_content: wire.ExtraContent | None = None
         self._finished: Finished | None = None
 
@@ -167,18 +163,27 @@ class ChatCompletionBuilder:
         match event:
             case TextDelta():
                 self._content.append(event.text)
-                self._extra_content = _to_extra_content(signature=event.signature) or self._extra_content
+                self._extra_content = to_extra_content(signature=event.signature) or self._extra_content
             case ReasoningDelta():
                 self._reasoning.append(event.text)
             case Image():
                 self._content.append(_to_markdown(event))
             case ToolCall():
-                if call := self._calls.take(event):
-                    self._tool_calls.append(call)
+                self._call(event)
             case Finished():
                 self._finished = event
             case _:
                 assert_never(event)
+
+    def _call(self, event: ToolCall) -> None:
+        match self._calls.take(event):
+            case None:
+                pass
+            case LegacyCall(function=function, extra_content=extra_content):
+                self._function_call = function
+                self._extra_content = extra_content or self._extra_content
+            case call:
+                self._tool_calls.append(call)
 
     def finish(self) -> bytes:
         """The whole body.
@@ -196,10 +201,10 @@ class ChatCompletionBuilder:
                     index=0,
                     message=self._message(finished),
                     logprobs=None,
-                    finish_reason=finished.reason.value,
+                    finish_reason=self._calls.finish_reason(finished),
                 ),
             ),
-            usage=_to_completion_usage(finished.usage),
+            usage=to_completion_usage(finished.usage),
             service_tier="default",
             system_fingerprint=None,
         )
@@ -208,38 +213,13 @@ class ChatCompletionBuilder:
     def _message(self, finished: Finished) -> wire.Message:
         return wire.Message(
             role="assistant",
-            content=None if self._tool_calls and not self._content else "".join(self._content),
+            content=None if self._calls.count and not self._content else "".join(self._content),
             refusal=finished.refusal,
             annotations=(),
             reasoning_content="".join(self._reasoning) or None,
             tool_calls=tuple(self._tool_calls) or None,
+            function_call=self._function_call,
             extra_content=self._extra_content,
-        )
-
-
-class _Calls:
-    """The tool calls of one answer, numbered and named for the client."""
-
-    def __init__(self, new_id: Callable[[], str], names: ToolNames, *, parallel: bool) -> None:
-        self.count = 0
-        self._new_id = new_id
-        self._names = names
-        self._parallel = parallel
-
-    def take(self, call: ToolCall) -> wire.ToolCall | None:
-        """`None` for the second of calls that the client wants one at a time."""
-        if self.count and not self._parallel:
-            return None
-        self.count += 1
-        return wire.ToolCall(
-            id=self._new_id(),
-            type="function",
-            function=wire.CalledFunction(
-                name=self._names.to_client(call.name),
-                # NaN and the infinities are no JSON, though Gemini's side would parse them
-                arguments=to_json(call.arguments, inf_nan_mode="null").decode(),
-            ),
-            extra_content=_to_extra_content(signature=call.signature, upstream_id=call.upstream_id),
         )
 
 
@@ -249,27 +229,6 @@ def _the_end(finished: Finished | None) -> Finished:
     return finished
 
 
-def _to_extra_content(*, signature: str | None, upstream_id: str | None = None) -> wire.ExtraContent | None:
-    if signature is None and upstream_id is None:
-        return None
-    return wire.ExtraContent(google=wire.GoogleExtra(thought_signature=signature, id=upstream_id))
-
-
 def _to_markdown(image: Image) -> str:
     """Chat Completions has no field for images of the assistant; every client shows Markdown."""
     return f"![image](data:{image.mime_type};base64,{image.data})"
-
-
-def _to_completion_usage(usage: Usage) -> wire.CompletionUsage:
-    return wire.CompletionUsage(
-        prompt_tokens=usage.input_tokens,
-        completion_tokens=usage.output_tokens,
-        total_tokens=usage.total_tokens,
-        prompt_tokens_details=wire.PromptTokensDetails(cached_tokens=usage.cached_tokens, audio_tokens=0),
-        completion_tokens_details=wire.CompletionTokensDetails(
-            reasoning_tokens=usage.reasoning_tokens,
-            audio_tokens=0,
-            accepted_prediction_tokens=0,
-            rejected_prediction_tokens=0,
-        ),
-    )

@@ -1,49 +1,34 @@
 """`POST /v1/chat/completions`, as clients send it.
 
-Source: OpenAI's OpenAPI description, November 2026, and what the common clients put on the wire. Types are
-strict, as OpenAI's are; `null` means absent wherever a field is optional; fields that nothing is done with
-stay out of the models, and pass as the extra fields that they are (see `docs/chat-completions.md`).
-
-The models are read by `parse` and never written. Arms of a union carry tags in angle brackets: pydantic puts a tag into an error's location, where no client
-should see it, and no field is called so.
+Source: OpenAI's OpenAPI description, November 2026, and what the common clients put on the wire. Fields that
+nothing is done with stay out of the models, and pass as the extra fields that they are (see
+`docs/chat-completions.md`). The models are read by `parse` and never written.
 """
 
-from typing import Annotated, Literal, NoReturn
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, Tag, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import AfterValidator, Discriminator, Field, Tag, TypeAdapter
+from pydantic_core import PydanticCustomError
 
-from antigravity_addon.errors import InvalidJson, InvalidRequest, MissingParameter
-from antigravity_addon.wire.base import Inbound, Json, JsonObject
-
-
-class ChatInbound(Inbound):
-    model_config = ConfigDict(strict=True, allow_inf_nan=False)
-
-
-def _integral(value: object) -> object:
-    """JSON has one kind of number: 100.0 is the same one as 100."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-type Integer = Annotated[int, BeforeValidator(_integral)]
+from antigravity_addon.wire.base import Json, JsonObject
+from antigravity_addon.wire.inbound import MISSING_CONTENT, ClientInbound, Integer, read_json_object
 
 # --- content parts ----------------------------------------------------------------------------------------
 
 
-class TextPart(ChatInbound):
+class TextPart(ClientInbound):
     """Chat's `text`, and the names that the Responses API has for it, which clients mix in."""
 
     type: Literal["text", "input_text", "output_text", "summary_text"]
     text: str
 
 
-class RefusalPart(ChatInbound):
+class RefusalPart(ClientInbound):
     type: Literal["refusal"]
     refusal: str
 
 
-class ImageUrl(ChatInbound):
+class ImageUrl(ClientInbound):
     url: str
     detail: str | None = None
 
@@ -52,7 +37,7 @@ def _image_url_arm(value: Json) -> str:
     return "<url>" if isinstance(value, str) else "<object>"
 
 
-class ImagePart(ChatInbound):
+class ImagePart(ClientInbound):
     """`image_url`, and the flat `input_image` of the Responses API."""
 
     type: Literal["image_url", "input_image"]
@@ -63,18 +48,18 @@ class ImagePart(ChatInbound):
     """Only of `input_image`."""
 
 
-class InputAudio(ChatInbound):
+class InputAudio(ClientInbound):
     data: str
     """Base64; some clients send a data URL."""
     format: str
 
 
-class AudioPart(ChatInbound):
+class AudioPart(ClientInbound):
     type: Literal["input_audio"]
     input_audio: InputAudio
 
 
-class File(ChatInbound):
+class File(ClientInbound):
     file_data: str | None = None
     """A data URL or bare base64."""
     file_id: str | None = None
@@ -82,7 +67,7 @@ class File(ChatInbound):
     filename: str | None = None
 
 
-class FilePart(ChatInbound):
+class FilePart(ClientInbound):
     type: Literal["file"]
     file: File
 
@@ -93,7 +78,7 @@ class FlatFilePart(File):
     type: Literal["input_file"]
 
 
-class UnknownPart(ChatInbound):
+class UnknownPart(ClientInbound):
     type: str
 
 
@@ -142,7 +127,7 @@ type MessageContent = Annotated[
 # --- messages ---------------------------------------------------------------------------------------------
 
 
-class GoogleExtra(ChatInbound):
+class GoogleExtra(ClientInbound):
     """What we, like Google's own endpoint, hand out with an answer and get back with the history."""
 
     thought_signature: str | None = None
@@ -150,29 +135,29 @@ class GoogleExtra(ChatInbound):
     """Gemini's own id of the call."""
 
 
-class ExtraContent(ChatInbound):
+class ExtraContent(ClientInbound):
     google: GoogleExtra | None = None
 
 
-class FunctionCall(ChatInbound):
+class FunctionCall(ClientInbound):
     name: Annotated[str, Field(min_length=1)]
     arguments: Json = None
     """A string of JSON; some clients send the object itself."""
 
 
-class FunctionToolCall(ChatInbound):
+class FunctionToolCall(ClientInbound):
     function: FunctionCall
     type: Literal["function"] | None = None
     id: str | None = None
     extra_content: ExtraContent | None = None
 
 
-class CustomCall(ChatInbound):
+class CustomCall(ClientInbound):
     name: Annotated[str, Field(min_length=1)]
     input: str = ""
 
 
-class CustomToolCall(ChatInbound):
+class CustomToolCall(ClientInbound):
     custom: CustomCall
     type: Literal["custom"]
     id: str | None = None
@@ -193,17 +178,17 @@ type ToolCall = Annotated[
 ]
 
 
-class SystemMessage(ChatInbound):
+class SystemMessage(ClientInbound):
     role: Literal["system", "developer"]
     content: MessageContent
 
 
-class UserMessage(ChatInbound):
+class UserMessage(ClientInbound):
     role: Literal["user"]
     content: MessageContent
 
 
-class AssistantMessage(ChatInbound):
+class AssistantMessage(ClientInbound):
     role: Literal["assistant"]
     content: MessageContent | None = None
     refusal: str | None = None
@@ -213,13 +198,13 @@ class AssistantMessage(ChatInbound):
     extra_content: ExtraContent | None = None
 
 
-class ToolMessage(ChatInbound):
+class ToolMessage(ClientInbound):
     role: Literal["tool"]
     tool_call_id: str
     content: MessageContent | None = None
 
 
-class FunctionMessage(ChatInbound):
+class FunctionMessage(ClientInbound):
     """What `tool` was before calls had ids."""
 
     role: Literal["function"]
@@ -227,7 +212,7 @@ class FunctionMessage(ChatInbound):
     content: MessageContent | None = None
 
 
-class UnknownMessage(ChatInbound):
+class UnknownMessage(ClientInbound):
     role: str
 
 
@@ -260,14 +245,14 @@ type Message = Annotated[
 # --- tools ------------------------------------------------------------------------------------------------
 
 
-class FunctionDefinition(ChatInbound):
+class FunctionDefinition(ClientInbound):
     name: Annotated[str, Field(min_length=1)]
     description: str | None = None
     parameters: Json = None
     strict: bool | None = None
 
 
-class FunctionTool(ChatInbound):
+class FunctionTool(ClientInbound):
     function: FunctionDefinition
     type: Literal["function"] | None = None
 
@@ -278,23 +263,23 @@ class FlatFunctionTool(FunctionDefinition):
     type: Literal["function"]
 
 
-class Grammar(ChatInbound):
+class Grammar(ClientInbound):
     syntax: str | None = None
     definition: str | None = None
 
 
-class CustomFormat(ChatInbound):
+class CustomFormat(ClientInbound):
     type: str | None = None
     grammar: Grammar | None = None
 
 
-class CustomDefinition(ChatInbound):
+class CustomDefinition(ClientInbound):
     name: Annotated[str, Field(min_length=1)]
     description: str | None = None
     format: CustomFormat | None = None
 
 
-class CustomTool(ChatInbound):
+class CustomTool(ClientInbound):
     type: Literal["custom"]
     custom: CustomDefinition
 
@@ -303,7 +288,7 @@ class FlatCustomTool(CustomDefinition):
     type: Literal["custom"]
 
 
-class UnknownTool(ChatInbound):
+class UnknownTool(ClientInbound):
     type: str
 
 
@@ -337,11 +322,11 @@ type ToolDefinition = Annotated[
 ]
 
 
-class ToolName(ChatInbound):
+class ToolName(ClientInbound):
     name: str
 
 
-class NamedTool(ChatInbound):
+class NamedTool(ClientInbound):
     """One tool by name, in the nested form (`function`, `custom`) or in the flat one (`name`)."""
 
     type: Literal["function", "custom"] | None = None
@@ -355,12 +340,12 @@ class NamedTool(ChatInbound):
         return nested.name if nested else self.name
 
 
-class AllowedTools(ChatInbound):
+class AllowedTools(ClientInbound):
     mode: Literal["auto", "required"] = "auto"
     tools: tuple[NamedTool, ...]
 
 
-class AllowedToolsChoice(ChatInbound):
+class AllowedToolsChoice(ClientInbound):
     type: Literal["allowed_tools"]
     allowed_tools: AllowedTools
 
@@ -402,18 +387,18 @@ type FunctionChoice = Annotated[
 # --- the rest ---------------------------------------------------------------------------------------------
 
 
-class JsonSchemaFormat(ChatInbound):
+class JsonSchemaFormat(ClientInbound):
     name: str | None = None
     description: str | None = None
     schema_: Annotated[Json, Field(alias="schema")] = None
 
 
-class ResponseFormat(ChatInbound):
+class ResponseFormat(ClientInbound):
     type: Literal["text", "json_object", "json_schema"]
     json_schema: JsonSchemaFormat | None = None
 
 
-class Reasoning(ChatInbound):
+class Reasoning(ClientInbound):
     """OpenRouter's way to ask for reasoning."""
 
     effort: str | None = None
@@ -423,25 +408,25 @@ class Reasoning(ChatInbound):
     """Think, but do not show it."""
 
 
-class Thinking(ChatInbound):
+class Thinking(ClientInbound):
     """Anthropic's way to ask for reasoning."""
 
     type: Literal["enabled", "adaptive", "disabled"]
     budget_tokens: Integer | None = None
 
 
-class GoogleThinkingConfig(ChatInbound):
+class GoogleThinkingConfig(ClientInbound):
     thinking_budget: Integer | None = None
     thinking_level: str | None = None
     include_thoughts: bool | None = None
 
 
-class GoogleSafetySetting(ChatInbound):
+class GoogleSafetySetting(ClientInbound):
     category: str
     threshold: str
 
 
-class GoogleOptions(ChatInbound):
+class GoogleOptions(ClientInbound):
     """The options of Google's own OpenAI-compatible endpoint."""
 
     thinking_config: GoogleThinkingConfig | None = None
@@ -449,7 +434,7 @@ class GoogleOptions(ChatInbound):
     cached_content: str | None = None
 
 
-class ExtraBody(ChatInbound):
+class ExtraBody(ClientInbound):
     google: GoogleOptions | None = None
 
 
@@ -462,15 +447,21 @@ type Stop = Annotated[
 ]
 
 
-class StreamOptions(ChatInbound):
+class StreamOptions(ClientInbound):
     include_usage: bool | None = None
 
 
-class ChatCompletionRequest(ChatInbound):
+def _at_least_one(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+    if not messages:
+        raise PydanticCustomError(MISSING_CONTENT, "'messages' must hold at least one message.")
+    return messages
+
+
+class ChatCompletionRequest(ClientInbound):
     """Optional fields are `None` when absent or `null`."""
 
     model: Annotated[str, Field(min_length=1)]
-    messages: Annotated[tuple[Message, ...], Field(min_length=1)]
+    messages: Annotated[tuple[Message, ...], AfterValidator(_at_least_one)]
     stream: bool | None = None
     stream_options: StreamOptions | None = None
 
@@ -503,104 +494,9 @@ class ChatCompletionRequest(ChatInbound):
     """Python's SDK merges it into the top level, other clients send it as it is."""
 
 
+_REQUEST = TypeAdapter(ChatCompletionRequest)
+
+
 def parse(body: bytes) -> ChatCompletionRequest:
     """Raises: InvalidRequest: and nothing else, whatever the bytes; names the first field at fault."""
-    try:
-        return ChatCompletionRequest.model_validate_json(body)
-    except ValidationError as error:
-        _refuse(error.errors(include_url=False)[0], error)
-
-
-# --- pydantic's errors in the client's words --------------------------------------------------------------
-
-_EXPECTED: dict[str, str] = {
-    "string_type": "a string",
-    "int_type": "an integer",
-    "float_type": "a number",
-    "finite_number": "a finite number",
-    "bool_type": "a boolean",
-    "tuple_type": "an array",
-    "list_type": "an array",
-    "dict_type": "an object",
-    "model_type": "an object",
-    "model_attributes_type": "an object",
-}
-_BOUNDS: dict[str, tuple[str, str]] = {
-    "greater_than": ("greater than", "gt"),
-    "greater_than_equal": ("at least", "ge"),
-    "less_than": ("less than", "lt"),
-    "less_than_equal": ("at most", "le"),
-}
-
-
-def _refuse(details: ErrorDetails, cause: ValidationError) -> NoReturn:
-    kind, param, context = details["type"], _json_path(details["loc"]), details.get("ctx", {})
-    if kind == "json_invalid":
-        raise InvalidJson(f"The body of the request is not valid JSON: {context['error']}.") from cause
-    if not param:
-        raise InvalidJson(
-            f"The body of the request must be a JSON object, not {_kind_of(details['input'])}."
-        ) from cause
-    if kind == "missing":
-        raise MissingParameter(f"Missing required parameter: '{param}'.", param=param) from cause
-    if expected := _EXPECTED.get(kind):
-        message = (
-            f"Invalid type for '{param}': expected {expected}, but got {_kind_of(details['input'])} instead."
-        )
-        raise InvalidRequest(message, param=param, code="invalid_type") from cause
-    if param == "messages" and kind == "too_short":
-        raise MissingParameter("'messages' must hold at least one message.", param=param) from cause
-    if bound := _BOUNDS.get(kind):
-        wording, key = bound
-        reason = f"it must be {wording} {context[key]}, and is {_shown(details['input'])}"
-    elif kind == "literal_error":
-        reason = f"expected {context['expected']}, but got {_shown(details['input'])}"
-    elif kind in {"string_too_short", "too_short"}:
-        reason = "it must not be empty"
-    else:
-        reason = f"{_shown(details['input'])} cannot be used here"
-    raise InvalidRequest(f"Invalid value for '{param}': {reason}.", param=param) from cause
-
-
-def _json_path(location: tuple[int | str, ...]) -> str:
-    path = ""
-    for step in location:
-        if isinstance(step, int):
-            path += f"[{step}]"
-        elif not step.startswith("<"):
-            path += f".{step}" if path else step
-    return path
-
-
-def _kind_of(value: object) -> str:
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return "a boolean"
-        case int():
-            return "an integer"
-        case float():
-            return "a decimal number"
-        case str():
-            return "a string"
-        case list():
-            return "an array"
-        case _:
-            return "an object"
-
-
-_SHOWN_LENGTH = 60
-
-
-def _shown(value: object) -> str:
-    """Enough of a value to recognise it by."""
-    match value:
-        case str() if len(value) > _SHOWN_LENGTH:
-            return repr(value[:_SHOWN_LENGTH] + "…")
-        case str() | bool() | float() | None:
-            return repr(value)
-        case int() if abs(value) < 10**_SHOWN_LENGTH:
-            return str(value)
-        case _:
-            return _kind_of(value)
+    return read_json_object(body, _REQUEST)

@@ -11,7 +11,7 @@ from pydantic import Field, TypeAdapter
 
 from antigravity_addon.wire.base import Outbound
 
-type FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
+type FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "function_call"]
 
 
 def _is_none(value: object) -> bool:
@@ -45,6 +45,19 @@ class ToolCall(Outbound):
     extra_content: ExtraContent | None = Field(default=None, exclude_if=_is_none)
 
 
+class CalledCustom(Outbound):
+    name: str
+    input: str
+    """Text as it is, no JSON."""
+
+
+class CustomToolCall(Outbound):
+    id: str
+    type: Literal["custom"]
+    custom: CalledCustom
+    extra_content: ExtraContent | None = Field(default=None, exclude_if=_is_none)
+
+
 class PromptTokensDetails(Outbound):
     cached_tokens: int
     audio_tokens: int
@@ -74,7 +87,9 @@ class Message(Outbound):
     annotations: tuple[()]
     reasoning_content: str | None = Field(default=None, exclude_if=_is_none)
     """DeepSeek's field, which most clients that show thoughts read."""
-    tool_calls: tuple[ToolCall, ...] | None = Field(default=None, exclude_if=_is_none)
+    tool_calls: tuple[ToolCall | CustomToolCall, ...] | None = Field(default=None, exclude_if=_is_none)
+    function_call: CalledFunction | None = Field(default=None, exclude_if=_is_none)
+    """What `tool_calls` was before there was more than one."""
     extra_content: ExtraContent | None = Field(default=None, exclude_if=_is_none)
 
 
@@ -101,14 +116,20 @@ class ChatCompletion(Outbound):
         return _COMPLETION.dump_json(self, exclude_unset=True)
 
 
-class ToolCallDelta(Outbound):
+class Indexed(Outbound):
     """A whole call. Clients join the strings of deltas with one `index`, so each call goes out in one delta."""
 
     index: int
-    id: str
-    type: Literal["function"]
-    function: CalledFunction
-    extra_content: ExtraContent | None = Field(default=None, exclude_if=_is_none)
+
+
+class ToolCallDelta(ToolCall, Indexed):
+    pass
+
+
+class CustomToolCallDelta(CustomToolCall, Indexed):
+    """Missing in OpenAI's description of chunks, though custom tools are in that of requests: a call like any
+    other, by its whole shape.
+    """
 
 
 class Delta(Outbound):
@@ -116,8 +137,9 @@ class Delta(Outbound):
     content: str | None = None
     refusal: str | None = None
     reasoning_content: str | None = None
-    tool_calls: tuple[ToolCallDelta, ...] | None = None
-    extra_content: ExtraContent | None = None
+    tool_calls: tuple[ToolCallDelta | CustomToolCallDelta, ...] | None = None
+    function_call: CalledFunction | None = None
+    extra_content: ExtraContent | None = Field(default=None, exclude_if=_is_none)
 
     def to_json(self) -> bytes:
         return _DELTA.dump_json(self, exclude_unset=True)

@@ -486,6 +486,11 @@ SIGNATURES: dict[str, tuple[str, list[Fields], list[Fields]]] = {
         [user("a"), assistant("b", call("c1", **signed("SIGN")), **signed("TEXT"))],
         [text("b") | {"thoughtSignature": "TEXT"}, called() | {"thoughtSignature": "SIGN"}],
     ),
+    "of the whole message, beside a legacy call": (
+        FLASH_3,
+        [user("a"), assistant(None, function_call={"name": "f", "arguments": "{}"}, **signed("SIGN"))],
+        [called() | {"thoughtSignature": "SIGN"}],
+    ),
     "of the whole message, without calls": (
         FLASH_3,
         [user("a"), assistant(["b", "c"], **signed("SIGN")), user("d")],
@@ -611,6 +616,21 @@ def test_tools_become_one_list_of_declarations(fields: Fields, declarations: lis
 
 def test_custom_tools_are_reported_for_the_answer() -> None:
     assert translated(tools=[{"type": "custom", "name": "f"}, function("g")]).custom_tools == {"f"}
+
+
+LEGACY: dict[str, tuple[Fields, bool]] = {
+    "no tools": ({}, False),
+    "tools": ({"tools": [function()]}, False),
+    "functions": ({"functions": [{"name": "f"}]}, True),
+    "no functions": ({"functions": []}, False),
+    "functions beside no tools": ({"functions": [{"name": "f"}], "tools": []}, True),
+    "functions beside tools": ({"functions": [{"name": "f"}], "tools": [function("g")]}, False),
+}
+
+
+@pytest.mark.parametrize(("fields", "uses_functions"), LEGACY.values(), ids=LEGACY)
+def test_legacy_functions_are_reported_for_the_answer(fields: Fields, *, uses_functions: bool) -> None:
+    assert translated(**fields).uses_functions is uses_functions
 
 
 CHOICES: dict[str, tuple[Any, Fields | None]] = {

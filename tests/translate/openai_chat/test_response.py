@@ -30,6 +30,7 @@ from antigravity_addon.translate.events import (
     Usage,
 )
 from antigravity_addon.translate.gemini import GeminiTurn
+from antigravity_addon.translate.openai_chat.calls import CallForm
 from antigravity_addon.translate.openai_chat.response import ChatCompletionBuilder, ChatStreamEncoder
 from antigravity_addon.translate.openai_error import to_openai_error
 from antigravity_addon.translate.tool_names import ToolNames
@@ -48,38 +49,40 @@ def ids() -> Callable[[], str]:
     return lambda: f"call_{next(numbers)}"
 
 
-def new_encoder(*, include_usage: bool = True, parallel_tool_calls: bool = True) -> ChatStreamEncoder:
+FORM = CallForm(NAMES)
+ONE_AT_A_TIME = CallForm(NAMES, parallel=False)
+CUSTOM = CallForm(NAMES, custom_tools=frozenset({"my tool!"}))
+LEGACY = CallForm(NAMES, legacy=True)
+
+
+def new_encoder(form: CallForm = FORM, *, include_usage: bool = True) -> ChatStreamEncoder:
     return ChatStreamEncoder(
         response_id="chatcmpl-1",
         created=1_795_379_857,
         model="gpt-4o",
         new_call_id=ids(),
-        tool_names=NAMES,
+        call_form=form,
         include_usage=include_usage,
-        parallel_tool_calls=parallel_tool_calls,
     )
 
 
-def new_builder(*, parallel_tool_calls: bool = True) -> ChatCompletionBuilder:
+def new_builder(form: CallForm = FORM) -> ChatCompletionBuilder:
     return ChatCompletionBuilder(
         response_id="chatcmpl-1",
         created=1_795_379_857,
         model="gpt-4o",
         new_call_id=ids(),
-        tool_names=NAMES,
-        parallel_tool_calls=parallel_tool_calls,
+        call_form=form,
     )
 
 
-def encode(
-    events: Sequence[TurnEvent], *, include_usage: bool = True, parallel_tool_calls: bool = True
-) -> bytes:
-    encoder = new_encoder(include_usage=include_usage, parallel_tool_calls=parallel_tool_calls)
+def encode(events: Sequence[TurnEvent], form: CallForm = FORM, *, include_usage: bool = True) -> bytes:
+    encoder = new_encoder(form, include_usage=include_usage)
     return b"".join(map(encoder.feed, events)) + encoder.finish()
 
 
-def build(events: Sequence[TurnEvent], *, parallel_tool_calls: bool = True) -> Json:
-    builder = new_builder(parallel_tool_calls=parallel_tool_calls)
+def build(events: Sequence[TurnEvent], form: CallForm = FORM) -> Json:
+    builder = new_builder(form)
     for event in events:
         builder.feed(event)
     return json.loads(builder.finish())
@@ -234,29 +237,33 @@ def turn_of(events: list[TurnEvent], end: Finished) -> list[TurnEvent]:
 TURNS = st.builds(turn_of, st.lists(EVENTS, max_size=6), FINISHED)
 
 
-def assert_valid(events: Sequence[TurnEvent], *, parallel_tool_calls: bool = True) -> None:
+def assert_valid(events: Sequence[TurnEvent], form: CallForm = FORM) -> None:
     """The laws of every answer: the stream adds up to the whole, and `openai` takes both."""
-    whole = build(events, parallel_tool_calls=parallel_tool_calls)
+    whole = build(events, form)
     ChatCompletion.model_validate(whole, strict=True)
     (choice,) = whole["choices"]
-    stream = encode(events, parallel_tool_calls=parallel_tool_calls)
+    stream = encode(events, form)
     # the pieces of a stream have no annotations and no index of the choice
     assert accumulated(stream) == {"message": choice["message"], "finish_reason": choice["finish_reason"]}
     *chunks, last = frames(stream)
     assert last["usage"] == whole["usage"]
     assert all(chunk["usage"] is None for chunk in chunks)
     for chunk in [*chunks, last]:
-        ChatCompletionChunk.model_validate(chunk, strict=True)
+        # for the call of a custom tool in a chunk `openai` has no type, and takes it as it comes
+        if '"custom"' not in json.dumps(chunk):
+            ChatCompletionChunk.model_validate(chunk, strict=True)
     assert [delta for delta in deltas(stream) if "role" in delta] == deltas(stream)[:1]
     used = whole["usage"]
     assert used["total_tokens"] == used["prompt_tokens"] + used["completion_tokens"]
-    for call in choice["message"].get("tool_calls", ()):
-        assert isinstance(json.loads(call["function"]["arguments"], parse_constant=pytest.fail), dict)
+    message = choice["message"]
+    functions = [call["function"] for call in message.get("tool_calls", ()) if call["type"] == "function"]
+    for function in [*functions, *filter(None, [message.get("function_call")])]:
+        assert isinstance(json.loads(function["arguments"], parse_constant=pytest.fail), dict)
 
 
-@given(events=TURNS, parallel=st.booleans())
-def test_a_stream_adds_up_to_the_whole_answer(events: list[TurnEvent], parallel: bool) -> None:  # noqa: FBT001 - hypothesis
-    assert_valid(events, parallel_tool_calls=parallel)
+@given(events=TURNS, form=st.sampled_from([FORM, ONE_AT_A_TIME, CUSTOM, LEGACY]))
+def test_a_stream_adds_up_to_the_whole_answer(events: list[TurnEvent], form: CallForm) -> None:
+    assert_valid(events, form)
 
 
 @given(events=TURNS)
@@ -404,9 +411,94 @@ def test_only_the_first_of_calls_that_shall_not_be_parallel() -> None:
     events = [ToolCall("a", {}), ToolCall("b", {}), finished("tool_calls")]
     assert [
         each["function"]["name"]
-        for each in build(events, parallel_tool_calls=False)["choices"][0]["message"]["tool_calls"]
+        for each in build(events, ONE_AT_A_TIME)["choices"][0]["message"]["tool_calls"]
     ] == ["a"]
-    assert len(deltas(encode(events, parallel_tool_calls=False))) == 3
+    assert len(deltas(encode(events, ONE_AT_A_TIME))) == 3
+
+
+CUSTOM_INPUTS: dict[str, tuple[Json, str]] = {
+    "text": ({"input": "*** Begin\n\\d"}, "*** Begin\n\\d"),
+    "nothing": ({"input": ""}, ""),
+    "more than was declared": ({"input": "ls", "why": "x"}, "ls"),
+    "no text": ({"input": 5}, '{"input":5}'),
+    "another name": ({"patch": "x"}, '{"patch":"x"}'),
+    "no arguments": ({}, "{}"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "raw"), CUSTOM_INPUTS.values(), ids=CUSTOM_INPUTS)
+def test_calls_of_custom_tools_carry_their_input_as_it_is(arguments: Json, raw: str) -> None:
+    events = [
+        ToolCall("get_weather", arguments),
+        ToolCall("my_tool_", arguments, "aaaa1111", "c2ln"),
+        finished("tool_calls"),
+    ]
+    custom = {
+        "id": "call_2",
+        "type": "custom",
+        "custom": {"name": "my tool!", "input": raw},
+        "extra_content": {"google": {"thought_signature": "c2ln", "id": "aaaa1111"}},
+    }
+    (choice,) = build(events, CUSTOM)["choices"]
+    function = call(1, "get_weather", json.dumps(arguments, separators=(",", ":")))
+    assert (choice["message"]["tool_calls"], choice["finish_reason"]) == ([function, custom], "tool_calls")
+    assert deltas(encode(events, CUSTOM)) == [
+        ROLE_WITHOUT_TEXT,
+        {"tool_calls": [{"index": 0, **function}]},
+        {"tool_calls": [{"index": 1, **custom}]},
+        {},
+    ]
+
+
+def test_the_sdk_accumulates_calls_of_custom_tools() -> None:
+    events = [ToolCall("my_tool_", {"input": "ls"}), ToolCall("get_weather", {}), finished("tool_calls")]
+    state: ChatCompletionStreamState[None] = ChatCompletionStreamState()
+    for chunk in frames(encode(events, CUSTOM)):
+        state.handle_chunk(ChatCompletionChunk.construct(**chunk))
+    # parsed completions of `openai` 3.54 know functions only, whoever sends the chunks
+    message = state.current_completion_snapshot.choices[0].message.to_dict(exclude_none=True)
+    assert message["tool_calls"] == [
+        {"index": 0, "id": "call_1", "type": "custom", "custom": {"name": "my tool!", "input": "ls"}},
+        {"index": 1, **call(2, "get_weather", "{}")},
+    ]
+
+
+def test_a_client_of_legacy_functions_gets_one_function_call() -> None:
+    events = [
+        ToolCall("my_tool_", {"x": 1}, "aaaa1111", "c2ln"),
+        ToolCall("get_weather", {}),
+        finished("tool_calls"),
+    ]
+    function_call = {"name": "my tool!", "arguments": '{"x":1}'}
+    extra_content = {"google": {"thought_signature": "c2ln"}}
+    assert build(events, LEGACY)["choices"] == [
+        {
+            "index": 0,
+            "message": {
+                "role": "assistant",
+                "content": None,
+                "refusal": None,
+                "annotations": [],
+                "function_call": function_call,
+                "extra_content": extra_content,
+            },
+            "logprobs": None,
+            "finish_reason": "function_call",
+        }
+    ]
+    stream = encode(events, LEGACY, include_usage=False)
+    assert deltas(stream) == [
+        ROLE_WITHOUT_TEXT,
+        {"function_call": function_call, "extra_content": extra_content},
+        {},
+    ]
+    assert frames(stream)[-1]["choices"][0]["finish_reason"] == "function_call"
+
+
+@pytest.mark.parametrize("reason", ["stop", "length", "content_filter"])
+def test_legacy_functions_change_no_other_finish_reason(reason: str) -> None:
+    events = [ToolCall("f", {}), finished(reason)]
+    assert build(events, LEGACY)["choices"][0]["finish_reason"] == reason
 
 
 def test_names_are_the_clients_own() -> None:
