@@ -5,15 +5,22 @@ Another dialect costs one entry in `DIALECTS`; nothing else in the gateway knows
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from antigravity_addon.errors import GatewayError
 from antigravity_addon.translate.events import TurnEvent
 from antigravity_addon.translate.openai_chat.calls import CallForm
-from antigravity_addon.translate.openai_chat.request import to_gemini
+from antigravity_addon.translate.openai_chat.request import to_gemini as chat_to_gemini
 from antigravity_addon.translate.openai_chat.response import ChatCompletionBuilder, ChatStreamEncoder
+from antigravity_addon.translate.openai_completions.request import prompt_of
+from antigravity_addon.translate.openai_completions.request import to_gemini as completion_to_gemini
+from antigravity_addon.translate.openai_completions.response import CompletionBuilder, CompletionStreamEncoder
 from antigravity_addon.wire.gemini import GenerateContentRequest
-from antigravity_addon.wire.openai_chat.request import ChatCompletionRequest, parse
+from antigravity_addon.wire.openai_chat.request import ChatCompletionRequest
+from antigravity_addon.wire.openai_chat.request import parse as parse_chat
+from antigravity_addon.wire.openai_completions.request import CompletionRequest
+from antigravity_addon.wire.openai_completions.request import parse as parse_completion
 
 from .routes import Endpoint
 
@@ -61,24 +68,19 @@ class Prepared(Protocol):
     def whole(self, identity: Identity) -> Answer: ...
 
 
-class Call(Protocol):
+@dataclass(frozen=True, slots=True)
+class Call:
     """A client's request, read and found well formed."""
 
-    @property
-    def model(self) -> str: ...
-
-    @property
-    def stream(self) -> bool: ...
-
-    def prepare(self, model: str) -> Prepared:
-        """Raises: InvalidRequest: what is asked for cannot be asked of `model`."""
-        ...
+    model: str
+    """As the client called it."""
+    stream: bool
+    prepare: Callable[[str], Prepared]
+    """Translates it for a Gemini model. Raises: InvalidRequest: what is asked for cannot be asked of that model."""
 
 
-class Dialect(Protocol):
-    def parse(self, body: bytes) -> Call:
-        """Raises: InvalidRequest: names the parameter at fault."""
-        ...
+type Dialect = Callable[[bytes], Call]
+"""Reads a request's body. Raises: InvalidRequest: names the parameter at fault."""
 
 
 class _Builder(Protocol):
@@ -103,7 +105,7 @@ class _Whole:
 
 class _ChatPrepared:
     def __init__(self, request: ChatCompletionRequest, model: str) -> None:
-        translated = to_gemini(request, model)
+        translated = chat_to_gemini(request, model)
         self.body = translated.body
         self._include_usage = bool(request.stream_options and request.stream_options.include_usage)
         self._call_form = CallForm(
@@ -134,24 +136,45 @@ class _ChatPrepared:
         return _Whole(builder)
 
 
-class _ChatCall:
-    def __init__(self, request: ChatCompletionRequest) -> None:
-        self._request = request
-        self.model = self._request.model
-        self.stream = bool(self._request.stream)
-
-    def prepare(self, model: str) -> _ChatPrepared:
-        return _ChatPrepared(self._request, model)
-
-
-class ChatCompletions:
+def read_chat(body: bytes) -> Call:
     """`POST /v1/chat/completions`."""
+    request = parse_chat(body)
+    return Call(request.model, bool(request.stream), partial(_ChatPrepared, request))
 
-    def parse(self, body: bytes) -> _ChatCall:
-        return _ChatCall(parse(body))
+
+class _CompletionPrepared:
+    def __init__(self, request: CompletionRequest, model: str) -> None:
+        self.body = completion_to_gemini(request, model)
+        self._echo = prompt_of(request) if request.echo else ""
+        self._include_usage = bool(request.stream_options and request.stream_options.include_usage)
+
+    def streamed(self, identity: Identity) -> CompletionStreamEncoder:
+        return CompletionStreamEncoder(
+            response_id=f"cmpl-{identity.response_id}",
+            created=identity.created,
+            model=identity.model,
+            echo=self._echo,
+            include_usage=self._include_usage,
+        )
+
+    def whole(self, identity: Identity) -> Answer:
+        builder = CompletionBuilder(
+            response_id=f"cmpl-{identity.response_id}",
+            created=identity.created,
+            model=identity.model,
+            echo=self._echo,
+        )
+        return _Whole(builder)
+
+
+def read_completion(body: bytes) -> Call:
+    """`POST /v1/completions`."""
+    request = parse_completion(body)
+    return Call(request.model, bool(request.stream), partial(_CompletionPrepared, request))
 
 
 DIALECTS: Mapping[Endpoint, Dialect] = {
-    Endpoint.CHAT_COMPLETIONS: ChatCompletions(),
-    # /v1/completions and /v1/responses come here, with a path each in `routes.Endpoint`
+    Endpoint.CHAT_COMPLETIONS: read_chat,
+    Endpoint.COMPLETIONS: read_completion,
+    # /v1/responses comes here, with a path in `routes.Endpoint`
 }

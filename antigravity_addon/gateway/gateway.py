@@ -121,13 +121,13 @@ class Gateway:
                 await self._send_json(sink, request, request_id, self._models.list())
             case Endpoint.MODEL:
                 await self._send_json(sink, request, request_id, self._models.one(route.model_id))
-            case Endpoint.CHAT_COMPLETIONS as endpoint:
+            case Endpoint.CHAT_COMPLETIONS | Endpoint.COMPLETIONS as endpoint:
                 await self._exchange(endpoint, request, read_body(), sink, trace, request_id)
 
     async def _exchange(
         self, endpoint: Endpoint, request: RequestHead, body: bytes, sink: Sink, trace: Trace, request_id: str
     ) -> None:
-        call = DIALECTS[endpoint].parse(body)
+        call = DIALECTS[endpoint](body)
         trace.model_asked = call.model
         trace.model = model = self._catalog.resolve(call.model)
         trace.streamed = call.stream

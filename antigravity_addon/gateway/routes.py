@@ -16,6 +16,7 @@ class Endpoint(StrEnum):
     MODELS = "/v1/models"
     MODEL = "/v1/models/{id}"
     CHAT_COMPLETIONS = "/v1/chat/completions"
+    COMPLETIONS = "/v1/completions"
 
 
 METHODS: dict[Endpoint, frozenset[str]] = {
@@ -23,15 +24,17 @@ METHODS: dict[Endpoint, frozenset[str]] = {
     Endpoint.MODELS: frozenset({"GET", "HEAD"}),
     Endpoint.MODEL: frozenset({"GET", "HEAD"}),
     Endpoint.CHAT_COMPLETIONS: frozenset({"POST"}),
+    Endpoint.COMPLETIONS: frozenset({"POST"}),
 }
 
-_NOT_YET = {"/completions": "/v1/completions", "/responses": "/v1/responses"}
+_NOT_YET = {"/responses": "/v1/responses"}
 """Tails of OpenAI endpoints that are not served yet. They are known here so that no other tail claims them."""
 
 _TAILS: tuple[tuple[re.Pattern[str], Endpoint | None], ...] = (
     # matched from the end of the path: bases that are doubled, missing or foreign then do not matter
     (re.compile(r"/chat/completions$"), Endpoint.CHAT_COMPLETIONS),
-    (re.compile(r"/(?:completions|responses)$"), None),
+    (re.compile(r"/completions$"), Endpoint.COMPLETIONS),
+    (re.compile(r"/responses$"), None),
     (re.compile(r"/models$"), Endpoint.MODELS),
     (re.compile(r"/models/(?P<id>.+)$"), Endpoint.MODEL),
     (re.compile(r"^/health(?:z)?$|/v1/health(?:z)?$"), Endpoint.HEALTH),

@@ -215,3 +215,21 @@ async def test_a_request_compressed_by_its_client_is_read(tmp_path: Path) -> Non
             "/v1/chat/completions", content=b"no gzip", headers={"content-encoding": "gzip"}
         )
         assert (broken.status_code, broken.json()["error"]["type"]) == (400, "invalid_request_error")
+
+
+async def test_legacy_completions_whole_and_streamed(tmp_path: Path) -> None:
+    async with gateway_and_simulator(tmp_path) as (gateway, _), sdk(gateway) as client:
+        whole = await client.completions.create(model="gpt-4o", prompt="echo:bonjour", echo=True)
+        assert whole.choices[0].text == "echo:bonjourbonjour"
+        assert (whole.object, whole.choices[0].finish_reason) == ("text_completion", "stop")
+        with pytest.raises(openai.BadRequestError) as caught:
+            await client.completions.create(model="gpt-4o", prompt=[1, 2])
+        assert caught.value.param == "prompt"
+    async with gateway_and_simulator(tmp_path) as (gateway, _), gateway.client() as http:
+        # not the strict SDK: it forbids the `null` that OpenAI sends
+        body = {"model": "gpt-4o", "prompt": "echo:one two", "stream": True}
+        answer = await http.post("/v1/completions", json=body)
+        assert answer.headers["x-mapped-model"] == "gemini-2.5-flash"
+        events = [json.loads(line[6:]) for line in answer.text.split("\n") if line.startswith("data: {")]
+        assert "".join(event["choices"][0]["text"] for event in events) == "one two"
+        assert answer.text.endswith("data: [DONE]\n\n")

@@ -24,6 +24,9 @@ MEANT: dict[tuple[str, str], Route] = {
     ("POST", "/v1beta/openai/chat/completions"): CHAT,
     ("POST", "/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21"): CHAT,
     ("POST", "/v1/responses/chat/completions"): CHAT,
+    ("POST", "/v1/completions"): Route(Endpoint.COMPLETIONS),
+    ("POST", "/completions"): Route(Endpoint.COMPLETIONS),
+    ("POST", "/v1/engines/davinci/completions"): Route(Endpoint.COMPLETIONS),
     ("GET", "/v1/models"): MODELS,
     ("GET", "/models/"): MODELS,
     ("GET", "/v1/chat/completions/models"): MODELS,
@@ -58,7 +61,7 @@ def test_an_unknown_path_is_told_the_nearest_one(path: str, nearest: str) -> Non
     assert nearest in caught.value.message
 
 
-@pytest.mark.parametrize("path", ["/v1/responses", "/v1/completions", "/v1/chat/completions/responses"])
+@pytest.mark.parametrize("path", ["/v1/responses", "/v1/chat/completions/responses"])
 def test_endpoints_to_come_say_so(path: str) -> None:
     with pytest.raises(UnknownPath, match="not served yet"):
         find_route("POST", path)
