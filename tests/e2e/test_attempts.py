@@ -283,13 +283,13 @@ async def test_c62_keep_alives_while_the_upstream_is_silent(tmp_path: Path, faul
             simulator.base_url,
             tmp_path,
             gateway_accounts=accounts,
-            gateway_first_token_timeout=3,
+            gateway_first_token_timeout=2,
             gateway_keepalive_seconds=1,
         ) as gateway,
     ):
         answer = await ask(gateway, stream=True)
         assert answer.status_code == 200
-        assert answer.text.count(": keep-alive\n\n") >= 2
+        assert ": keep-alive\n\n" in answer.text
         assert '"code":"timeout"' in answer.text
         assert len(simulator.requests) == 1, "the head has gone, so nothing is tried again"
 
