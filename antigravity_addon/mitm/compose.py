@@ -4,6 +4,7 @@ import asyncio
 import gc
 import logging
 import socket
+import time
 from collections.abc import Collection
 from importlib.metadata import version
 from pathlib import Path
@@ -24,7 +25,6 @@ from antigravity_addon.upstream.gemini_api import GeminiApi
 from antigravity_addon.upstream.transport import Transport
 
 from . import listener, options
-from .clock import monotonic
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class Runtime:
         self, settings: Settings, accounts: tuple[Account, ...], simulator: socket.socket | None
     ) -> None:
         self._settings = settings
-        self._pool = AccountPool(accounts, clock=monotonic)
+        self._pool = AccountPool(accounts, clock=time.monotonic)
         self._transport = Transport()
         self._simulator_socket = simulator
         self._simulator: Simulator | None = None
