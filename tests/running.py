@@ -1,13 +1,12 @@
 """A real mitmproxy with the gateway in it, in the test's own event loop, and the simulator behind it."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
-from mitmproxy import flow as mitmflow
 from mitmproxy import http, options
 from mitmproxy.addons.proxyserver import Proxyserver
 from mitmproxy.addons.script import ScriptLoader
@@ -49,10 +48,6 @@ class RunningGateway:
     url: str
     """`http://127.0.0.1:port`."""
     recorder: FlowRecorder = field(default_factory=FlowRecorder)
-
-    @property
-    def flows(self) -> Sequence[mitmflow.Flow]:
-        return self.recorder.flows
 
     def client(self, headers: dict[str, str] | None = None) -> httpx.AsyncClient:
         return httpx.AsyncClient(base_url=self.url, headers=headers, timeout=20)

@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from .tasks import spawn
+from antigravity_addon.wire.sse import KEEP_ALIVE
 
-KEEP_ALIVE = b": keep-alive\n\n"
+from .tasks import spawn
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,7 +130,6 @@ class Gateway:
         call = DIALECTS[endpoint](body)
         trace.model_asked = call.model
         trace.model = model = self._catalog.resolve(call.model)
-        trace.streamed = call.stream
         exchange = Exchange(
             call.prepare(model),
             model=model,

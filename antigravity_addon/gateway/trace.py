@@ -27,7 +27,6 @@ class Trace:
     model_asked: str = ""
     model: str = ""
     """The Gemini model."""
-    streamed: bool = False
     attempts: list[AttemptRecord] = field(default_factory=list[AttemptRecord])
     account: str = ""
     """E-mail of the account that serves, or tried last."""

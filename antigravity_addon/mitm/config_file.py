@@ -47,15 +47,13 @@ def take_command_line(names: Iterable[str]) -> frozenset[str]:
     return frozenset(ours)
 
 
-def load_config_file(path: Path, *, keep: frozenset[str]) -> frozenset[str]:
+def load_config_file(path: Path, *, keep: frozenset[str]) -> None:
     """Set options from the file, but for those that the command line decided: `keep`, and mitmproxy's own
-    options that do not have their default any more. Gives the names that the file set.
+    options that do not have their default any more.
 
     Raises: ConfigError: not YAML, an unknown name, or a value of the wrong kind.
     """
-    values = _read(path)
-    taken: set[str] = set()
-    for name, value in values.items():
+    for name, value in _read(path).items():
         if name not in ctx.options:
             if name.startswith(_OF_ONE_TOOL):
                 continue
@@ -63,8 +61,6 @@ def load_config_file(path: Path, *, keep: frozenset[str]) -> frozenset[str]:
         if name in keep or (not name.startswith("gateway_") and ctx.options.has_changed(name)):
             continue
         _set(path, name, _from_here(path, value) if name in _PATHS else value)
-        taken.add(name)
-    return frozenset(taken)
 
 
 def _read(path: Path) -> Mapping[str, object]:

@@ -7,6 +7,7 @@ events folded. A turn ends with exactly one `Finished`; a turn without it did no
 from dataclasses import dataclass
 from enum import StrEnum
 
+from antigravity_addon.errors import StreamTruncated
 from antigravity_addon.wire.base import JsonObject
 
 
@@ -82,3 +83,10 @@ class Finished:
 
 
 type TurnEvent = TextDelta | ReasoningDelta | ToolCall | Image | Finished
+
+
+def the_end(finished: Finished | None) -> Finished:
+    """The end of a turn, for an encoder that was told to finish. Raises: StreamTruncated: none has come."""
+    if finished is None:
+        raise StreamTruncated("The answer ended before the model's turn did.")
+    return finished

@@ -8,7 +8,7 @@ from typing import assert_never
 
 from pydantic_core import to_json
 
-from antigravity_addon.errors import GatewayError, StreamTruncated
+from antigravity_addon.errors import GatewayError
 from antigravity_addon.translate.events import (
     Finished,
     Image,
@@ -16,6 +16,7 @@ from antigravity_addon.translate.events import (
     TextDelta,
     ToolCall,
     TurnEvent,
+    the_end,
 )
 from antigravity_addon.translate.openai_error import to_openai_error
 from antigravity_addon.translate.openai_usage import to_completion_usage
@@ -85,7 +86,7 @@ class ChatStreamEncoder:
 
         Raises: StreamTruncated: the turn did not end.
         """
-        finished = _the_end(self._finished)
+        finished = the_end(self._finished)
         if not self._include_usage:
             return _DONE
         last = self._blank.model_copy(update={"usage": to_completion_usage(finished.usage)})
@@ -190,7 +191,7 @@ class ChatCompletionBuilder:
 
         Raises: StreamTruncated: the turn did not end.
         """
-        finished = _the_end(self._finished)
+        finished = the_end(self._finished)
         completion = wire.ChatCompletion(
             id=self._id,
             object="chat.completion",
@@ -221,12 +222,6 @@ class ChatCompletionBuilder:
             function_call=self._function_call,
             extra_content=self._extra_content,
         )
-
-
-def _the_end(finished: Finished | None) -> Finished:
-    if finished is None:
-        raise StreamTruncated("The answer ended before the model's turn did.")
-    return finished
 
 
 def _to_markdown(image: Image) -> str:

@@ -1,7 +1,7 @@
 """Turn events -> the answer of legacy Completions, in chunks or whole. Only text is answered with."""
 
-from antigravity_addon.errors import GatewayError, StreamTruncated
-from antigravity_addon.translate.events import Finished, FinishReason, TextDelta, TurnEvent
+from antigravity_addon.errors import GatewayError
+from antigravity_addon.translate.events import Finished, FinishReason, TextDelta, TurnEvent, the_end
 from antigravity_addon.translate.openai_error import to_openai_error
 from antigravity_addon.translate.openai_usage import to_completion_usage
 from antigravity_addon.wire.openai_completions import response as wire
@@ -40,7 +40,7 @@ class CompletionStreamEncoder:
 
     def finish(self) -> bytes:
         """Raises: StreamTruncated: the turn did not end."""
-        finished = _the_end(self._finished)
+        finished = the_end(self._finished)
         done = encode_event("[DONE]")
         if not self._include_usage:
             return done
@@ -79,7 +79,7 @@ class CompletionBuilder:
 
     def finish(self) -> bytes:
         """Raises: StreamTruncated: the turn did not end."""
-        finished = _the_end(self._finished)
+        finished = the_end(self._finished)
         choice = wire.Choice(
             text="".join(self._text), index=0, logprobs=None, finish_reason=_REASONS[finished.reason]
         )
@@ -96,9 +96,3 @@ def _blank(response_id: str, created: int, model: str) -> wire.Completion:
         choices=(),
         system_fingerprint=None,
     )
-
-
-def _the_end(finished: Finished | None) -> Finished:
-    if finished is None:
-        raise StreamTruncated("The answer ended before the model's turn did.")
-    return finished
