@@ -16,6 +16,7 @@ from antigravity_addon.translate.conversation import (
     Step,
 )
 from antigravity_addon.translate.gemini_models import ModelTraits
+from antigravity_addon.translate.openai_content import instructions_of, parts_of
 from antigravity_addon.translate.tool_payloads import to_arguments, to_custom_arguments
 from antigravity_addon.wire import gemini
 from antigravity_addon.wire.base import JsonObject
@@ -34,8 +35,6 @@ from antigravity_addon.wire.openai_chat.request import (
     UnknownMessage,
     UserMessage,
 )
-
-from .content import instructions_of, parts_of
 
 
 def to_conversation(

@@ -2,22 +2,22 @@
 
 from typing import assert_never
 
-from antigravity_addon.errors import MissingParameter, UnsupportedInput
-from antigravity_addon.translate.tools import Tool, ToolChoice, custom_tool, distinct, function_tool
+from antigravity_addon.errors import UnsupportedInput
+from antigravity_addon.translate.openai_tools import allowed_of, custom_of, function_of, name_of
+from antigravity_addon.translate.tools import Tool, ToolChoice, distinct
 from antigravity_addon.wire.inbound import shown
 from antigravity_addon.wire.openai_chat.request import (
-    AllowedTools,
-    AllowedToolsChoice,
     ChatCompletionRequest,
-    CustomDefinition,
     CustomTool,
+    FunctionTool,
+    ToolDefinition,
+)
+from antigravity_addon.wire.openai_tools import (
+    AllowedToolsChoice,
     FlatAllowedToolsChoice,
     FlatCustomTool,
     FlatFunctionTool,
-    FunctionDefinition,
-    FunctionTool,
     NamedTool,
-    ToolDefinition,
     ToolName,
     UnknownTool,
 )
@@ -25,7 +25,7 @@ from antigravity_addon.wire.openai_chat.request import (
 
 def tools_of(request: ChatCompletionRequest) -> tuple[Tool, ...]:
     tools = [_tool(tool, f"tools[{index}]") for index, tool in enumerate(request.tools or ())]
-    return distinct((*tools, *map(_function, request.functions or ())))
+    return distinct((*tools, *map(function_of, request.functions or ())))
 
 
 def choice_of(request: ChatCompletionRequest) -> ToolChoice:
@@ -35,11 +35,11 @@ def choice_of(request: ChatCompletionRequest) -> ToolChoice:
         case "none" | "auto" | "required" as mode:
             return ToolChoice(mode)
         case NamedTool() as tool:
-            return ToolChoice.among((_name_of(tool),))
+            return ToolChoice.among((name_of(tool),))
         case AllowedToolsChoice(allowed_tools=allowed):
-            return _allowed(allowed)
+            return allowed_of(allowed)
         case FlatAllowedToolsChoice() as allowed:
-            return _allowed(allowed)
+            return allowed_of(allowed)
         case _:
             assert_never(request.tool_choice)
 
@@ -47,13 +47,13 @@ def choice_of(request: ChatCompletionRequest) -> ToolChoice:
 def _tool(tool: ToolDefinition, path: str) -> Tool:
     match tool:
         case FunctionTool():
-            return _function(tool.function)
+            return function_of(tool.function)
         case FlatFunctionTool():
-            return _function(tool)
+            return function_of(tool)
         case CustomTool():
-            return _custom(tool.custom)
+            return custom_of(tool.custom)
         case FlatCustomTool():
-            return _custom(tool)
+            return custom_of(tool)
         case UnknownTool():
             raise UnsupportedInput(
                 f"Tools of the type {shown(tool.type)} are not supported; use 'function' or 'custom'.",
@@ -61,26 +61,6 @@ def _tool(tool: ToolDefinition, path: str) -> Tool:
             )
         case _:
             assert_never(tool)
-
-
-def _function(definition: FunctionDefinition) -> Tool:
-    return function_tool(
-        definition.name, definition.description, definition.parameters, is_strict=bool(definition.strict)
-    )
-
-
-def _custom(definition: CustomDefinition) -> Tool:
-    grammar = definition.format.grammar if definition.format else None
-    return custom_tool(
-        definition.name,
-        definition.description,
-        grammar=grammar.definition if grammar else None,
-        syntax=grammar.syntax if grammar else None,
-    )
-
-
-def _allowed(allowed: AllowedTools) -> ToolChoice:
-    return ToolChoice.among(map(_name_of, allowed.tools), allowed.mode)
 
 
 def _function_choice(request: ChatCompletionRequest) -> ToolChoice:
@@ -93,9 +73,3 @@ def _function_choice(request: ChatCompletionRequest) -> ToolChoice:
             return ToolChoice("required", (name,), param="function_call")
         case _:
             assert_never(request.function_call)
-
-
-def _name_of(tool: NamedTool) -> str:
-    if tool.tool_name is None:
-        raise MissingParameter("'tool_choice' must name a tool.", param="tool_choice")
-    return tool.tool_name

@@ -12,117 +12,17 @@ from pydantic_core import PydanticCustomError
 
 from antigravity_addon.wire.base import Json, JsonObject
 from antigravity_addon.wire.inbound import MISSING_CONTENT, ClientInbound, Integer, read_json_object
-
-# --- content parts ----------------------------------------------------------------------------------------
-
-
-class TextPart(ClientInbound):
-    """Chat's `text`, and the names that the Responses API has for it, which clients mix in."""
-
-    type: Literal["text", "input_text", "output_text", "summary_text"]
-    text: str
-
-
-class RefusalPart(ClientInbound):
-    type: Literal["refusal"]
-    refusal: str
-
-
-class ImageUrl(ClientInbound):
-    url: str
-    detail: str | None = None
-
-
-def _image_url_arm(value: Json) -> str:
-    return "<url>" if isinstance(value, str) else "<object>"
-
-
-class ImagePart(ClientInbound):
-    """`image_url`, and the flat `input_image` of the Responses API."""
-
-    type: Literal["image_url", "input_image"]
-    image_url: Annotated[
-        Annotated[str, Tag("<url>")] | Annotated[ImageUrl, Tag("<object>")], Discriminator(_image_url_arm)
-    ]
-    detail: str | None = None
-    """Only of `input_image`."""
-
-
-class InputAudio(ClientInbound):
-    data: str
-    """Base64; some clients send a data URL."""
-    format: str
-
-
-class AudioPart(ClientInbound):
-    type: Literal["input_audio"]
-    input_audio: InputAudio
-
-
-class File(ClientInbound):
-    file_data: str | None = None
-    """A data URL or bare base64."""
-    file_id: str | None = None
-    file_url: str | None = None
-    filename: str | None = None
-
-
-class FilePart(ClientInbound):
-    type: Literal["file"]
-    file: File
-
-
-class FlatFilePart(File):
-    """The Responses API's way to write it."""
-
-    type: Literal["input_file"]
-
-
-class UnknownPart(ClientInbound):
-    type: str
-
-
-def _part_arm(value: Json) -> str:
-    match value:
-        case str():
-            return "<bare text>"
-        case {"type": "text" | "input_text" | "output_text" | "summary_text"}:
-            return "<text>"
-        case {"type": "refusal"}:
-            return "<refusal>"
-        case {"type": "image_url" | "input_image"}:
-            return "<image>"
-        case {"type": "input_audio"}:
-            return "<audio>"
-        case {"type": "file"}:
-            return "<file>"
-        case {"type": "input_file"}:
-            return "<flat file>"
-        case _:
-            return "<unknown>"
-
-
-type ContentPart = Annotated[
-    Annotated[str, Tag("<bare text>")]
-    | Annotated[TextPart, Tag("<text>")]
-    | Annotated[RefusalPart, Tag("<refusal>")]
-    | Annotated[ImagePart, Tag("<image>")]
-    | Annotated[AudioPart, Tag("<audio>")]
-    | Annotated[FilePart, Tag("<file>")]
-    | Annotated[FlatFilePart, Tag("<flat file>")]
-    | Annotated[UnknownPart, Tag("<unknown>")],
-    Discriminator(_part_arm),
-]
-
-
-def _content_arm(value: Json) -> str:
-    return "<parts>" if isinstance(value, list) else "<text>"
-
-
-type MessageContent = Annotated[
-    Annotated[str, Tag("<text>")] | Annotated[tuple[ContentPart, ...], Tag("<parts>")],
-    Discriminator(_content_arm),
-]
+from antigravity_addon.wire.openai_common import JsonSchemaFormat, Stop, StreamOptions
+from antigravity_addon.wire.openai_content import MessageContent
+from antigravity_addon.wire.openai_tools import (
+    CustomDefinition,
+    FlatCustomTool,
+    FlatFunctionTool,
+    FunctionDefinition,
+    ToolChoice,
+    ToolName,
+    UnknownTool,
+)
 
 # --- messages ---------------------------------------------------------------------------------------------
 
@@ -245,51 +145,14 @@ type Message = Annotated[
 # --- tools ------------------------------------------------------------------------------------------------
 
 
-class FunctionDefinition(ClientInbound):
-    name: Annotated[str, Field(min_length=1)]
-    description: str | None = None
-    parameters: Json = None
-    strict: bool | None = None
-
-
 class FunctionTool(ClientInbound):
     function: FunctionDefinition
     type: Literal["function"] | None = None
 
 
-class FlatFunctionTool(FunctionDefinition):
-    """The Responses API's way to write it."""
-
-    type: Literal["function"]
-
-
-class Grammar(ClientInbound):
-    syntax: str | None = None
-    definition: str | None = None
-
-
-class CustomFormat(ClientInbound):
-    type: str | None = None
-    grammar: Grammar | None = None
-
-
-class CustomDefinition(ClientInbound):
-    name: Annotated[str, Field(min_length=1)]
-    description: str | None = None
-    format: CustomFormat | None = None
-
-
 class CustomTool(ClientInbound):
     type: Literal["custom"]
     custom: CustomDefinition
-
-
-class FlatCustomTool(CustomDefinition):
-    type: Literal["custom"]
-
-
-class UnknownTool(ClientInbound):
-    type: str
 
 
 def _tool_arm(value: Json) -> str:
@@ -322,59 +185,6 @@ type ToolDefinition = Annotated[
 ]
 
 
-class ToolName(ClientInbound):
-    name: str
-
-
-class NamedTool(ClientInbound):
-    """One tool by name, in the nested form (`function`, `custom`) or in the flat one (`name`)."""
-
-    type: Literal["function", "custom"] | None = None
-    function: ToolName | None = None
-    custom: ToolName | None = None
-    name: str | None = None
-
-    @property
-    def tool_name(self) -> str | None:
-        nested = self.function or self.custom
-        return nested.name if nested else self.name
-
-
-class AllowedTools(ClientInbound):
-    mode: Literal["auto", "required"] = "auto"
-    tools: tuple[NamedTool, ...]
-
-
-class AllowedToolsChoice(ClientInbound):
-    type: Literal["allowed_tools"]
-    allowed_tools: AllowedTools
-
-
-class FlatAllowedToolsChoice(AllowedTools):
-    type: Literal["allowed_tools"]
-
-
-def _tool_choice_arm(value: Json) -> str:
-    match value:
-        case str():
-            return "<mode>"
-        case {"type": "allowed_tools", "allowed_tools": _}:
-            return "<allowed tools>"
-        case {"type": "allowed_tools"}:
-            return "<flat allowed tools>"
-        case _:
-            return "<named>"
-
-
-type ToolChoice = Annotated[
-    Annotated[Literal["none", "auto", "required"], Tag("<mode>")]
-    | Annotated[NamedTool, Tag("<named>")]
-    | Annotated[AllowedToolsChoice, Tag("<allowed tools>")]
-    | Annotated[FlatAllowedToolsChoice, Tag("<flat allowed tools>")],
-    Discriminator(_tool_choice_arm),
-]
-
-
 def _function_choice_arm(value: Json) -> str:
     return "<mode>" if isinstance(value, str) else "<named>"
 
@@ -385,12 +195,6 @@ type FunctionChoice = Annotated[
 ]
 
 # --- the rest ---------------------------------------------------------------------------------------------
-
-
-class JsonSchemaFormat(ClientInbound):
-    name: str | None = None
-    description: str | None = None
-    schema_: Annotated[Json, Field(alias="schema")] = None
 
 
 class ResponseFormat(ClientInbound):
@@ -436,19 +240,6 @@ class GoogleOptions(ClientInbound):
 
 class ExtraBody(ClientInbound):
     google: GoogleOptions | None = None
-
-
-def _stop_arm(value: Json) -> str:
-    return "<strings>" if isinstance(value, list) else "<string>"
-
-
-type Stop = Annotated[
-    Annotated[str, Tag("<string>")] | Annotated[tuple[str, ...], Tag("<strings>")], Discriminator(_stop_arm)
-]
-
-
-class StreamOptions(ClientInbound):
-    include_usage: bool | None = None
 
 
 def _at_least_one(messages: tuple[Message, ...]) -> tuple[Message, ...]:

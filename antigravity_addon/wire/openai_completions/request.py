@@ -9,16 +9,7 @@ from pydantic import Discriminator, Field, Tag, TypeAdapter
 
 from antigravity_addon.wire.base import Json
 from antigravity_addon.wire.inbound import ClientInbound, Integer, read_json_object
-
-
-def _text_arm(value: Json) -> str:
-    return "<texts>" if isinstance(value, list) else "<text>"
-
-
-type Texts = Annotated[
-    Annotated[str, Tag("<text>")] | Annotated[tuple[str, ...], Tag("<texts>")],
-    Discriminator(_text_arm),
-]
+from antigravity_addon.wire.openai_common import Stop, StreamOptions
 
 
 def _prompt_arm(value: Json) -> str:
@@ -35,10 +26,6 @@ type Prompt = Annotated[
 ]
 
 
-class StreamOptions(ClientInbound):
-    include_usage: bool | None = None
-
-
 class CompletionRequest(ClientInbound):
     model: Annotated[str, Field(min_length=1)]
     prompt: Prompt
@@ -49,7 +36,7 @@ class CompletionRequest(ClientInbound):
     echo: bool | None = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None
-    stop: Texts | None = None
+    stop: Stop | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     top_p: Annotated[float, Field(ge=0, le=1)] | None = None
     seed: Integer | None = None

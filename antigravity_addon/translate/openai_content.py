@@ -1,14 +1,12 @@
-"""Content of a message of Chat Completions -> parts."""
+"""Content of a message -> parts, in all of OpenAI's dialects."""
 
 from collections.abc import Iterator
 from typing import assert_never
 
 from antigravity_addon.errors import MissingParameter, UnsupportedInput
-from antigravity_addon.translate import media
-from antigravity_addon.translate.gemini_models import ModelTraits
 from antigravity_addon.wire import gemini
 from antigravity_addon.wire.inbound import shown
-from antigravity_addon.wire.openai_chat.request import (
+from antigravity_addon.wire.openai_content import (
     AudioPart,
     ContentPart,
     File,
@@ -21,6 +19,9 @@ from antigravity_addon.wire.openai_chat.request import (
     TextPart,
     UnknownPart,
 )
+
+from . import media
+from .gemini_models import ModelTraits
 
 
 def parts_of(content: MessageContent | None, traits: ModelTraits, *, path: str) -> Iterator[gemini.Part]:

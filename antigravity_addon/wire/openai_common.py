@@ -1,0 +1,30 @@
+"""Fields that requests of several of OpenAI's dialects have.
+
+Source: OpenAI's OpenAPI description, November 2026.
+"""
+
+from typing import Annotated
+
+from pydantic import Discriminator, Field, Tag
+
+from .base import Json
+from .inbound import ClientInbound
+
+
+class JsonSchemaFormat(ClientInbound):
+    name: str | None = None
+    description: str | None = None
+    schema_: Annotated[Json, Field(alias="schema")] = None
+
+
+def _stop_arm(value: Json) -> str:
+    return "<strings>" if isinstance(value, list) else "<string>"
+
+
+type Stop = Annotated[
+    Annotated[str, Tag("<string>")] | Annotated[tuple[str, ...], Tag("<strings>")], Discriminator(_stop_arm)
+]
+
+
+class StreamOptions(ClientInbound):
+    include_usage: bool | None = None
