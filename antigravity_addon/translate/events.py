@@ -73,6 +73,48 @@ class Image:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenLogprob:
+    token: str
+    logprob: float
+    """Natural logarithm of the token's probability."""
+    top: "tuple[TokenLogprob, ...]" = ()
+    """What else could have stood in its place, likeliest first; these have no `top` of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Logprobs:
+    """How likely the tokens of text were that came just before."""
+
+    tokens: tuple[TokenLogprob, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """The model searched the web. Comes once, when the queries are known: before the text, or after it."""
+
+    queries: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A page that a piece of the answer rests on."""
+
+    start: int
+    """Index of the piece's first character in all text of the turn, joined."""
+    end: int
+    """Index behind its last character."""
+    url: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cited:
+    """All citations of the turn, in order. Comes once, behind the text."""
+
+    citations: tuple[Citation, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """The last event of a turn."""
 
@@ -82,7 +124,7 @@ class Finished:
     """Why content was withheld, in the upstream's words."""
 
 
-type TurnEvent = TextDelta | ReasoningDelta | ToolCall | Image | Finished
+type TurnEvent = TextDelta | ReasoningDelta | ToolCall | Image | Logprobs | Searched | Cited | Finished
 
 
 def the_end(finished: Finished | None) -> Finished:

@@ -10,9 +10,12 @@ from pydantic_core import to_json
 
 from antigravity_addon.errors import GatewayError
 from antigravity_addon.translate.events import (
+    Cited,
     Finished,
     Image,
+    Logprobs,
     ReasoningDelta,
+    Searched,
     TextDelta,
     ToolCall,
     TurnEvent,
@@ -76,6 +79,8 @@ class ChatStreamEncoder:
                 return frames + self._delta(wire.Delta(content=_to_markdown(event)))
             case ToolCall():
                 return frames + self._call(event)
+            case Logprobs() | Searched() | Cited():
+                return frames
             case Finished():
                 return frames + self._end(event)
             case _:
@@ -171,6 +176,8 @@ class ChatCompletionBuilder:
                 self._content.append(_to_markdown(event))
             case ToolCall():
                 self._call(event)
+            case Logprobs() | Searched() | Cited():
+                pass
             case Finished():
                 self._finished = event
             case _:
