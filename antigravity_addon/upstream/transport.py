@@ -1,4 +1,4 @@
-"""Connections to upstreams. The only module that opens any.
+"""Connections to upstreams. Only this module and `web_media.py` open any.
 
 httpx for its API with aiohttp under it: measured 2.3 times the streams of httpx on its own transport.
 One pool of connections for all clients and accounts.
