@@ -4,13 +4,16 @@
     ├── InvalidRequest                400 invalid_request_error   the client's request is at fault; names `param`
     │   ├── InvalidJson               400 invalid_json            the body is no JSON object
     │   ├── MissingParameter          400 missing_required_parameter
+    │   ├── UnknownReference          400 previous_response_not_found
     │   ├── UnsupportedInput          400 unsupported_value       well formed, but Gemini has no equal for it
     │   └── RequestTooLarge           413
     ├── WrongClientKey                401 invalid_api_key
     ├── OriginRefused                 403 origin_refused          a web page that may not call this gateway
     ├── UnknownPath                   404
+    ├── UnknownObject                 404                         nothing is kept under this id
     ├── ModelNotFound                 404 model_not_found
     ├── WrongMethod                   405 method_not_supported
+    ├── NoWebSocket                   426 websocket_not_supported
     └── UpstreamFailure               the upstream, or the road to it; see its docstring
         ├── UpstreamRefused           4xx  the upstream holds the client's request at fault
         ├── RateLimited               429 rate_limit_exceeded
@@ -22,6 +25,7 @@
         ├── UpstreamBroken            502 upstream_error          5xx, or an answer that is no answer
         │   ├── StreamTruncated       502 upstream_interrupted
         │   ├── MalformedToolCall     502 malformed_tool_call
+        │   │   └── MissingThoughtSignature
         │   └── EmptyAnswer           502 empty_response
         ├── UpstreamTimeout           504 timeout
         └── AccountsExhausted         503 no_account_available    nothing left to try, nothing tried
@@ -86,6 +90,13 @@ class MissingParameter(InvalidRequest):
     code = "missing_required_parameter"
 
 
+class UnknownReference(InvalidRequest):
+    """The request goes on from a response that is not kept, or not any more."""
+
+    code = "previous_response_not_found"
+    param = "previous_response_id"
+
+
 class UnsupportedInput(InvalidRequest):
     """Well formed, but Gemini cannot express it; dropping it in silence would give a wrong kind of answer."""
 
@@ -115,6 +126,14 @@ class UnknownPath(GatewayError):
     code = None
 
 
+class UnknownObject(GatewayError):
+    """Nothing is kept under this id for this client: never was, was deleted, or is too old."""
+
+    status = 404
+    kind = "invalid_request_error"
+    code = None
+
+
 class ModelNotFound(GatewayError):
     status = 404
     kind = "invalid_request_error"
@@ -131,6 +150,14 @@ class WrongMethod(GatewayError):
         super().__init__(message)
         self.allowed = tuple(sorted(allowed))
         """Methods that the path does take."""
+
+
+class NoWebSocket(GatewayError):
+    """Codex CLI takes this one status for "use HTTP", at once and without a word to its user."""
+
+    status = 426
+    kind = "invalid_request_error"
+    code = "websocket_not_supported"
 
 
 class UpstreamFailure(GatewayError):
@@ -230,6 +257,10 @@ class StreamTruncated(UpstreamBroken):
 
 class MalformedToolCall(UpstreamBroken):
     code = "malformed_tool_call"
+
+
+class MissingThoughtSignature(MalformedToolCall):
+    """The model stopped over a call in its history that lacks its signature, or has one it does not accept."""
 
 
 class EmptyAnswer(UpstreamBroken):

@@ -12,7 +12,7 @@ from antigravity_addon.wire.base import Json, JsonObject
 
 from .models import Budget, Level, Model
 from .request import Content, FunctionDeclaration, GenerateContentRequest, Modality, Mode
-from .response import Call, Chunk, Image, Part, Text, Turn, Usage, call_id, response_id
+from .response import Call, Chunk, Image, Likely, Part, Text, Turn, Usage, call_id, response_id
 from .schema_example import example, to_json_schema
 from .signature import sign
 
@@ -26,6 +26,12 @@ ONLY_THOUGHT_UP_TO = 8
 LONGEST_EXCERPT = 200
 FEWEST_CHUNKS, MOST_CHUNKS = 6, 12
 CALLED = "Model generated function call(s)."
+SENTENCE = re.compile(r"\S[^.!?]*[.!?]?")
+PAGES: tuple[JsonObject, ...] = (
+    {"web": {"uri": "https://example.com/one", "title": "example.com"}},
+    {"web": {"uri": "https://example.org/two", "domain": "example.org"}},
+)
+"""What every search finds."""
 
 
 def answer(request: GenerateContentRequest, model: Model, digest: bytes) -> Turn:
@@ -73,10 +79,38 @@ class _Answer:
             return self._finished(Chunk(None, starved, "MAX_TOKENS"))
         if limit is not None:
             thoughts = min(thoughts, limit // 2)
-        return self._finished(*self._chunks(usage, thoughts, None if limit is None else limit - thoughts))
+        chunks = tuple(self._chunks(usage, thoughts, None if limit is None else limit - thoughts))
+        return self._finished(*self._with_sources(self._with_logprobs(chunks)))
 
     def _finished(self, *chunks: Chunk) -> Turn:
         return Turn(self.model.name, response_id(self.digest), chunks)
+
+    # --- about what is said ------------------------------------------------------------------------------
+
+    def _with_logprobs(self, chunks: tuple[Chunk, ...]) -> tuple[Chunk, ...]:
+        config = self.request.generation
+        if not config.response_logprobs:
+            return chunks
+        likelihoods = itertools.cycle(-byte / 64 for byte in self.digest)
+        return tuple(
+            replace(
+                chunk,
+                logprobs=tuple(
+                    _likely(token, next(likelihoods), config.logprobs or 0)
+                    for token in TOKEN.findall(_said(chunk))
+                ),
+            )
+            for chunk in chunks
+        )
+
+    def _with_sources(self, chunks: tuple[Chunk, ...]) -> tuple[Chunk, ...]:
+        text = "".join(map(_said, chunks))
+        if not text or not any(tool.google_search is not None for tool in self.request.tools):
+            return chunks
+        asked = self.request.question.text if self.request.question else ""
+        *before, last = chunks
+        found = replace(last, grounding=_grounding(text, _excerpt(asked)))
+        return (*(replace(chunk, grounding={}) for chunk in before), found)
 
     def _chunks(self, usage: Usage, thoughts: int, room: int | None) -> Iterator[Chunk]:
         yield from (Chunk((part,), usage) for part in self._summary(thoughts))
@@ -204,6 +238,33 @@ class _Answer:
         if len(mentioned) == 1 and any(_mentions(asked, word) for word in ("twice", "both", "parallel")):
             mentioned *= 2
         return mentioned
+
+
+def _said(chunk: Chunk) -> str:
+    return "".join(part.text for part in chunk.parts or () if isinstance(part, Text) and not part.thought)
+
+
+def _likely(token: str, logprob: float, named: int) -> Likely:
+    """The token among as many as are to be named, the last of which is impossible."""
+    if not named:
+        return Likely(token, logprob)
+    others = [Likely(f"~{index}", logprob - index) for index in range(1, named)]
+    if others:
+        others[-1] = replace(others[-1], logprob=float("-inf"))
+    return Likely(token, logprob, (Likely(token, logprob), *others))
+
+
+def _grounding(text: str, query: str) -> JsonObject:
+    """Every sentence rests on one of the pages, the last one on both."""
+    sentences = list(SENTENCE.finditer(text))
+    supports: list[Json] = []
+    for index, sentence in enumerate(sentences):
+        start = len(text[: sentence.start()].encode())
+        segment: JsonObject = {"startIndex": start} if start else {}
+        segment |= {"endIndex": start + len(sentence[0].encode()), "text": sentence[0]}
+        pages: list[Json] = [0, 1] if index == len(sentences) - 1 else [index % len(PAGES)]
+        supports.append({"segment": segment, "groundingChunkIndices": pages})
+    return {"webSearchQueries": [query], "groundingChunks": [*PAGES], "groundingSupports": supports}
 
 
 def _within_budget(wanted: int, budget: int) -> int:

@@ -12,9 +12,9 @@ from antigravity_addon.wire.base import Json
 
 from .answer import answer, prompt_usage
 from .exchange import JSON_HEADERS, Exchange
-from .faults import Answered, Damage, Fault, Pace, Plan, Refusal, html_page, planned, refused
+from .faults import Answered, Damage, Fault, Pace, Plan, Refusal, Selective, html_page, planned, refused
 from .models import FAULTY, Model, find_model, listed
-from .response import Framing, pretty
+from .response import Framing, chunks_behind, pretty
 from .status import KEY_INVALID, KEY_MISSING, Refused, invalid, model_not_found
 from .validate import read_count_request, read_request
 
@@ -96,7 +96,7 @@ class Api:
         self._struck[who] += 1
         return self._struck[who] <= plan.times
 
-    def _route(self, received: ReceivedRequest, damage: Damage | None) -> Exchange:
+    def _route(self, received: ReceivedRequest, fault: Fault | None) -> Exchange:
         method = received.called
         if received.path == "/v1beta/models" and received.method == "GET":
             return _list_models(received.query)
@@ -112,16 +112,25 @@ class Api:
             return _json({"totalTokens": usage.prompt, "promptTokensDetails": usage.prompt_details()})
         if method not in METHODS:
             return NOT_FOUND
-        answered = self._generate(received, _model(received.model))
-        return damage.damage(answered) if damage else answered.exchange()
+        return self._generate(received, _model(received.model), fault)
 
-    def _generate(self, received: ReceivedRequest, model: Model) -> Answered:
+    def _generate(self, received: ReceivedRequest, model: Model, fault: Fault | None) -> Exchange:
         framing = received.framing
         asked = read_request(received.content, model, streamed=framing is not Framing.UNARY)
         # without the token, so that every hop of one answer cuts the same text
         hop_free = repr((model.name, replace(asked, continuation_token=None)))
         turn = answer(asked, model, hashlib.sha256(hop_free.encode()).digest())
-        return Answered(turn, framing, self._pace, continued=asked.continuation_token is not None)
+        behind = chunks_behind(asked.continuation_token or b"") or 0
+        answered = Answered(turn.behind(behind), framing, self._pace, behind=behind)
+        if isinstance(fault, Selective):
+            fault = fault.fault if fault.strikes(asked) else None
+        match fault:
+            case None:
+                return answered.exchange()
+            case Damage(damage=damage):
+                return damage(answered)
+            case Refusal(respond=respond):
+                return respond(received.model or model.name)
 
 
 def _fault_of_key(key: str | None) -> Plan | None:

@@ -5,7 +5,7 @@ import re
 from .models import Model
 from .request import Blob, Content, FileData, FunctionResponse, GenerateContentRequest, Part
 from .signature import is_known
-from .status import invalid
+from .status import NO_PREFILL, invalid
 
 ROLES = ("user", "model", "function", "")
 ACCEPTED_MEDIA = re.compile(
@@ -34,7 +34,7 @@ def check_contents(request: GenerateContentRequest, model: Model) -> None:
         _check_system(request.system_instruction)
     _check_order(request.contents)
     if model.refuses_prefill and request.contents[-1].role == "model":
-        raise invalid("Please ensure that the last turn is a user turn: this model continues no model turn.")
+        raise invalid(NO_PREFILL)
     if model.signs_calls:
         _check_signatures(request.contents)
 

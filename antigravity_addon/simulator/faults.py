@@ -12,10 +12,14 @@ from dataclasses import dataclass, replace
 
 from antigravity_addon.wire.base import Json
 
+from . import conditions
 from .exchange import JSON_HEADERS, SSE_HEADERS, Exchange
-from .response import Call, Chunk, Framing, Part, Text, Turn, Usage, event, pieces, pretty
+from .request import GenerateContentRequest
+from .response import Call, Chunk, Framing, Part, Text, Turn, Usage, continuation_token, event, pieces, pretty
 from .status import (
     KEY_INVALID,
+    NO_MIXTURE,
+    NO_PREFILL,
     Status,
     Violation,
     bad_request,
@@ -25,7 +29,6 @@ from .status import (
     quota_failure,
     retry_info,
 )
-from .validate import CONTINUATION
 
 # --- an answer, and what can be done to it ---------------------------------------------------------------
 
@@ -44,8 +47,8 @@ class Answered:
     turn: Turn
     framing: Framing
     pace: Pace = Pace()
-    continued: bool = False
-    """The request brought the token of an earlier hop."""
+    behind: int = 0
+    """Chunks that came in earlier hops; the turn holds the others."""
 
     def exchange(self) -> Exchange:
         return self.sending(pieces(self.turn, self.framing))
@@ -96,7 +99,19 @@ class Damage:
     damage: Callable[[Answered], Exchange]
 
 
-type Fault = Refusal | Damage
+@dataclass(frozen=True, slots=True)
+class Selective:
+    """A fault for some requests; the others are answered."""
+
+    strikes: Callable[[GenerateContentRequest], bool]
+    fault: Refusal | Damage
+
+    @property
+    def description(self) -> str:
+        return self.fault.description
+
+
+type Fault = Refusal | Damage | Selective
 
 # --- refusals --------------------------------------------------------------------------------------------
 
@@ -230,10 +245,25 @@ TOKEN_EXPIRED = Status(
     "valid authentication credential.",
     (error_info("ACCESS_TOKEN_EXPIRED", "googleapis.com", service="generativelanguage.googleapis.com"),),
 )
-UNKNOWN_FIELD_PLACE = "tools[0].function_declarations[0].parameters.properties[0].value"
-UNKNOWN_FIELD = Violation(
-    UNKNOWN_FIELD_PLACE,
-    f"Invalid JSON payload received. Unknown name \"const\" at '{UNKNOWN_FIELD_PLACE}': Cannot find field.",
+
+
+def _unknown_names(*fields: tuple[str, str]) -> Status:
+    """What Google's parser says of fields it does not know, each a name and its place."""
+    violations = [
+        Violation(
+            place, f"Invalid JSON payload received. Unknown name \"{name}\" at '{place}': Cannot find field."
+        )
+        for name, place in fields
+    ]
+    message = "\n".join(violation.description for violation in violations)
+    return Status(400, message, (bad_request(*violations),))
+
+
+UNKNOWN_KEYWORD = _unknown_names(
+    ("const", "tools[0].function_declarations[0].parameters.properties[0].value")
+)
+TOO_MANY_STATES = Status(
+    400, "The specified schema produces a constraint that has too many states for serving."
 )
 
 # --- damage to the bytes ---------------------------------------------------------------------------------
@@ -352,12 +382,29 @@ def _with_separators(answer: Answered) -> Exchange:
 
 
 def _continued(answer: Answered) -> Exchange:
+    """Each hop has half of what is left, down to two chunks. There are two hops at least."""
+    if answer.behind and len(answer.turn.chunks) <= 2:
+        return answer.exchange()
     *before, last = answer.half_of_chunks()
-    if answer.continued:
-        rest = answer.turn.chunks[len(before) + 1 :]
-        return answer.telling(*(rest or (Chunk((Text(""),), answer.usage, "STOP"),)))
-    cut = replace(last, finish_reason="CONTINUATION", continuation_token=CONTINUATION)
-    return answer.telling(*before, cut)
+    token = continuation_token(answer.behind + len(before) + 1)
+    return answer.telling(*before, replace(last, finish_reason="CONTINUATION", continuation_token=token))
+
+
+def _cut_behind_checkpoint(answer: Answered) -> Exchange:
+    if answer.behind:
+        return answer.exchange()
+    checked = (
+        replace(chunk, continuation_token=continuation_token(count))
+        for count, chunk in enumerate(answer.half_of_chunks(), start=1)
+    )
+    return replace(answer.telling(*checked), reset=True)
+
+
+def _cut_past_checkpoint(answer: Answered) -> Exchange:
+    """The first chunk has a token, and what follows has none."""
+    first, *others = answer.turn.chunks[:-1] or answer.turn.chunks
+    checked = replace(first, finish_reason=None, continuation_token=continuation_token(1))
+    return replace(answer.telling(checked, *others), reset=True)
 
 
 def _finished_twice(answer: Answered) -> Exchange:
@@ -431,13 +478,7 @@ FAULTS: Mapping[str, Fault] = {
     ),
     "bad-schema": Refusal(
         "400 for an unknown keyword in a schema",
-        _says(Status(400, UNKNOWN_FIELD.description, (bad_request(UNKNOWN_FIELD),))),
-    ),
-    "too-many-states": Refusal(
-        "400, the schema is too complex",
-        _says(
-            Status(400, "The specified schema produces a constraint that has too many states for serving.")
-        ),
+        _says(UNKNOWN_KEYWORD),
     ),
     "too-long": Refusal(
         "400, more tokens than the model takes",
@@ -449,6 +490,92 @@ FAULTS: Mapping[str, Fault] = {
         ),
     ),
     "not-found": Refusal("404, no such model", lambda model: refused(model_not_found(model))),
+    # something in the request, and no other request
+    "too-many-states": Selective(
+        conditions.is_constrained,
+        Refusal(
+            "400 if the answer has a schema, or calls are forced or strict: too complex",
+            _says(TOO_MANY_STATES),
+        ),
+    ),
+    "refuses-thinking": Selective(
+        conditions.thinks,
+        Refusal(
+            "400 if there is a `thinkingConfig`",
+            _says(Status(400, "Thinking is not enabled for this model.")),
+        ),
+    ),
+    "refuses-penalties": Selective(
+        conditions.is_penalised,
+        Refusal(
+            "400 if there is a penalty",
+            lambda model: refused(Status(400, f"Penalty is not enabled for models/{model}")),
+        ),
+    ),
+    "refuses-logprobs": Selective(
+        conditions.wants_logprobs,
+        Refusal(
+            "400 if logprobs are wanted",
+            lambda model: refused(Status(400, f"Logprobs is not enabled for models/{model}")),
+        ),
+    ),
+    "refuses-parameters-json-schema": Selective(
+        conditions.declares_freely,
+        Refusal(
+            "400 if a function has `parametersJsonSchema`: unknown name",
+            _says(_unknown_names(("parametersJsonSchema", "tools[0].function_declarations[0]"))),
+        ),
+    ),
+    "refuses-response-json-schema": Selective(
+        conditions.answers_freely,
+        Refusal(
+            "400 if there is a `responseJsonSchema`: unknown name",
+            _says(_unknown_names(("responseJsonSchema", "generation_config"))),
+        ),
+    ),
+    "refuses-json-with-tools": Selective(
+        conditions.is_json_beside_tools,
+        Refusal(
+            "400 if there are tools beside JSON mode",
+            _says(Status(400, "Tool use with a response mime type: 'application/json' is unsupported")),
+        ),
+    ),
+    "refuses-search-with-functions": Selective(
+        conditions.searches_beside_functions,
+        Refusal("400 if there is a search beside functions", _says(Status(400, NO_MIXTURE))),
+    ),
+    "refuses-server-side-tools": Selective(
+        conditions.agrees_to_both,
+        Refusal(
+            "400 if there is `includeServerSideToolInvocations`: unknown name",
+            _says(_unknown_names(("includeServerSideToolInvocations", "tool_config"))),
+        ),
+    ),
+    "refuses-part-resolution": Selective(
+        conditions.resolves_parts,
+        Refusal(
+            "400 if a part has a `mediaResolution`: unknown name",
+            _says(_unknown_names(("mediaResolution", "contents[0].parts[0]"))),
+        ),
+    ),
+    "refuses-prefill": Selective(
+        conditions.ends_with_model,
+        Refusal("400 if the last turn is the model's", _says(Status(400, NO_PREFILL))),
+    ),
+    "refuses-signatures": Selective(
+        conditions.is_signed,
+        Refusal(
+            "400 if a part has a signature that is no placeholder",
+            _says(Status(400, "Corrupted thought signature.")),
+        ),
+    ),
+    "missing-signature": Selective(
+        conditions.is_signed,
+        Damage(
+            "MISSING_THOUGHT_SIGNATURE if a part has a signature that is no placeholder",
+            _one_chunk(Chunk(withheld=True, finish_reason="MISSING_THOUGHT_SIGNATURE")),
+        ),
+    ),
     # the connection
     "reset": Refusal("reset before any byte", lambda _model: Exchange(headless=True, reset=True)),
     "reset-after-head": Refusal("200 and headers, then reset", lambda _model: Exchange(reset=True)),
@@ -519,7 +646,14 @@ FAULTS: Mapping[str, Fault] = {
             )
         ),
     ),
-    "continuation": Damage("half of the answer, then CONTINUATION and a token for the rest", _continued),
+    "continuation": Damage("half of what is left, then CONTINUATION and a token for the rest", _continued),
+    "checkpoint-cut": Damage(
+        "half of the answer with tokens to go on behind each event, then reset; whole when gone on with",
+        _cut_behind_checkpoint,
+    ),
+    "checkpoint-stale": Damage(
+        "a token in the first event, then text without one, then reset", _cut_past_checkpoint
+    ),
     # odd but sound
     "crlf-split": Damage("every write ends between CR and LF", _split_line_ends),
     "byte-by-byte": Damage("every byte is a write of its own", _byte_by_byte),

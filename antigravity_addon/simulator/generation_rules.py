@@ -6,6 +6,7 @@ from .schema_rules import check_json_schema, check_typed_schema
 from .status import invalid
 
 MOST_STOP_SEQUENCES = 5
+MOST_LOGPROBS = 20
 MIME_TYPES = ("", "text/plain", "application/json", "text/x.enum")
 LONG_DECODE_TOKENS = 1_048_576
 """Over all hops, on Gemini 4."""
@@ -39,8 +40,17 @@ def _check_sampling(config: GenerationConfig, model: Model) -> None:
     penalties = (config.presence_penalty, config.frequency_penalty)
     if model.newest_rules and any(penalty is not None for penalty in penalties):
         raise invalid(f"Penalty is not enabled for models/{model.name}")
-    if config.response_logprobs or config.logprobs is not None:
+    _check_logprobs(config, model)
+
+
+def _check_logprobs(config: GenerationConfig, model: Model) -> None:
+    place = "GenerateContentRequest.generation_config.logprobs"
+    if config.response_logprobs and not model.gives_logprobs:
         raise invalid(f"Logprobs is not enabled for models/{model.name}")
+    if config.logprobs is not None and not config.response_logprobs:
+        raise invalid(f"* {place}: response_logprobs must be set to true\n")
+    if config.logprobs is not None and not 0 <= config.logprobs <= MOST_LOGPROBS:
+        raise invalid(f"* {place}: must be in the range [0, {MOST_LOGPROBS}]\n")
 
 
 def _check_length(config: GenerationConfig, model: Model, *, streamed: bool) -> None:

@@ -71,6 +71,10 @@ class Model:
         return self.version >= (3, 5)
 
     @property
+    def gives_logprobs(self) -> bool:
+        return not (self.newest_rules or self.makes_images)
+
+    @property
     def refuses_prefill(self) -> bool:
         """The last turn must not be the model's."""
         return self.version >= (3, 0)

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -98,14 +99,40 @@ def _by_modality(text: int, images: int) -> list[Json]:
 
 
 @dataclass(frozen=True, slots=True)
+class Likely:
+    """A token of the text, and what else could have stood there."""
+
+    token: str
+    logprob: float
+    others: "tuple[Likely, ...]" = ()
+    """Likeliest first, none of them with others of their own. Empty if nobody asked."""
+
+    def to_json(self) -> JsonObject:
+        probability: Json = self.logprob if self.logprob > float("-inf") else "-Infinity"
+        return {"token": self.token, "logProbability": probability}
+
+
+def _logprobs_result(tokens: tuple[Likely, ...]) -> JsonObject:
+    result: JsonObject = {"chosenCandidates": [token.to_json() for token in tokens]}
+    if any(token.others for token in tokens):
+        result["topCandidates"] = [
+            {"candidates": [other.to_json() for other in token.others]} for token in tokens
+        ]
+    return result
+
+
+@dataclass(frozen=True, slots=True)
 class Chunk:
-    """One message of a stream; the fields after `usage` are for the last one, or for faults."""
+    """One message of a stream; most fields after `usage` are for the last one, or for faults."""
 
     parts: tuple[Part, ...] | None = ()
     """`None`: content with a role and no parts at all."""
     usage: Usage | None = None
     finish_reason: str | None = None
     finish_message: str | None = None
+    grounding: JsonObject | None = None
+    """What a search found; `{}` before the last chunk."""
+    logprobs: tuple[Likely, ...] = ()
     continuation_token: bytes | None = None
     withheld: bool = False
     """The content is `{}`, whatever the parts."""
@@ -127,6 +154,10 @@ class Chunk:
         candidate["index"] = 0
         if self.finish_message is not None:
             candidate["finishMessage"] = self.finish_message
+        if self.grounding is not None:
+            candidate["groundingMetadata"] = self.grounding
+        if self.logprobs:
+            candidate["logprobsResult"] = _logprobs_result(self.logprobs)
         if self.continuation_token is not None:
             candidate["continuationToken"] = base64.b64encode(self.continuation_token).decode()
         if self.finish_reason == "SAFETY":
@@ -149,7 +180,20 @@ class Turn:
         if all(chunk.parts is None for chunk in self.chunks):
             return last
         parts = [part for chunk in self.chunks for part in chunk.parts or ()]
-        return replace(last, parts=tuple(_merged(parts)))
+        logprobs = tuple(token for chunk in self.chunks for token in chunk.logprobs)
+        return replace(last, parts=tuple(_merged(parts)), logprobs=logprobs)
+
+    def behind(self, count: int) -> "Turn":
+        """Another hop of the same answer: what comes behind so many chunks, at least a chunk without a word.
+
+        It counts its own tokens only, and what was said already as part of the prompt.
+        """
+        if count == 0:
+            return self
+        said = self.chunks[:count][-1].usage or Usage()
+        last = self.chunks[-1]
+        rest = self.chunks[count:] or (replace(last, parts=(Text(""),), logprobs=()),)
+        return replace(self, chunks=tuple(replace(c, usage=_since(said, c.usage)) for c in rest))
 
     def message(self, chunk: Chunk) -> JsonObject:
         message: JsonObject = {}
@@ -178,6 +222,33 @@ def _merged(parts: list[Part]) -> Iterator[Part]:
             yield part
     if held is not None and (held.text or held.signature or len(parts) == 1):
         yield held
+
+
+def _since(said: Usage, usage: Usage | None) -> Usage | None:
+    if usage is None:
+        return None
+    return replace(
+        usage,
+        prompt_text=usage.prompt_text + (said.candidates or 0) + said.thoughts,
+        candidates=(usage.candidates or 0) - (said.candidates or 0),
+        thoughts=usage.thoughts - said.thoughts,
+        images=usage.images - said.images,
+    )
+
+
+_CONTINUATION = b"simulated continuation %d"
+_BEHIND = re.compile(rb"simulated continuation (\d{1,9})")
+
+
+def continuation_token(count: int) -> bytes:
+    """What a request goes on with behind so many chunks of an answer."""
+    return _CONTINUATION % count
+
+
+def chunks_behind(token: bytes) -> int | None:
+    """How many chunks the token stands for; `None` if it is none of ours."""
+    found = _BEHIND.fullmatch(token)
+    return int(found[1]) if found else None
 
 
 # --- framings -------------------------------------------------------------------------------------------

@@ -139,6 +139,9 @@ KEY_INVALID = Status(
     ),
 )
 
+NO_MIXTURE = "Tool call context circulation is not enabled: built-in tools and functions cannot be mixed."
+NO_PREFILL = "Please ensure that the last turn is a user turn: this model continues no model turn."
+
 
 def model_not_found(model: str, method: str = "generateContent") -> Status:
     return Status(

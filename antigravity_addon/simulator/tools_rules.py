@@ -5,7 +5,7 @@ import re
 from .models import Model
 from .request import FunctionDeclaration, GenerateContentRequest, Mode
 from .schema_rules import check_json_schema, check_typed_schema
-from .status import invalid
+from .status import NO_MIXTURE, invalid
 
 MOST_DECLARATIONS = 512
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]*")
@@ -55,9 +55,7 @@ def _check_mixture(request: GenerateContentRequest, model: Model) -> None:
         return
     agreed = request.tool_config is not None and request.tool_config.include_server_side_tool_invocations
     if not (model.signs_calls and agreed):
-        raise invalid(
-            "Tool call context circulation is not enabled: built-in tools and functions cannot be mixed."
-        )
+        raise invalid(NO_MIXTURE)
 
 
 def _check_calling(request: GenerateContentRequest, declared: set[str]) -> None:

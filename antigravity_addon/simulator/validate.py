@@ -5,11 +5,9 @@ from .generation_rules import check_generation
 from .models import Model
 from .proto_json import load, parse
 from .request import CountTokensRequest, GenerateContentRequest
+from .response import chunks_behind
 from .status import Refused, Status, invalid
 from .tools_rules import check_tools
-
-CONTINUATION = b"simulated continuation"
-"""The token that the fault `continuation` gives out: any other leads nowhere."""
 
 
 def read_request(body: bytes, model: Model, *, streamed: bool) -> GenerateContentRequest:
@@ -51,5 +49,5 @@ def _check_root(request: GenerateContentRequest) -> None:
         raise Refused(Status(403, "CachedContent not found (or permission denied)"))
     if request.service_tier.lower() not in ("", "standard", "flex", "priority"):
         raise invalid(f"Invalid service tier: {request.service_tier}")
-    if request.continuation_token not in (None, CONTINUATION):
+    if request.continuation_token is not None and chunks_behind(request.continuation_token) is None:
         raise invalid("Invalid continuation token.")

@@ -1,30 +1,48 @@
 """Gemini response chunks -> turn events.
 
 What Gemini does that its documentation says little about: it finishes tool calls with STOP, sends one parallel call
-per chunk or several, blocks a prompt with a 200 that has no candidates, and ends a turn with any of two dozen
-reasons, a number that grows.
+per chunk or several, blocks a prompt with a 200 that has no candidates, ends a turn with any of two dozen
+reasons, a number that grows, and counts the text that a source stands for in bytes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from math import isfinite
 
-from antigravity_addon.errors import EmptyAnswer, MalformedToolCall, StreamTruncated
+from antigravity_addon.errors import EmptyAnswer, MalformedToolCall, MissingThoughtSignature, StreamTruncated
 from antigravity_addon.wire.gemini import (
     Candidate,
     GenerateContentResponse,
+    GroundingMetadata,
+    GroundingSupport,
     InboundFunctionCall,
     InboundPart,
+    LikelyToken,
+    LogprobsResult,
     PromptFeedback,
     UsageMetadata,
+    WebPage,
 )
 
-from .events import Finished, FinishReason, Image, ReasoningDelta, TextDelta, ToolCall, TurnEvent, Usage
+from .events import (
+    Citation,
+    Cited,
+    Finished,
+    FinishReason,
+    Image,
+    Logprobs,
+    ReasoningDelta,
+    Searched,
+    TextDelta,
+    TokenLogprob,
+    ToolCall,
+    TurnEvent,
+    Usage,
+)
 
-_CUT_SHORT = frozenset({
-    "MAX_TOKENS",
-    # the answer goes on in another request, which we do not send
-    "CONTINUATION",
-})  # fmt: skip
+_CONTINUATION = "CONTINUATION"
+"""The answer goes on in another request."""
+_CUT_SHORT = frozenset({"MAX_TOKENS", _CONTINUATION})
 _WITHHELD = frozenset({
     "BLOCKLIST",
     "ESCALATION",
@@ -39,10 +57,10 @@ _WITHHELD = frozenset({
     "SAFETY",
     "SPII",
 })  # fmt: skip
+_UNSIGNED = "MISSING_THOUGHT_SIGNATURE"
 _BROKEN_CALL = frozenset({
     "MALFORMED_FUNCTION_CALL",
     "MALFORMED_RESPONSE",
-    "MISSING_THOUGHT_SIGNATURE",
     "TOO_MANY_TOOL_CALLS",
     "UNEXPECTED_TOOL_CALL",
 })  # fmt: skip
@@ -54,7 +72,10 @@ class GeminiTurn:
 
     It needs state because a chunk does not explain itself: the finish reason says STOP and the calls before it say
     what that means, usage comes in pieces of which the last value of each counts, and it may still come after
-    the finish reason. So `Finished` is for `finish` to give.
+    the finish reason; citations refer to all text there is. So `Finished` is for `finish` to give.
+
+    A long answer comes in hops, each a request of its own: while there is a `continuation`, or after a dropped
+    connection a `checkpoint`, call `next_hop` and feed what the same request with that token gives.
     """
 
     def __init__(self, *, may_be_empty: bool = False) -> None:
@@ -66,6 +87,36 @@ class GeminiTurn:
         """The candidate with the finish reason."""
         self._block: PromptFeedback | None = None
         self._tokens = _Tokens()
+        """Of this hop."""
+        self._before = Usage()
+        """Of the hops before."""
+        self._checkpoint: str | None = None
+        self._text: list[str] = []
+        self._has_searched = False
+        self._grounding = GroundingMetadata()
+
+    @property
+    def continuation(self) -> str | None:
+        """The token with which the answer goes on. `None`: it is over, as far as Gemini lets it go."""
+        if self._finish is None or self._finish.finish_reason != _CONTINUATION:
+            return None
+        return self._finish.continuation_token
+
+    @property
+    def checkpoint(self) -> str | None:
+        """The token with which an answer goes on that was cut off here. `None`: it cannot, or has nothing to.
+
+        A token that content came after is none: it would repeat what was passed on already.
+        """
+        is_over = self._block is not None or (self._finish is not None and self.continuation is None)
+        return None if is_over else self._checkpoint
+
+    def next_hop(self) -> None:
+        """What is fed from here on answers another request. Its usage adds up, but for the prompt: that is the
+        first hop's, since in later ones it counts the answer so far."""
+        self._before = self._usage()
+        self._tokens = _Tokens()
+        self._finish = None
 
     def feed(self, chunk: GenerateContentResponse) -> Iterator[TurnEvent]:
         """Raises: MalformedToolCall: the model called a tool in a way that cannot be passed on."""
@@ -77,28 +128,58 @@ class GeminiTurn:
             if candidate.index == 0:
                 yield from self._read(candidate)
 
-    def finish(self) -> Iterator[Finished]:
+    def finish(self) -> Iterator[TurnEvent]:
         """Raises:
         StreamTruncated: no finish reason came.
         EmptyAnswer: the model finished as if it had answered, but did not.
         """
-        usage = self._tokens.to_usage()
         if self._finish is not None:
-            yield Finished(self._reason(self._finish), usage, _withheld(self._finish))
+            finished = Finished(self._reason(self._finish), self._usage(), _withheld(self._finish))
         elif self._block is not None:
-            yield Finished(FinishReason.CONTENT_FILTER, usage, _blocked(self._block))
+            finished = Finished(FinishReason.CONTENT_FILTER, self._usage(), _blocked(self._block))
         else:
             raise StreamTruncated("The upstream's answer ended without a finish reason.")
+        if citations := _citations(self._grounding, "".join(self._text)):
+            yield Cited(citations)
+        yield finished
+
+    def _usage(self) -> Usage:
+        before, hop = self._before, self._tokens.to_usage()
+        # a hop that was cut off may not have told
+        first = before if before.input_tokens else hop
+        return Usage(
+            input_tokens=first.input_tokens,
+            cached_tokens=first.cached_tokens,
+            output_tokens=before.output_tokens + hop.output_tokens,
+            reasoning_tokens=before.reasoning_tokens + hop.reasoning_tokens,
+        )
 
     def _read(self, candidate: Candidate) -> Iterator[TurnEvent]:
         if candidate.finish_reason not in _UNSAID:
             self._finish = candidate
         # before any part: the call that this reason condemns is in the same chunk
+        if candidate.finish_reason == _UNSIGNED:
+            raise MissingThoughtSignature(f"The model missed a thought signature ({_words(candidate)}).")
         if candidate.finish_reason in _BROKEN_CALL:
             raise MalformedToolCall(f"The model made a broken tool call ({_words(candidate)}).")
+        if candidate.grounding_metadata is not None:
+            yield from self._ground(candidate.grounding_metadata)
         parts = candidate.content.parts if candidate.content else None
         for part in parts or ():
-            yield from self._events(part)
+            for event in self._events(part):
+                self._checkpoint = None
+                yield event
+        if tokens := _likelihoods(candidate.logprobs_result):
+            yield Logprobs(tokens)
+        # behind the parts: it stands for all that came with it
+        self._checkpoint = candidate.continuation_token or self._checkpoint
+
+    def _ground(self, grounding: GroundingMetadata) -> Iterator[Searched]:
+        if grounding != GroundingMetadata():
+            self._grounding = grounding
+        if grounding.web_search_queries and not self._has_searched:
+            self._has_searched = True
+            yield Searched(grounding.web_search_queries)
 
     def _events(self, part: InboundPart) -> Iterator[TurnEvent]:
         if part.function_call is not None:
@@ -114,6 +195,7 @@ class GeminiTurn:
                 yield Image(part.inline_data.mime_type, part.inline_data.data)
         elif part.text or (part.text is not None and part.thought_signature):
             self._has_content = self._has_content or bool(part.text)
+            self._text.append(part.text)
             yield TextDelta(part.text, part.thought_signature)
 
     def _reason(self, candidate: Candidate) -> FinishReason:
@@ -163,6 +245,88 @@ def _to_tool_call(call: InboundFunctionCall, signature: str | None) -> ToolCall:
     if not call.name or call.will_continue:
         raise MalformedToolCall("The upstream sent a tool call in pieces, which it was not asked to do.")
     return ToolCall(call.name, call.args or {}, call.id, signature)
+
+
+# --- what the text rests on -------------------------------------------------------------------------------
+
+
+def _citations(grounding: GroundingMetadata, text: str) -> tuple[Citation, ...]:
+    """One for each page that a piece of the text rests on, in the order of the text.
+
+    Indexes that lead nowhere are passed over: a source less does no harm to the answer.
+    """
+    pages = [chunk.web for chunk in grounding.grounding_chunks or ()]
+    supports = [
+        (_span(each), each.grounding_chunk_indices or ()) for each in grounding.grounding_supports or ()
+    ]
+    characters = _characters_before(text, (offset for span, _ in supports for offset in span))
+    found = [
+        Citation(characters[start], characters[end], page.uri, page.title or page.domain or page.uri)
+        for (start, end), indexes in supports
+        for index in indexes
+        if characters[start] < characters[end] and (page := _page(pages, index)) and page.uri
+    ]
+    return tuple(sorted(dict.fromkeys(found), key=lambda citation: (citation.start, citation.end)))
+
+
+def _span(support: GroundingSupport) -> tuple[int, int]:
+    """First byte, and the one behind the last. A piece without an end is none."""
+    segment = support.segment
+    if segment is None or segment.end_index is None:
+        return 0, 0
+    return max(segment.start_index or 0, 0), max(segment.end_index, 0)
+
+
+def _page(pages: list[WebPage | None], index: int) -> WebPage | None:
+    return pages[index] if 0 <= index < len(pages) else None
+
+
+_INSIDE_OF_CHARACTERS = bytes(range(0x80, 0xC0))
+"""What UTF-8 goes on with: every other byte begins a character."""
+
+
+def _characters_before(text: str, offsets: Iterable[int]) -> dict[int, int]:
+    """How many characters begin before each byte offset; beyond the end that is all of them."""
+    encoded, last, characters = text.encode(), 0, 0
+    before: dict[int, int] = {}
+    for offset in sorted(set(offsets)):
+        characters += len(encoded[last:offset].translate(None, _INSIDE_OF_CHARACTERS))
+        before[offset], last = characters, offset
+    return before
+
+
+# --- how likely the text was ------------------------------------------------------------------------------
+
+_UNLIKELY = -9999.0
+"""What OpenAI says for a token that is all but impossible."""
+
+
+def _likelihoods(result: LogprobsResult | None) -> tuple[TokenLogprob, ...]:
+    if result is None:
+        return ()
+    chosen = result.chosen_candidates or ()
+    tops = [each.candidates or () for each in result.top_candidates or ()]
+    tops += [()] * (len(chosen) - len(tops))
+    return tuple(
+        TokenLogprob(token.token, _logprob(token), tuple(_alternatives(top)))
+        for token, top in zip(chosen, tops, strict=False)
+        if token.token is not None
+    )
+
+
+def _alternatives(tokens: Iterable[LikelyToken]) -> Iterator[TokenLogprob]:
+    for token in tokens:
+        if token.token is not None:
+            yield TokenLogprob(token.token, _logprob(token))
+
+
+def _logprob(token: LikelyToken) -> float:
+    """Minus infinity is nothing that JSON can say."""
+    known = token.log_probability
+    return _UNLIKELY if known is None or not isfinite(known) else max(known, _UNLIKELY)
+
+
+# --- words ------------------------------------------------------------------------------------------------
 
 
 def _withheld(candidate: Candidate) -> str | None:

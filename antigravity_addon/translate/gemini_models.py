@@ -68,12 +68,17 @@ class ModelTraits:
     obeys_sampling: bool = False
     """`temperature`, `topP`, `topK`: newer models ignore them."""
     takes_penalties: bool = False
+    takes_logprobs: bool = True
+    """Which models do is written nowhere, so all are asked; a refusal is learnt from (`upstream/remedies.py`)."""
     takes_prefill: bool = False
     """The conversation may end with a turn of the model."""
     takes_json_mode_with_tools: bool = True
+    """Searching the web is a tool, too."""
+    takes_search_with_functions: bool = True
     takes_part_resolution: bool = True
     """`mediaResolution` on a single part."""
     takes_media_in_function_response: bool = True
+    takes_image_size: bool = True
     needs_thought_signatures: bool = True
     """The first call of each step of the current turn must carry one."""
 
@@ -88,12 +93,17 @@ _PRO_3 = replace(_FLASH_3, thinking=LevelThinking(("LOW", "HIGH")))
 _OTHER = ModelTraits(
     thinking=None,
     obeys_sampling=True,
+    takes_logprobs=False,
     takes_json_mode_with_tools=False,
+    takes_search_with_functions=False,
     takes_part_resolution=False,
     takes_media_in_function_response=False,
+    takes_image_size=False,
     needs_thought_signatures=False,
 )
-_GEMINI_2 = replace(_OTHER, max_output_tokens=65_536, takes_penalties=True, takes_prefill=True)
+_GEMINI_2 = replace(
+    _OTHER, max_output_tokens=65_536, takes_penalties=True, takes_logprobs=True, takes_prefill=True
+)
 _GEMINI_2_0 = replace(_GEMINI_2, max_output_tokens=8_192)
 _PRO_2_5 = replace(_GEMINI_2, thinking=BudgetThinking(128, 32_768, can_be_off=False))
 _FLASH_2_5 = replace(_GEMINI_2, thinking=BudgetThinking(1, 24_576, can_be_off=True))
@@ -104,8 +114,8 @@ _FLASH_LITE_2_5 = replace(
 _FAMILIES: tuple[tuple[re.Pattern[str], ModelTraits], ...] = tuple(
     (re.compile(pattern), traits)
     for pattern, traits in (
-        (r"gemini-[12].*-image", _GEMINI_2),
-        (r"gemini-3.*-image", replace(_PRO_3, thinking=None)),
+        (r"gemini-[12].*-image", replace(_GEMINI_2, takes_logprobs=False)),
+        (r"gemini-3.*-image", replace(_PRO_3, thinking=None, takes_logprobs=False)),
         (r"gemini-(1|2\.0)", _GEMINI_2_0),
         (r"gemini-2\.5-pro", _PRO_2_5),
         (r"gemini-2\.5-flash-lite", _FLASH_LITE_2_5),

@@ -16,6 +16,7 @@ from .gemini_models import Effort, ModelTraits, ThinkingWish, thinking_config
 type Modality = Literal["TEXT", "IMAGE"]
 
 _MAX_STOPS = 5
+_MAX_LOGPROBS = 20
 _INT32 = range(-(2**31), 2**31)
 
 
@@ -55,14 +56,19 @@ class GenerationWish:
     seed: int | None = None
     presence_penalty: float | None = None
     frequency_penalty: float | None = None
+    logprobs: int | None = None
+    """How many likely tokens to name for each place of the text; 0 for the chosen one alone."""
     json_mode: JsonMode | None = None
     modalities: tuple[Modality, ...] = ()
+    image: gemini.ImageConfig | None = None
+    """What images shall be like."""
     thinking: ThinkingWish = field(default_factory=ThinkingWish)
 
 
 def generation_config(wish: GenerationWish, traits: ModelTraits) -> gemini.GenerationConfig | None:
     """Raises: InvalidRequest: more stop sequences than Gemini takes."""
     top_k = wish.top_k if wish.top_k and wish.top_k > 0 else None
+    logprobs = wish.logprobs if traits.takes_logprobs else None
     config = gemini.GenerationConfig(
         temperature=wish.temperature if traits.obeys_sampling else None,
         top_p=wish.top_p if traits.obeys_sampling else None,
@@ -72,12 +78,21 @@ def generation_config(wish: GenerationWish, traits: ModelTraits) -> gemini.Gener
         seed=_seed(wish.seed),
         presence_penalty=(wish.presence_penalty or None) if traits.takes_penalties else None,
         frequency_penalty=(wish.frequency_penalty or None) if traits.takes_penalties else None,
+        response_logprobs=None if logprobs is None else True,
+        logprobs=min(logprobs, _MAX_LOGPROBS) if logprobs else None,
         response_mime_type="application/json" if wish.json_mode else None,
         response_json_schema=wish.json_mode.schema if wish.json_mode else None,
         response_modalities=wish.modalities or None,
         thinking_config=thinking_config(traits.thinking, wish.thinking),
+        image_config=_image_config(wish.image, traits),
     )
     return config if config != gemini.GenerationConfig() else None
+
+
+def _image_config(image: gemini.ImageConfig | None, traits: ModelTraits) -> gemini.ImageConfig | None:
+    if image is not None and not traits.takes_image_size:
+        image = gemini.ImageConfig(aspect_ratio=image.aspect_ratio)
+    return image if image != gemini.ImageConfig() else None
 
 
 def to_effort(effort: str | None, *, param: str) -> Effort | None:

@@ -87,7 +87,9 @@ class FunctionCallingConfig(GoogleOutbound):
 
 
 class ToolConfig(GoogleOutbound):
-    function_calling_config: FunctionCallingConfig
+    function_calling_config: FunctionCallingConfig | None = None
+    include_server_side_tool_invocations: bool | None = None
+    """Without it Gemini takes no built-in tool beside functions. Gemini 3 and newer, and not on Vertex AI."""
 
 
 class ThinkingConfig(GoogleOutbound):
@@ -95,6 +97,13 @@ class ThinkingConfig(GoogleOutbound):
     thinking_budget: int | None = None
     """Tokens; Gemini 2.5. Mutually exclusive with `thinking_level`."""
     thinking_level: Literal["MINIMAL", "LOW", "MEDIUM", "HIGH", "XHIGH"] | None = None
+
+
+class ImageConfig(GoogleOutbound):
+    aspect_ratio: str | None = None
+    """`3:2`; the model's own choice if absent."""
+    image_size: str | None = None
+    """`1K`, `2K`, `4K`. Gemini 3 and newer."""
 
 
 class GenerationConfig(GoogleOutbound):
@@ -107,10 +116,17 @@ class GenerationConfig(GoogleOutbound):
     seed: int | None = None
     presence_penalty: float | None = None
     frequency_penalty: float | None = None
+    response_logprobs: bool | None = None
+    logprobs: int | None = None
+    """How many likely tokens to name for each place, the chosen one included; up to 20."""
     response_mime_type: str | None = None
     response_json_schema: Json | None = None
+    """Free JSON Schema; mutually exclusive with `response_schema`."""
+    response_schema: JsonObject | None = None
+    """The typed OpenAPI subset, for upstreams that do not know `responseJsonSchema`."""
     response_modalities: tuple[str, ...] | None = None
     thinking_config: ThinkingConfig | None = None
+    image_config: ImageConfig | None = None
 
 
 class SafetySetting(GoogleOutbound):
@@ -127,6 +143,8 @@ class GenerateContentRequest(GoogleOutbound):
     tool_config: ToolConfig | None = None
     safety_settings: tuple[SafetySetting, ...] | None = None
     generation_config: GenerationConfig | None = None
+    continuation_token: str | None = None
+    """Of a long answer's earlier hop; everything else is then to be as it was there. Base64."""
 
     def to_json(self) -> bytes:
         return self.model_dump_json(by_alias=True, exclude_none=True).encode()
@@ -166,11 +184,69 @@ class InboundContent(GoogleInbound):
     parts: tuple[InboundPart, ...] | None = None
 
 
+class WebPage(GoogleInbound):
+    uri: str | None = None
+    title: str | None = None
+    domain: str | None = None
+
+
+class GroundingChunk(GoogleInbound):
+    """A source. Those that are no page of the web are not ours to show."""
+
+    web: WebPage | None = None
+
+
+class Segment(GoogleInbound):
+    """A piece of the answer, by UTF-8 bytes of its text.
+
+    `partIndex` is not read: recorded answers lack it even where another part stands before the text.
+    """
+
+    start_index: int | None = None
+    """Absent for 0."""
+    end_index: int | None = None
+
+
+class GroundingSupport(GoogleInbound):
+    segment: Segment | None = None
+    grounding_chunk_indices: tuple[int, ...] | None = None
+
+
+class GroundingMetadata(GoogleInbound):
+    """May be `{}`, on every chunk or on the last one only."""
+
+    web_search_queries: tuple[str, ...] | None = None
+    grounding_chunks: tuple[GroundingChunk, ...] | None = None
+    grounding_supports: tuple[GroundingSupport, ...] | None = None
+
+
+class LikelyToken(GoogleInbound):
+    token: str | None = None
+    log_probability: float | None = None
+    """May be `"-Infinity"`."""
+
+
+class LikelyTokens(GoogleInbound):
+    candidates: tuple[LikelyToken, ...] | None = None
+
+
+class LogprobsResult(GoogleInbound):
+    """Two lists side by side, one entry for each token of the text."""
+
+    chosen_candidates: tuple[LikelyToken, ...] | None = None
+    top_candidates: tuple[LikelyTokens, ...] | None = None
+
+
 class Candidate(GoogleInbound):
     content: InboundContent | None = None
     finish_reason: str | None = None
     """Open enum: 24 values in November 2026, and growing."""
     finish_message: str | None = None
+    continuation_token: str | None = None
+    """To go on behind this chunk with, in a request of its own: because this one is at its end, or in case the
+    connection drops. Gemini 4."""
+    grounding_metadata: GroundingMetadata | None = None
+    logprobs_result: LogprobsResult | None = None
     index: int = 0
     """Absent on Vertex and on old models."""
 

@@ -350,6 +350,65 @@ class TestImages:
             assert (width, height, len(lines)) == (8, 8, 8 * (1 + 3 * 8))
 
 
+class TestSearch:
+    """C40 is answered with what a search found."""
+
+    async def test_every_sentence_has_its_bytes_and_its_pages(self, ask: Asker) -> None:
+        messages = await ask.stream(
+            "gemini-2.5-flash", asking("Où est le café ?", tools=[{"googleSearch": {}}])
+        )
+        said = text(*messages)
+        assert not said.isascii()
+        *before, found = [
+            message["candidates"][0]["groundingMetadata"] for message in json.loads(json.dumps(messages))
+        ]
+        assert before == [{}] * (len(messages) - 1)
+        assert found["webSearchQueries"] == ["Où est le café ?"]
+        assert [page["web"]["uri"] for page in found["groundingChunks"]] == [
+            "https://example.com/one",
+            "https://example.org/two",
+        ]
+        supports = found["groundingSupports"]
+        segments = [support["segment"] for support in supports]
+        assert [
+            said.encode()[segment.get("startIndex", 0) : segment["endIndex"]].decode() for segment in segments
+        ] == [segment["text"] for segment in segments]
+        assert [support["groundingChunkIndices"] for support in supports[:2]] == [[0], [1]]
+        assert supports[-1]["groundingChunkIndices"] == [0, 1]
+
+    async def test_an_answer_of_calls_alone_has_no_sources(self, ask: Asker) -> None:
+        body = asking(
+            "Please call get_time",
+            tools=[*TOOLS, {"googleSearch": {}}],
+            toolConfig={"includeServerSideToolInvocations": True},
+        )
+        assert "groundingMetadata" not in json.dumps(await ask.stream("gemini-3.8-flash", body))
+
+
+class TestLogprobs:
+    @pytest.mark.parametrize("named", [None, 1, 3])
+    async def test_the_tokens_spell_the_text(self, ask: Asker, named: int | None) -> None:
+        body = asking("echo:one two", generationConfig={"responseLogprobs": True, "logprobs": named})
+        for message in await ask.stream("gemini-2.5-flash", body):
+            result = json.loads(json.dumps(message))["candidates"][0].get("logprobsResult", {})
+            chosen = result.get("chosenCandidates", [])
+            assert "".join(each["token"] for each in chosen) == text(message)
+            tops = [each["candidates"] for each in result.get("topCandidates", [])]
+            assert [(len(top), top[0]) for top in tops] == (
+                [(named, each) for each in chosen] if named else []
+            )
+            assert all(top[-1]["logProbability"] == "-Infinity" for top in tops if len(top) > 1)
+
+    async def test_in_one_piece_as_recorded(self, ask: Asker, recorded: Path) -> None:
+        real = json.loads((recorded / "29-c-logprobs.json").read_bytes())["candidates"][0]["logprobsResult"]
+        body = asking("echo:2 + 2 = 4", generationConfig={"responseLogprobs": True, "logprobs": 5})
+        whole = json.loads(json.dumps(await ask.whole("gemini-2.5-flash", body)))
+        ours = whole["candidates"][0]["logprobsResult"]
+        assert ours.keys() == real.keys()
+        assert "".join(each["token"] for each in ours["chosenCandidates"]) == "2 + 2 = 4"
+        assert {len(each["candidates"]) for each in ours["topCandidates"]} == {5}
+
+
 class TestModels:
     async def test_every_model_answers_everything(self, ask: Asker) -> None:
         for each in listed():

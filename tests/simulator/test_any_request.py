@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from antigravity_addon.simulator.answer import answer, prompt_usage
-from antigravity_addon.simulator.faults import FAULTS, Answered, Damage
+from antigravity_addon.simulator.faults import FAULTS, Answered, Damage, Selective
 from antigravity_addon.simulator.models import MODELS, Model
 from antigravity_addon.simulator.response import Framing, pieces
 from antigravity_addon.simulator.status import Refused
@@ -77,6 +77,7 @@ def test_it_answers_or_refuses(body: Json, model: Model, framing: Framing, fault
     assert fault.damage(Answered(turn, framing)).status == 200
     assert turn.chunks[-1].finish_reason in {"STOP", "MAX_TOKENS"}
     assert prompt_usage(request).prompt > 0
+    assert {type(each.strikes(request)) for each in FAULTS.values() if isinstance(each, Selective)} == {bool}
 
 
 @settings(deadline=None)

@@ -10,11 +10,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from antigravity_addon.simulator.faults import FAULTS, Answered, Damage, listing, planned
+from antigravity_addon.simulator.faults import FAULTS, Answered, Damage, Selective, listing, planned
 from antigravity_addon.simulator.response import Chunk, Framing, Text, Turn
 from antigravity_addon.simulator.server import Simulator
+from antigravity_addon.simulator.signature import sign
 from antigravity_addon.wire.base import Json, JsonObject
-from tests.simulator.talking import HELLO, Asker, asking, events, finish, parts, text, usage
+from tests.simulator.talking import HELLO, Asker, asking, events, finish, model, parts, text, usage, user
 
 MODEL = "gemini-2.5-flash"
 
@@ -46,7 +47,6 @@ REFUSALS: dict[str, tuple[int, str]] = {
     "location": (400, '"status": "FAILED_PRECONDITION"'),
     "bad-request": (400, "Request contains an invalid argument."),
     "bad-schema": (400, "google.rpc.BadRequest"),
-    "too-many-states": (400, "too many states"),
     "too-long": (400, "exceeds the maximum number of tokens"),
     "not-found": (404, "models/gemini-2.5-flash is not found"),
 }
@@ -308,14 +308,53 @@ async def test_gzip_is_flushed_at_every_event(ask: Asker) -> None:
     assert gzip.decompress(raw) == (await ask.post(MODEL)).content
 
 
-async def test_two_hops_are_the_whole_answer(ask: Asker) -> None:
-    sound = text(*await ask.stream(MODEL))
+def counted(message: JsonObject, name: str) -> int:
+    return int(str(usage(message).get(name, 0)))
+
+
+async def test_the_hops_together_are_the_whole_answer(ask: Asker) -> None:
+    model = "gemini-3.8-flash"
+    sound = await ask.stream(model)
+    hops = [await ask.stream(model, key="fault-continuation")]
+    while finish(hops[-1][-1]) == "CONTINUATION":
+        token = candidate(hops[-1][-1])["continuationToken"]
+        hops.append(await ask.stream(model, {**HELLO, "continuationToken": token}, key="fault-continuation"))
+    assert len(hops) == 4
+    assert text(*(message for hop in hops for message in hop)) == text(*sound)
+    assert finish(hops[-1][-1]) == "STOP"
+    for name in ("candidatesTokenCount", "thoughtsTokenCount"):
+        assert sum(counted(hop[-1], name) for hop in hops) == counted(sound[-1], name)
+    prompts = [counted(hop[-1], "promptTokenCount") for hop in hops]
+    assert prompts[0] == counted(sound[-1], "promptTokenCount")
+    assert prompts == sorted(set(prompts)), "each hop has the answer so far in its prompt"
+
+
+async def test_any_account_can_go_on_with_an_answer(ask: Asker) -> None:
+    sound = await ask.stream(MODEL)
     first = await ask.stream(MODEL, key="fault-continuation")
     token = candidate(first[-1])["continuationToken"]
-    assert base64.b64decode(str(token))
-    second = await ask.stream(MODEL, {**HELLO, "continuationToken": token}, key="fault-continuation")
-    assert text(*first) + text(*second) == sound
-    assert finish(second[-1]) == "STOP"
+    rest = await ask.stream(MODEL, {**HELLO, "continuationToken": token})
+    assert text(*first, *rest) == text(*sound)
+
+
+async def test_a_checkpoint_outlives_its_connection(ask: Asker) -> None:
+    sound = await ask.stream(MODEL)
+    status, body = await read_until_it_breaks(ask, "checkpoint-cut")
+    kept = events(body)
+    assert (status, finishes(body)) == (200, [None] * len(kept))
+    for index, message in enumerate(kept, start=1):
+        resumed = {**HELLO, "continuationToken": candidate(message)["continuationToken"]}
+        rest = await ask.stream(MODEL, resumed, key="fault-checkpoint-cut")
+        assert text(*kept[:index], *rest) == text(*sound)
+
+
+async def test_a_checkpoint_may_be_older_than_what_came(ask: Asker) -> None:
+    status, body = await read_until_it_breaks(ask, "checkpoint-stale")
+    first, *others = events(body)
+    assert (status, finishes(body)) == (200, [None] * len(events(body)))
+    assert "continuationToken" in candidate(first)
+    assert text(*others)
+    assert not any("continuationToken" in candidate(message) for message in others)
 
 
 async def test_a_short_answer_continues_with_nothing(ask: Asker) -> None:
@@ -334,6 +373,152 @@ async def test_damage_makes_sense_in_every_framing(ask: Asker, name: str, method
     broken = {"error-mid-event", "error-mid-raw", "error-array-mid", "truncated-json", "empty-body"}
     if name not in broken:
         assert response.json()
+
+
+# --- faults for some requests only -----------------------------------------------------------------------
+
+SIGNED = base64.b64encode(sign(b"seed")).decode()
+FUNCTION: JsonObject = {"functionDeclarations": [{"name": "f", "parametersJsonSchema": {"type": "object"}}]}
+SEARCH: JsonObject = {"googleSearch": {}}
+NEW = "gemini-3.5-flash"
+
+
+def config(**fields: Json) -> JsonObject:
+    return asking("Hi", generationConfig=fields)
+
+
+def called(signature: str) -> JsonObject:
+    call: JsonObject = {"functionCall": {"name": "f", "args": {}}, "thoughtSignature": signature}
+    result: JsonObject = {"functionResponse": {"name": "f", "response": {}}}
+    return asking("Hi", model(call), user(result), tools=[FUNCTION])
+
+
+def calling(mode: str) -> JsonObject:
+    return asking("Hi", tools=[FUNCTION], toolConfig={"functionCallingConfig": {"mode": mode}})
+
+
+SELECTIVE: dict[str, tuple[str, str, JsonObject, str, JsonObject]] = {
+    "schema of the answer": (
+        "too-many-states",
+        MODEL,
+        config(responseMimeType="application/json", responseJsonSchema={}),
+        "too many states",
+        config(responseMimeType="application/json"),
+    ),
+    "typed schema of the answer": (
+        "too-many-states",
+        MODEL,
+        config(responseMimeType="application/json", responseSchema={"type": "STRING"}),
+        "too many states",
+        config(responseMimeType="application/json"),
+    ),
+    "forced call": ("too-many-states", MODEL, calling("ANY"), "too many states", calling("AUTO")),
+    "strict call": ("too-many-states", MODEL, calling("VALIDATED"), "too many states", calling("NONE")),
+    "thinking": (
+        "refuses-thinking",
+        NEW,
+        config(thinkingConfig={"thinkingLevel": "LOW"}),
+        "Thinking is not enabled for this model.",
+        config(temperature=1),
+    ),
+    "penalty": (
+        "refuses-penalties",
+        MODEL,
+        config(presencePenalty=1),
+        "Penalty is not enabled for models/gemini-2.5-flash",
+        config(),
+    ),
+    "other penalty": (
+        "refuses-penalties",
+        MODEL,
+        config(frequencyPenalty=1),
+        "Penalty is not enabled",
+        config(),
+    ),
+    "logprobs": (
+        "refuses-logprobs",
+        MODEL,
+        config(responseLogprobs=True),
+        "Logprobs is not enabled for models/gemini-2.5-flash",
+        config(),
+    ),
+    "free schema of a function": (
+        "refuses-parameters-json-schema",
+        MODEL,
+        asking("Hi", tools=[FUNCTION]),
+        'Unknown name "parametersJsonSchema"',
+        asking("Hi", tools=[{"functionDeclarations": [{"name": "f", "parameters": {"type": "OBJECT"}}]}]),
+    ),
+    "free schema of the answer": (
+        "refuses-response-json-schema",
+        MODEL,
+        config(responseMimeType="application/json", responseJsonSchema={}),
+        'Unknown name "responseJsonSchema"',
+        config(responseMimeType="application/json", responseSchema={"type": "STRING"}),
+    ),
+    "JSON beside tools": (
+        "refuses-json-with-tools",
+        NEW,
+        asking("Hi", tools=[SEARCH], generationConfig={"responseMimeType": "application/json"}),
+        "Tool use with a response mime type",
+        asking("Hi", tools=[SEARCH]),
+    ),
+    "search beside functions": (
+        "refuses-search-with-functions",
+        NEW,
+        asking("Hi", tools=[FUNCTION, SEARCH], toolConfig={"includeServerSideToolInvocations": True}),
+        "circulation is not enabled",
+        asking("Hi", tools=[SEARCH]),
+    ),
+    "consent to both": (
+        "refuses-server-side-tools",
+        NEW,
+        asking("Hi", tools=[FUNCTION, SEARCH], toolConfig={"includeServerSideToolInvocations": True}),
+        'Unknown name "includeServerSideToolInvocations"',
+        asking("Hi", tools=[FUNCTION]),
+    ),
+    "resolution of a part": (
+        "refuses-part-resolution",
+        NEW,
+        asking(user({"text": "Hi", "mediaResolution": {"level": "MEDIA_RESOLUTION_LOW"}})),
+        'Unknown name "mediaResolution"',
+        asking("Hi"),
+    ),
+    "last turn of the model": (
+        "refuses-prefill",
+        MODEL,
+        asking("Hi", model("I")),
+        "last turn is a user turn",
+        asking("Hi", model("I"), "Continue."),
+    ),
+    "signature": (
+        "refuses-signatures",
+        NEW,
+        called(SIGNED),
+        "Corrupted thought signature.",
+        called("skip_thought_signature_validator"),
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "model_name", "struck", "said", "spared"), SELECTIVE.values(), ids=SELECTIVE
+)
+async def test_what_is_refused_and_what_is_not(
+    ask: Asker, name: str, model_name: str, struck: JsonObject, said: str, spared: JsonObject
+) -> None:
+    refused = await ask.post(model_name, struck, key=f"fault-{name}")
+    assert refused.status_code == 400
+    assert said in refused.json()["error"]["message"]
+    assert (await ask.post(model_name, struck)).status_code == 200
+    assert (await ask.post(model_name, spared, key=f"fault-{name}")).status_code == 200
+
+
+async def test_a_turn_may_end_over_a_signature(ask: Asker) -> None:
+    key = "fault-missing-signature"
+    assert finishes((await ask.post(NEW, called(SIGNED), key=key)).content) == ["MISSING_THOUGHT_SIGNATURE"]
+    placed = await ask.post(NEW, called("skip_thought_signature_validator"), key=key)
+    assert finishes(placed.content)[-1] == "STOP"
 
 
 # --- who is struck, and how often ------------------------------------------------------------------------
@@ -396,11 +581,15 @@ CONNECTION = {
     "silence",
     "silence-after-head",
     "silence-after-first",
+    "checkpoint-cut",
+    "checkpoint-stale",
 }
 
 
 def test_every_fault_is_tested() -> None:
-    assert FAULTS.keys() == REFUSALS.keys() | DAMAGED.keys() | CONNECTION
+    selective = {name for name, *_ in SELECTIVE.values()} | {"missing-signature"}
+    assert FAULTS.keys() == REFUSALS.keys() | DAMAGED.keys() | CONNECTION | selective
+    assert {name for name, fault in FAULTS.items() if isinstance(fault, Selective)} == selective
 
 
 def test_the_documentation_lists_the_table() -> None:

@@ -272,6 +272,20 @@ REFUSED: dict[str, tuple[str, JsonObject, str]] = {
         asking("Hi", tools=[{"functionDeclarations": [{"name": "f"}]}, {"googleSearch": {}}]),
         "circulation is not enabled",
     ),
+    "built-in tools beside functions on an older model, agreed": (
+        OLD,
+        asking(
+            "Hi",
+            tools=[{"functionDeclarations": [{"name": "f"}]}, {"googleSearch": {}}],
+            toolConfig={"includeServerSideToolInvocations": True},
+        ),
+        "circulation is not enabled",
+    ),
+    "search and JSON on an older model": (
+        OLD,
+        asking("Hi", tools=[{"googleSearch": {}}], generationConfig={"responseMimeType": "application/json"}),
+        "with a response mime type: 'application/json' is unsupported",
+    ),
     "calling config without functions": (
         OLD,
         asking("Hi", toolConfig={"functionCallingConfig": {"mode": "AUTO"}}),
@@ -350,7 +364,18 @@ REFUSED: dict[str, tuple[str, JsonObject, str]] = {
     "two candidates": (NEW, config(candidateCount=2), "Multiple candidates is not enabled"),
     "penalty": (NEW, config(presencePenalty=0.5), "Penalty is not enabled for models/gemini-3.8-flash"),
     "penalty of nothing": (NEWEST, config(frequencyPenalty=0), "Penalty is not enabled"),
-    "log probabilities": (OLD, config(responseLogprobs=True, logprobs=3), "Logprobs is not enabled"),
+    "logprobs of the newest": (
+        NEW,
+        config(responseLogprobs=True),
+        "Logprobs is not enabled for models/gemini-3.8-flash",
+    ),
+    "logprobs of a picture": (
+        "gemini-2.5-flash-image",
+        config(responseLogprobs=True),
+        "Logprobs is not enabled",
+    ),
+    "number of logprobs, but none wanted": (OLD, config(logprobs=3), "response_logprobs must be set to true"),
+    "too many logprobs": (OLD, config(responseLogprobs=True, logprobs=21), "must be in the range [0, 20]"),
     "six stop sequences": (OLD, config(stopSequences=[*"abcdef"]), "at most 5 stop sequences"),
     "empty stop sequence": (OLD, config(stopSequences=[""]), "must not be empty"),
     "seed beyond int32": (
@@ -418,6 +443,11 @@ REFUSED: dict[str, tuple[str, JsonObject, str]] = {
     ),
     # root
     "unknown service tier": (OLD, asking("Hi", serviceTier="gold"), "Invalid service tier"),
+    "token that is nearly one": (
+        OLD,
+        asking("Hi", continuationToken=base64.b64encode(b"simulated continuation").decode()),
+        "Invalid continuation token",
+    ),
     "token of nobody": (OLD, asking("Hi", continuationToken="QUJD"), "Invalid continuation token"),
     "cache beside tools": (
         OLD,

@@ -3,13 +3,24 @@ from pathlib import Path
 
 import pytest
 
-from antigravity_addon.errors import EmptyAnswer, GatewayError, MalformedToolCall, StreamTruncated
+from antigravity_addon.errors import (
+    EmptyAnswer,
+    GatewayError,
+    MalformedToolCall,
+    MissingThoughtSignature,
+    StreamTruncated,
+)
 from antigravity_addon.translate.events import (
+    Citation,
+    Cited,
     Finished,
     FinishReason,
     Image,
+    Logprobs,
     ReasoningDelta,
+    Searched,
     TextDelta,
+    TokenLogprob,
     ToolCall,
     TurnEvent,
     Usage,
@@ -21,10 +32,13 @@ from antigravity_addon.wire.sse import SseDecoder
 
 def play(*chunks: str | bytes) -> list[TurnEvent]:
     turn = GeminiTurn()
-    events = [
+    return [*fed(turn, *chunks), *turn.finish()]
+
+
+def fed(turn: GeminiTurn, *chunks: str | bytes) -> list[TurnEvent]:
+    return [
         event for chunk in chunks for event in turn.feed(GenerateContentResponse.model_validate_json(chunk))
     ]
-    return [*events, *turn.finish()]
 
 
 def chunk(*parts: object, finish: str | None = None, **candidate: object) -> str:
@@ -89,9 +103,21 @@ CASES: dict[str, tuple[list[str], list[TurnEvent]]] = {
         [ToolCall("f", {"a": 1}), stop(FinishReason.LENGTH)],
     ),
     "cut short while thinking": ([chunk(finish="MAX_TOKENS")], [stop(FinishReason.LENGTH)]),
-    "long decode is cut short": (
+    "a long answer that nobody follows is cut short": (
         [chunk({"text": "a"}, finish="CONTINUATION", continuationToken="x")],
         [TextDelta("a"), stop(FinishReason.LENGTH)],
+    ),
+    "a finish reason that comes twice": (
+        [chunk({"text": "a"}, finish="STOP"), chunk({"text": ""}, finish="STOP")],
+        [TextDelta("a"), stop()],
+    ),
+    "a picture that failed beside text": (
+        [chunk({"text": "a"}, finish="IMAGE_OTHER")],
+        [TextDelta("a"), stop()],
+    ),
+    "blocked for a reason nobody knows yet": (
+        ['{"promptFeedback":{"blockReason":"BRAND_NEW","blockReasonMessage":"No."}}'],
+        [stop(FinishReason.CONTENT_FILTER, "The prompt was blocked (BRAND_NEW: No.).")],
     ),
     "text, then withheld": (
         [chunk({"text": "a"}), json.dumps({"candidates": [{"content": {}, "finishReason": "SAFETY"}]})],
@@ -165,10 +191,34 @@ FAILURES: dict[str, tuple[list[str], type[GatewayError]]] = {
         MalformedToolCall,
     ),
     "too many calls": ([chunk(CALL, finish="TOO_MANY_TOOL_CALLS")], MalformedToolCall),
-    "signature missing": ([chunk(finish="MISSING_THOUGHT_SIGNATURE")], MalformedToolCall),
+    "signature missing": ([chunk(finish="MISSING_THOUGHT_SIGNATURE")], MissingThoughtSignature),
+    "malformed answer": ([chunk({"text": "a"}, finish="MALFORMED_RESPONSE")], MalformedToolCall),
     "streamed call": ([chunk({"functionCall": {"name": "f", "willContinue": True}})], MalformedToolCall),
     "nameless call": ([chunk({"functionCall": {}})], MalformedToolCall),
 }
+
+
+WITHHELD = (
+    "BLOCKLIST",
+    "ESCALATION",
+    "IMAGE_PROHIBITED_CONTENT",
+    "IMAGE_RECITATION",
+    "IMAGE_SAFETY",
+    "LANGUAGE",
+    "MODEL_ARMOR",
+    "PROHIBITED_CONTENT",
+    "PUP_LIMITED_DISABLED",
+    "RECITATION",
+    "SAFETY",
+    "SPII",
+)
+
+
+@pytest.mark.parametrize("reason", WITHHELD)
+def test_every_way_of_withholding_is_a_content_filter(reason: str) -> None:
+    assert play(chunk(finish=reason)) == [
+        stop(FinishReason.CONTENT_FILTER, f"The answer was withheld ({reason}).")
+    ]
 
 
 @pytest.mark.parametrize(("chunks", "failure"), FAILURES.values(), ids=FAILURES.keys())
@@ -184,6 +234,292 @@ def test_an_undeclared_call_is_never_passed_on() -> None:
     with pytest.raises(MalformedToolCall, match="no tool named f"):
         events.extend(turn.feed(GenerateContentResponse.model_validate_json(condemned)))
     assert events == []
+
+
+# --- hops -------------------------------------------------------------------------------------------------
+
+
+def test_a_long_answer_is_followed_over_its_hops() -> None:
+    turn = GeminiTurn()
+    events = fed(
+        turn,
+        chunk({"text": "a"}),
+        usage(promptTokenCount=900, cachedContentTokenCount=64, candidatesTokenCount=1),
+        chunk({"text": "b"}, finish="CONTINUATION", continuationToken="one"),
+        usage(candidatesTokenCount=40, thoughtsTokenCount=20),
+    )
+    assert turn.continuation == "one"
+    turn.next_hop()
+    assert turn.continuation is None
+    events += fed(
+        turn,
+        usage(promptTokenCount=960, cachedContentTokenCount=900),
+        chunk({"text": "c"}, finish="STOP"),
+        usage(candidatesTokenCount=5),
+    )
+    assert [*events, *turn.finish()] == [
+        TextDelta("a"),
+        TextDelta("b"),
+        TextDelta("c"),
+        Finished(
+            FinishReason.STOP,
+            Usage(input_tokens=900, cached_tokens=64, output_tokens=65, reasoning_tokens=20),
+        ),
+    ]
+    assert turn.continuation is None
+
+
+def test_a_hop_that_was_cut_before_its_usage_leaves_the_prompt_to_the_next() -> None:
+    turn = GeminiTurn()
+    fed(turn, chunk({"text": "a"}, continuationToken="x"))
+    turn.next_hop()
+    fed(turn, usage(promptTokenCount=9, candidatesTokenCount=2), chunk({"text": "b"}, finish="STOP"))
+    assert [*turn.finish()] == [Finished(FinishReason.STOP, Usage(input_tokens=9, output_tokens=2))]
+
+
+TOKENS: dict[str, tuple[list[str], str | None, str | None]] = {
+    "no token": ([chunk({"text": "a"})], None, None),
+    "no token to go on with": ([chunk({"text": "a"}, finish="CONTINUATION")], None, None),
+    "going on": ([chunk({"text": "a"}, finish="CONTINUATION", continuationToken="x")], "x", "x"),
+    "the budget is spent": ([chunk({"text": "a"}, finish="MAX_TOKENS", continuationToken="x")], None, None),
+    "done": ([chunk({"text": "a"}, continuationToken="x"), chunk(finish="STOP")], None, None),
+    "blocked": (
+        [chunk({"text": "a"}, continuationToken="x"), '{"promptFeedback":{"blockReason":"SAFETY"}}'],
+        None,
+        None,
+    ),
+    "a checkpoint holds what came with it": ([chunk({"text": "a"}, continuationToken="x")], None, "x"),
+    "the last checkpoint": (
+        [chunk({"text": "a"}, continuationToken="x"), chunk({"text": "b"}, continuationToken="y")],
+        None,
+        "y",
+    ),
+    "text behind the checkpoint": (
+        [chunk({"text": "a"}, continuationToken="x"), chunk({"text": "b"})],
+        None,
+        None,
+    ),
+    "a thought behind the checkpoint": (
+        [chunk({"text": "a"}, continuationToken="x"), chunk({"text": "b", "thought": True})],
+        None,
+        None,
+    ),
+    "nothing that is passed on behind the checkpoint": (
+        [chunk({"text": "a"}, continuationToken="x"), chunk({"text": ""}), usage(candidatesTokenCount=1)],
+        None,
+        "x",
+    ),
+}
+
+
+@pytest.mark.parametrize(("chunks", "continuation", "checkpoint"), TOKENS.values(), ids=TOKENS)
+def test_where_an_answer_can_go_on(
+    chunks: list[str], continuation: str | None, checkpoint: str | None
+) -> None:
+    turn = GeminiTurn()
+    fed(turn, *chunks)
+    assert (turn.continuation, turn.checkpoint) == (continuation, checkpoint)
+
+
+def test_a_hop_that_brought_nothing_can_be_asked_for_again() -> None:
+    turn = GeminiTurn()
+    fed(turn, chunk({"text": "a"}, continuationToken="x"))
+    turn.next_hop()
+    assert turn.checkpoint == "x"
+
+
+# --- what the text rests on -------------------------------------------------------------------------------
+
+PAGE = {"web": {"uri": "https://e.x/1", "title": "T1"}}
+HELLO = Citation(0, 5, "https://e.x/1", "T1")
+
+
+def grounded(text: str, *supports: object, chunks: list[object] | None = None) -> str:
+    metadata = {"groundingChunks": [PAGE] if chunks is None else chunks, "groundingSupports": supports}
+    return chunk({"text": text}, finish="STOP", groundingMetadata=metadata)
+
+
+def support(*indexes: int, **segment: object) -> object:
+    return {"segment": segment, "groundingChunkIndices": indexes}
+
+
+CITED: dict[str, tuple[str, tuple[Citation, ...]]] = {
+    "C40 a page": (grounded("hello", support(0, startIndex=0, endIndex=5)), (HELLO,)),
+    "no start is the start": (grounded("hello", support(0, endIndex=5)), (HELLO,)),
+    "bytes become characters": (
+        grounded("é€😀 hello, ü", support(0, startIndex=10, endIndex=15)),
+        (Citation(4, 9, "https://e.x/1", "T1"),),
+    ),
+    "a byte inside of a character ends behind it": (
+        grounded("aé", support(0, endIndex=2)),
+        (Citation(0, 2, "https://e.x/1", "T1"),),
+    ),
+    "beyond the end is the end": (grounded("hello", support(0, endIndex=999)), (HELLO,)),
+    "before the start is the start": (grounded("hello", support(0, startIndex=-3, endIndex=5)), (HELLO,)),
+    "several pages for one piece": (
+        grounded("hello", support(0, 1, endIndex=5), chunks=[PAGE, {"web": {"uri": "https://e.x/2"}}]),
+        (HELLO, Citation(0, 5, "https://e.x/2", "https://e.x/2")),
+    ),
+    "a domain for a title": (
+        grounded("hello", support(0, endIndex=5), chunks=[{"web": {"uri": "https://r.x/", "domain": "e.x"}}]),
+        (Citation(0, 5, "https://r.x/", "e.x"),),
+    ),
+    "in the order of the text": (
+        grounded("hello you", support(0, startIndex=6, endIndex=9), support(0, endIndex=5)),
+        (HELLO, Citation(6, 9, "https://e.x/1", "T1")),
+    ),
+    "the same twice is once": (
+        grounded("hello", support(0, 1, endIndex=5), chunks=[PAGE, PAGE]),
+        (HELLO,),
+    ),
+    "pages that are not there": (grounded("hello", support(7, -1, 0, endIndex=5)), (HELLO,)),
+    "pages without an address, and files": (
+        grounded("hello", support(0, 1, 2, endIndex=5), chunks=[{"web": {}}, {"retrievedContext": {}}, PAGE]),
+        (HELLO,),
+    ),
+    "pieces of nothing": (
+        grounded(
+            "hello",
+            {},
+            {"groundingChunkIndices": [0]},
+            {"segment": {"endIndex": 5}},
+            support(0),
+            support(0, startIndex=5, endIndex=2),
+            support(0, startIndex=99, endIndex=100),
+            support(0, endIndex=5),
+        ),
+        (HELLO,),
+    ),
+}
+
+
+@pytest.mark.parametrize(("answer", "citations"), CITED.values(), ids=CITED)
+def test_citations(answer: str, citations: tuple[Citation, ...]) -> None:
+    assert play(answer)[1:] == [Cited(citations), stop()]
+
+
+def test_without_a_page_nothing_is_cited() -> None:
+    assert play(grounded("hello", support(0, endIndex=5), chunks=[])) == [TextDelta("hello"), stop()]
+
+
+def test_citations_count_from_the_start_of_the_turn() -> None:
+    thought = chunk({"text": "Thoughts are not counted. ", "thought": True})
+    events = play(thought, chunk({"text": "é "}), grounded("hello", support(0, startIndex=3, endIndex=8)))
+    assert events[-2] == Cited((Citation(2, 7, "https://e.x/1", "T1"),))
+
+
+def test_the_last_metadata_that_says_something_counts_and_the_search_is_told_once() -> None:
+    early = chunk({"text": "hello"}, groundingMetadata={"webSearchQueries": ["q"]})
+    late = {
+        "webSearchQueries": ["q"],
+        "groundingChunks": [PAGE],
+        "groundingSupports": [support(0, endIndex=5)],
+    }
+    events = play(
+        early,
+        chunk({"text": ""}, groundingMetadata=late),
+        chunk({"text": ""}, finish="STOP", groundingMetadata={}),
+    )
+    assert events == [Searched(("q",)), TextDelta("hello"), Cited((HELLO,)), stop()]
+
+
+def test_recorded_citations_are_the_pieces_google_names(recorded: Path) -> None:
+    (path,) = recorded.glob("24-*")
+    chunks = chunks_of(path)
+    events = play(*chunks)
+    text = "".join(event.text for event in events if isinstance(event, TextDelta))
+    (cited,) = (event for event in events if isinstance(event, Cited))
+    metadata = json.loads(chunks[-1])["candidates"][0]["groundingMetadata"]
+    pages = [each["web"] for each in metadata["groundingChunks"]]
+    assert not text.isascii()
+    assert sorted((text[each.start : each.end], each.url, each.title) for each in cited.citations) == sorted(
+        (each["segment"]["text"], pages[index]["uri"], pages[index]["title"])
+        for each in metadata["groundingSupports"]
+        for index in each["groundingChunkIndices"]
+    )
+    assert [event for event in events if isinstance(event, Searched)] == [
+        Searched(("weather in San Francisco today",))
+    ]
+
+
+def test_recorded_sources_that_are_files_are_not_cited(recorded: Path) -> None:
+    (path,) = recorded.glob("26-*")
+    assert not any(isinstance(event, Searched | Cited) for event in play(*chunks_of(path)))
+
+
+# --- how likely the text was ------------------------------------------------------------------------------
+
+
+def likely(token: str | None, logprob: object) -> object:
+    return {"token": token, "tokenId": 1, "logProbability": logprob}
+
+
+LOGPROBS: dict[str, tuple[dict[str, object], tuple[TokenLogprob, ...]]] = {
+    "the chosen ones": (
+        {"chosenCandidates": [likely("a", -0.5), likely("b", -1)]},
+        (TokenLogprob("a", -0.5), TokenLogprob("b", -1.0)),
+    ),
+    "with others": (
+        {
+            "chosenCandidates": [likely("a", -0.5)],
+            "topCandidates": [{"candidates": [likely("a", -0.5), likely("x", -2.5)]}],
+        },
+        (TokenLogprob("a", -0.5, (TokenLogprob("a", -0.5), TokenLogprob("x", -2.5))),),
+    ),
+    "others for some": (
+        {"chosenCandidates": [likely("a", -0.5), likely("b", -1)], "topCandidates": [{}]},
+        (TokenLogprob("a", -0.5), TokenLogprob("b", -1.0)),
+    ),
+    "others for none": (
+        {
+            "chosenCandidates": [likely("a", -0.5)],
+            "topCandidates": [{"candidates": [{}]}, {"candidates": [likely("b", -1)]}],
+        },
+        (TokenLogprob("a", -0.5),),
+    ),
+    "minus infinity": ({"chosenCandidates": [likely("a", "-Infinity")]}, (TokenLogprob("a", -9999.0),)),
+    "no number": ({"chosenCandidates": [likely("a", "NaN")]}, (TokenLogprob("a", -9999.0),)),
+    "nothing said": ({"chosenCandidates": [{"token": "a"}]}, (TokenLogprob("a", -9999.0),)),
+    "no token": ({"chosenCandidates": [likely(None, -1), likely("a", -0.5)]}, (TokenLogprob("a", -0.5),)),
+}
+
+
+@pytest.mark.parametrize(("result", "tokens"), LOGPROBS.values(), ids=LOGPROBS)
+def test_logprobs(result: dict[str, object], tokens: tuple[TokenLogprob, ...]) -> None:
+    assert play(chunk({"text": "a"}, finish="STOP", logprobsResult=result)) == [
+        TextDelta("a"),
+        Logprobs(tokens),
+        stop(),
+    ]
+
+
+def test_logprobs_follow_the_text_of_their_chunk() -> None:
+    first = chunk({"text": "a"}, logprobsResult={"chosenCandidates": [likely("a", -1)]})
+    assert play(first, chunk({"text": "b"}, finish="STOP", logprobsResult={})) == [
+        TextDelta("a"),
+        Logprobs((TokenLogprob("a", -1.0),)),
+        TextDelta("b"),
+        stop(),
+    ]
+
+
+def test_recorded_logprobs_spell_the_text(recorded: Path) -> None:
+    (path,) = recorded.glob("29-*")
+    text, logprobs, _ = play(*chunks_of(path))
+    assert isinstance(text, TextDelta)
+    assert isinstance(logprobs, Logprobs)
+    assert "".join(token.token for token in logprobs.tokens) == text.text == "2 + 2 = 4"
+    assert logprobs.tokens[0] == TokenLogprob(
+        "2",
+        -0.01972555,
+        (
+            TokenLogprob("2", -0.01972555),
+            TokenLogprob("4", -4.1320033),
+            TokenLogprob("Four", -6.808355),
+            TokenLogprob("$", -6.889938),
+            TokenLogprob("**", -7.830156),
+        ),
+    )
 
 
 # --- the recorded responses ---------------------------------------------------------------------------------
@@ -225,10 +561,10 @@ TURNS: dict[str, tuple[list[str], FinishReason, int, int, int]] = {
     "17": ([], FinishReason.CONTENT_FILTER, 14, 0, 0),
     "18": ([], FinishReason.CONTENT_FILTER, 0, 0, 0),
     "23": (["TextDelta"], FinishReason.STOP, 507, 276, 168),
-    "24": (["TextDelta"], FinishReason.STOP, 119, 653, 412),
+    "24": (["TextDelta", "Searched", "TextDelta", "Cited"], FinishReason.STOP, 119, 653, 412),
     "26": (["TextDelta"], FinishReason.STOP, 785, 779, 742),
     "28": (["ToolCall"], FinishReason.TOOL_CALLS, 47, 86, 55),
-    "29": (["TextDelta"], FinishReason.STOP, 7, 80, 73),
+    "29": (["TextDelta", "Logprobs"], FinishReason.STOP, 7, 80, 73),
     "31": (["TextDelta", "Image"], FinishReason.STOP, 17, 1336, 0),
     "32": (["ToolCall"], FinishReason.TOOL_CALLS, 372, 486, 414),
     "35": (["ReasoningDelta", "ToolCall"], FinishReason.TOOL_CALLS, 32, 54, 42),
@@ -292,4 +628,4 @@ def test_a_stop_sequence_may_be_the_first_token() -> None:
     )
     turn = GeminiTurn(may_be_empty=True)
     assert list(turn.feed(chunk)) == []
-    assert [event.reason for event in turn.finish()] == [FinishReason.STOP]
+    assert list(turn.finish()) == [stop()]

@@ -57,6 +57,8 @@ MODELS_BY_FACT: dict[str, tuple[str, set[str]]] = {
     "obey temperature, top_p and top_k": ("obeys_sampling", MODELS_2 | MODELS_3 | OTHER_MODELS),
     "need thought signatures": ("needs_thought_signatures", MODELS_3 | NEWER_MODELS),
     "take JSON mode beside tools": ("takes_json_mode_with_tools", MODELS_3 | NEWER_MODELS),
+    "take a search beside functions": ("takes_search_with_functions", MODELS_3 | NEWER_MODELS),
+    "are asked for logprobs": ("takes_logprobs", MODELS_2 | MODELS_3 | NEWER_MODELS),
     "take a resolution per part": ("takes_part_resolution", MODELS_3 | NEWER_MODELS),
     "see media in a function response": ("takes_media_in_function_response", MODELS_3 | NEWER_MODELS),
 }
