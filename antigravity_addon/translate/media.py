@@ -1,13 +1,16 @@
 """Images, audio and files of a client -> parts of Gemini.
 
-Nothing is fetched and no file is opened: what is not in the request itself must be where Gemini can read it.
-The bytes decide what a thing is; the type a client states counts only where they say nothing.
+No file is opened, and nothing is fetched here: what a web URL leads to has been fetched before, and everything else
+that is not in the request itself must be where Gemini can read it.
+The bytes decide what a thing is; the type that a client or a web server states counts only where they say nothing.
 """
 
 import base64
 import binascii
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
 from urllib.parse import unquote_to_bytes
 
 from antigravity_addon.errors import InvalidRequest, UnsupportedInput
@@ -99,15 +102,43 @@ _RESOLUTIONS = {
 }
 
 
-def image_part(url: str, *, detail: str | None, takes_resolution: bool, param: str) -> Part:
-    """`url` is a data URL or a place that Gemini reads itself; `param` is where it stood.
+@dataclass(frozen=True, slots=True)
+class WebMedium:
+    """What a web URL led to."""
 
-    Raises: UnsupportedInput: a web URL, or a kind of image that Gemini does not know.
+    content: bytes
+    mime_type: str
+    """As the web server stated it; empty if it did not."""
+
+
+type Fetched = Mapping[str, WebMedium]
+"""By URL."""
+NOTHING_FETCHED: Fetched = MappingProxyType({})
+
+
+def is_web_url(url: str) -> bool:
+    """It has to be fetched: it is on the web, and not where Gemini reads files itself."""
+    return bool(_WEB_URL.match(url)) and not _UPSTREAM_FILE.fullmatch(url)
+
+
+def image_part(
+    url: str,
+    *,
+    detail: str | None,
+    takes_resolution: bool,
+    param: str,
+    fetched: Fetched = NOTHING_FETCHED,
+) -> Part:
+    """`url` is a data URL, one of `fetched`, or a place that Gemini reads itself; `param` is where it stood.
+
+    Raises: UnsupportedInput: a kind of image that Gemini does not know.
         InvalidRequest: broken base64, or a URL that leads nowhere.
     """
     resolution = _RESOLUTIONS.get(detail or "") if takes_resolution else None
     if _UPSTREAM_FILE.fullmatch(url):
         return Part(file_data=_file_data(url), media_resolution=resolution)
+    if (medium := fetched.get(url)) is not None:
+        return Part(inline_data=_from_web(medium, param=param), media_resolution=resolution)
     if (data_url := _DATA_URL.fullmatch(url)) is None:
         raise _no_place(url, param)
     return Part(inline_data=_from_data_url(data_url, param=param), media_resolution=resolution)
@@ -131,11 +162,18 @@ def file_part(data: str, *, filename: str | None, param: str) -> Part:
     return Part(inline_data=_from_text(data, mime_type, param=param))
 
 
-def remote_file_part(url: str, *, param: str) -> Part:
-    """A file that Gemini reads where it lies."""
+def remote_file_part(url: str, *, param: str, fetched: Fetched = NOTHING_FETCHED) -> Part:
+    """A file that was fetched, or one that Gemini reads where it lies."""
+    if (medium := fetched.get(url)) is not None:
+        return Part(inline_data=_from_web(medium, param=param))
     if not _UPSTREAM_FILE.fullmatch(url):
         raise _no_place(url, param)
     return Part(file_data=_file_data(url))
+
+
+def upload_part(octets: bytes, *, mime_type: str, param: str) -> Part:
+    """`mime_type` counts where the bytes say nothing; `param` is the field they were uploaded in."""
+    return Part(inline_data=_blob(octets, mime_type, param=param))
 
 
 def parts_of_answer(text: str) -> Iterator[Part]:
@@ -161,12 +199,17 @@ def _file_data(url: str) -> FileData:
 def _no_place(url: str, param: str) -> InvalidRequest:
     if _WEB_URL.match(url):
         return UnsupportedInput(
-            "The gateway does not fetch URLs: send the content as a data URL.", param=param
+            "The gateway does not fetch URLs here: send the content as a data URL.", param=param
         )
     return InvalidRequest(
         f"{shown(url)} is no URL that can be used here: send a data URL (data:image/png;base64,…).",
         param=param,
     )
+
+
+def _from_web(medium: WebMedium, *, param: str) -> Blob:
+    stated = medium.mime_type.lower()
+    return _blob(medium.content, stated if _MIME_TYPE.fullmatch(stated) else _OCTETS, param=param)
 
 
 def _from_text(data: str, mime_type: str, *, param: str) -> Blob:

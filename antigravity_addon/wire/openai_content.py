@@ -36,11 +36,16 @@ class ImagePart(ClientInbound):
     """`image_url`, and the flat `input_image` of the Responses API."""
 
     type: Literal["image_url", "input_image"]
-    image_url: Annotated[
-        Annotated[str, Tag("<url>")] | Annotated[ImageUrl, Tag("<object>")], Discriminator(_image_url_arm)
-    ]
+    image_url: (
+        Annotated[
+            Annotated[str, Tag("<url>")] | Annotated[ImageUrl, Tag("<object>")],
+            Discriminator(_image_url_arm),
+        ]
+        | None
+    ) = None
+    file_id: str | None = None
     detail: str | None = None
-    """Only of `input_image`."""
+    """These two only of `input_image`."""
 
 
 class InputAudio(ClientInbound):

@@ -3,6 +3,7 @@
 Source: OpenAI's OpenAPI description, November 2026.
 """
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag
@@ -42,6 +43,14 @@ class CustomDefinition(ClientInbound):
 
 class FlatCustomTool(CustomDefinition):
     type: Literal["custom"]
+
+
+_WEB_SEARCH = re.compile(r"(builtin_)?web_search(_preview)?(_[0-9]{4}_?[0-9]{2}_?[0-9]{2})?")
+
+
+def is_web_search(kind: str) -> bool:
+    """`kind` is the type of a tool: any of the names that OpenAI has had for its search."""
+    return _WEB_SEARCH.fullmatch(kind) is not None
 
 
 class UnknownTool(ClientInbound):

@@ -108,7 +108,7 @@ REFUSED: dict[str, tuple[str, type[InvalidRequest], str]] = {
     "C19 web": (
         "https://example.test/a.png",
         UnsupportedInput,
-        "The gateway does not fetch URLs: send the content as a data URL.",
+        "The gateway does not fetch URLs here: send the content as a data URL.",
     ),
     "C20 path": (
         "/etc/hostname",
@@ -123,7 +123,7 @@ REFUSED: dict[str, tuple[str, type[InvalidRequest], str]] = {
     "files of another host": (
         "https://generativelanguage.googleapis.com.evil.test/v1beta/files/a",
         UnsupportedInput,
-        "The gateway does not fetch URLs: send the content as a data URL.",
+        "The gateway does not fetch URLs here: send the content as a data URL.",
     ),
 }
 
