@@ -228,3 +228,31 @@ def test_c23_null_means_absent(name: str) -> None:
 def test_no_bytes_break_it(sent: bytes) -> None:
     with pytest.raises(InvalidRequest):
         parse(sent)
+
+
+C71: dict[str, tuple[dict[str, Any], list[Any]]] = {
+    "C71 the body of the users' page": (
+        {"instructions": "S", "input": "hi"},
+        [{"role": "system", "content": "S"}, {"role": "user", "content": "hi"}],
+    ),
+    "C71 without instructions": ({"input": "hi"}, [{"role": "user", "content": "hi"}]),
+    "C72 messages": ({"input": [{"role": "user", "content": "hi"}]}, [{"role": "user", "content": "hi"}]),
+    "C72 a bare part": (
+        {"input": [{"type": "input_text", "text": "hi"}]},
+        [{"role": "user", "content": [{"type": "input_text", "text": "hi"}]}],
+    ),
+    "C72 a bare text": ({"input": ["hi"]}, [{"role": "user", "content": "hi"}]),
+}
+
+
+@pytest.mark.parametrize(("fields", "messages"), C71.values(), ids=C71.keys())
+def test_input_in_place_of_messages_is_taken_for_them(fields: dict[str, Any], messages: list[Any]) -> None:
+    meant = parse(json.dumps({"model": "m", "messages": messages, "temperature": 0.5}).encode())
+    assert parse(json.dumps({"model": "m", "temperature": 0.5} | fields).encode()) == meant
+
+
+@pytest.mark.parametrize("nothing", [None, "", []])
+def test_input_that_holds_nothing_is_no_message(nothing: Any) -> None:
+    with pytest.raises(MissingParameter) as caught:
+        parse(json.dumps({"model": "m", "input": nothing}).encode())
+    assert caught.value.param == "messages"

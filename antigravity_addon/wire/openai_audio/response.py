@@ -1,0 +1,49 @@
+"""Transcriptions and translations: the answers, and the events of a stream.
+
+Source: OpenAI's OpenAPI description, November 2026.
+"""
+
+from typing import Literal
+
+from antigravity_addon.wire.base import Outbound
+
+
+class TokensUsage(Outbound):
+    type: Literal["tokens"] = "tokens"
+    input_tokens: int
+    output_tokens: int
+    total_tokens: int
+
+
+class Transcription(Outbound):
+    text: str
+    usage: TokensUsage
+
+    def to_json(self) -> bytes:
+        return self.model_dump_json().encode()
+
+
+class Translation(Outbound):
+    text: str
+
+    def to_json(self) -> bytes:
+        return self.model_dump_json().encode()
+
+
+class TextDelta(Outbound):
+    type: Literal["transcript.text.delta"] = "transcript.text.delta"
+    delta: str
+
+    def to_json(self) -> bytes:
+        return self.model_dump_json().encode()
+
+
+class TextDone(Outbound):
+    """The last event."""
+
+    type: Literal["transcript.text.done"] = "transcript.text.done"
+    text: str
+    usage: TokensUsage
+
+    def to_json(self) -> bytes:
+        return self.model_dump_json().encode()
