@@ -24,6 +24,16 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
+class Signature:
+    """What Gemini gave out with a part, and wants back with it."""
+
+    value: str
+    """Base64."""
+    upstream_id: str | None = None
+    """Gemini's own id of the call, if the part was one."""
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """One call of a tool."""
 

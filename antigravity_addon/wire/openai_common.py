@@ -10,6 +10,9 @@ from pydantic import Discriminator, Field, Tag
 from .base import Json
 from .inbound import ClientInbound
 
+MAX_CHOICES = 128
+"""OpenAI's bound for `n`."""
+
 
 class JsonSchemaFormat(ClientInbound):
     name: str | None = None

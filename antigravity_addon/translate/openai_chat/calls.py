@@ -1,9 +1,10 @@
 """Calls of tools in an answer, as the client wants to be told of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 from typing import assert_never
 
+from antigravity_addon.translate.conversation import Signature
 from antigravity_addon.translate.events import Finished, FinishReason, ToolCall
 from antigravity_addon.translate.tool_names import ToolNames
 from antigravity_addon.translate.tool_payloads import to_arguments_text, to_custom_input
@@ -33,10 +34,14 @@ class LegacyCall:
 class AnswerCalls:
     """The tool calls of one answer, counted, and written as the client wants them."""
 
-    def __init__(self, new_id: Callable[[], str], form: CallForm) -> None:
+    def __init__(
+        self, new_id: Callable[[], str], form: CallForm, signatures: MutableMapping[str, Signature]
+    ) -> None:
+        """`signatures` takes those of the calls, by id."""
         self.count = 0
         self._new_id = new_id
         self._form = form
+        self._signatures = signatures
 
     def take(self, call: ToolCall) -> wire.ToolCall | wire.CustomToolCall | LegacyCall | None:
         """`None` for the second of calls that the client wants one at a time."""
@@ -46,14 +51,15 @@ class AnswerCalls:
         name = self._form.tool_names.to_client(call.name)
         if self._form.legacy:
             return LegacyCall(_to_function(name, call), to_extra_content(signature=call.signature))
+        call_id = self._new_id()
+        if call.signature is not None:
+            self._signatures[call_id] = Signature(call.signature, call.upstream_id)
         extra_content = to_extra_content(signature=call.signature, upstream_id=call.upstream_id)
         if name in self._form.custom_tools:
             custom = wire.CalledCustom(name=name, input=to_custom_input(call.arguments))
-            return wire.CustomToolCall(
-                id=self._new_id(), type="custom", custom=custom, extra_content=extra_content
-            )
+            return wire.CustomToolCall(id=call_id, type="custom", custom=custom, extra_content=extra_content)
         return wire.ToolCall(
-            id=self._new_id(),
+            id=call_id,
             type="function",
             function=_to_function(name, call),
             extra_content=extra_content,

@@ -24,6 +24,7 @@ def generation_of(request: ChatCompletionRequest) -> GenerationWish:
         seed=request.seed,
         presence_penalty=request.presence_penalty,
         frequency_penalty=request.frequency_penalty,
+        logprobs=(request.top_logprobs or 0) if request.logprobs else None,
         json_mode=_json_mode(request),
         modalities=_modalities(request),
         thinking=_thinking(request),

@@ -13,10 +13,16 @@ from antigravity_addon.translate.conversation import (
     Reference,
     Result,
     Said,
+    Signature,
     Step,
 )
 from antigravity_addon.translate.gemini_models import ModelTraits
-from antigravity_addon.translate.openai_content import instructions_of, parts_of
+from antigravity_addon.translate.openai_content import (
+    WebReference,
+    instructions_of,
+    parts_of,
+    web_references,
+)
 from antigravity_addon.translate.tool_payloads import to_arguments, to_custom_arguments
 from antigravity_addon.wire import gemini
 from antigravity_addon.wire.base import JsonObject
@@ -38,13 +44,17 @@ from antigravity_addon.wire.openai_chat.request import (
 
 
 def to_conversation(
-    messages: tuple[Message, ...], traits: ModelTraits, signatures: Mapping[str, str]
+    messages: tuple[Message, ...],
+    traits: ModelTraits,
+    *,
+    signatures: Mapping[str, Signature],
+    fetched: media.Fetched,
 ) -> Conversation:
-    """`signatures` knows, by call id, those that the client did not bring back.
+    """`signatures` knows, by call id, those that the client did not bring back; `fetched` what web URLs led to.
 
     Raises: InvalidRequest: and UnsupportedInput, for the first message that cannot be used.
     """
-    reader = _Reader(traits, signatures)
+    reader = _Reader(traits, signatures, fetched)
     instructions: list[gemini.Part] = []
     steps: list[Step] = []
     for index, message in enumerate(messages):
@@ -53,7 +63,7 @@ def to_conversation(
             case SystemMessage():
                 instructions.extend(instructions_of(message.content, path=f"{path}.content"))
             case UserMessage():
-                steps.append(Said("user", tuple(parts_of(message.content, traits, path=f"{path}.content"))))
+                steps.append(Said("user", reader.parts(message, path)))
             case AssistantMessage():
                 steps.extend(reader.model_steps(message, path))
             case ToolMessage() | FunctionMessage():
@@ -69,12 +79,39 @@ def to_conversation(
     return Conversation(tuple(instructions), tuple(steps))
 
 
+def references(messages: tuple[Message, ...]) -> tuple[WebReference, ...]:
+    """What is to be fetched before the messages can be translated."""
+    return tuple(
+        reference
+        for index, message in enumerate(messages)
+        if isinstance(message, UserMessage | AssistantMessage | ToolMessage | FunctionMessage)
+        for reference in web_references(message.content, path=f"messages[{index}].content")
+    )
+
+
+def unsigned_calls(messages: tuple[Message, ...]) -> frozenset[str]:
+    """Ids of the calls that the client brought back without a signature."""
+    return frozenset(
+        call.id
+        for message in messages
+        if isinstance(message, AssistantMessage)
+        for call in message.tool_calls or ()
+        if call.id and not _google_extra(call.extra_content).thought_signature
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """Reads the messages that have to do with calls."""
+    """Reads what is said and called."""
 
     traits: ModelTraits
-    signatures: Mapping[str, str]
+    signatures: Mapping[str, Signature]
+    fetched: media.Fetched
+
+    def parts(
+        self, message: UserMessage | AssistantMessage | ToolMessage | FunctionMessage, path: str
+    ) -> tuple[gemini.Part, ...]:
+        return tuple(parts_of(message.content, self.traits, path=f"{path}.content", fetched=self.fetched))
 
     def model_steps(self, message: AssistantMessage, path: str) -> Iterator[Step]:
         """What the model said, then what it called.
@@ -93,7 +130,7 @@ class _Reader:
             yield Called(calls)
 
     def result(self, message: ToolMessage | FunctionMessage, path: str) -> Result:
-        parts = tuple(parts_of(message.content, self.traits, path=f"{path}.content"))
+        parts = self.parts(message, path)
         match message:
             case ToolMessage(tool_call_id=call_id):
                 return Result(
@@ -118,7 +155,7 @@ class _Reader:
         if isinstance(message.content, str):
             said = tuple(media.parts_of_answer(message.content))
         else:
-            said = tuple(parts_of(message.content, self.traits, path=f"{path}.content"))
+            said = self.parts(message, path)
         return (*said, gemini.Part(text=message.refusal)) if message.refusal else said
 
     def _calls(self, message: AssistantMessage) -> tuple[Call, ...]:
@@ -129,13 +166,14 @@ class _Reader:
     def _call(self, call: ToolCall) -> Call:
         name, arguments = _called(call)
         extra = _google_extra(call.extra_content)
+        brought = thought_signatures.usable(extra.thought_signature)
+        kept = None if brought else self.signatures.get(call.id or "")
         return Call(
             name,
             arguments,
             id=call.id,
-            upstream_id=extra.id or None,
-            signature=thought_signatures.usable(extra.thought_signature)
-            or self.signatures.get(call.id or ""),
+            upstream_id=kept.upstream_id if kept else extra.id or None,
+            signature=kept.value if kept else brought,
         )
 
 

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from antigravity_addon.errors import UnsupportedInput
+from antigravity_addon.translate.conversation import Signature
 from antigravity_addon.translate.gemini_models import traits_of
 from antigravity_addon.translate.gemini_request import Wishes, to_request, tool_names_of
+from antigravity_addon.translate.media import NOTHING_FETCHED, Fetched
 from antigravity_addon.translate.tool_names import ToolNames
 from antigravity_addon.wire.gemini import GenerateContentRequest
 from antigravity_addon.wire.openai_chat.request import ChatCompletionRequest
@@ -18,8 +20,9 @@ from antigravity_addon.wire.openai_chat.request import ChatCompletionRequest
 from .generation import generation_of, google_options, safety_settings_of
 from .messages import to_conversation
 from .tools import choice_of, tools_of
+from .tools import searches_web as asks_for_search
 
-NO_SIGNATURES: Mapping[str, str] = MappingProxyType({})
+NO_SIGNATURES: Mapping[str, Signature] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +37,15 @@ class TranslatedRequest:
 
 
 def to_gemini(
-    request: ChatCompletionRequest, model: str, *, signatures: Mapping[str, str] = NO_SIGNATURES
+    request: ChatCompletionRequest,
+    model: str,
+    *,
+    signatures: Mapping[str, Signature] = NO_SIGNATURES,
+    fetched: Fetched = NOTHING_FETCHED,
+    searches_web: bool = False,
 ) -> TranslatedRequest:
-    """`model` is the Gemini model; `signatures` knows, by call id, those that clients did not bring back.
+    """`model` is the Gemini model; `signatures` knows, by call id, those that clients did not bring back; `fetched`
+    what web URLs led to. `searches_web`: the model's name asks for it.
 
     Raises: InvalidRequest: and UnsupportedInput, naming the parameter.
     """
@@ -44,10 +53,11 @@ def to_gemini(
     traits = traits_of(model)
     wishes = Wishes(
         tools=tools_of(request),
-        conversation=to_conversation(request.messages, traits, signatures),
+        conversation=to_conversation(request.messages, traits, signatures=signatures, fetched=fetched),
         choice=choice_of(request),
         generation=generation_of(request),
         safety_settings=safety_settings_of(request),
+        searches_web=searches_web or asks_for_search(request),
     )
     names = tool_names_of(wishes)
     return TranslatedRequest(
@@ -59,12 +69,6 @@ def to_gemini(
 
 
 def _refuse_what_gemini_has_not(request: ChatCompletionRequest) -> None:
-    if request.n is not None and request.n > 1:
-        raise UnsupportedInput(
-            "Gemini gives one choice per request: send 'n' as 1, or ask several times.", param="n"
-        )
-    if request.web_search_options is not None:
-        raise UnsupportedInput("Web search is not supported by this gateway yet.", param="web_search_options")
     google, path = google_options(request)
     if google and google.cached_content is not None:
         raise UnsupportedInput("Explicit caches are not supported.", param=f"{path}.cached_content")

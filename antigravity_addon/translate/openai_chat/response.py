@@ -1,6 +1,7 @@
 """Turn events -> the answer of Chat Completions, in chunks or whole.
 
-Both ways say the same: joining the deltas of the chunks gives the message of the whole answer.
+Both ways say the same: joining the deltas of the chunks gives the message of the whole answer. An answer has one
+choice for each turn of the model.
 """
 
 from collections.abc import Callable
@@ -9,7 +10,9 @@ from typing import assert_never
 from pydantic_core import to_json
 
 from antigravity_addon.errors import GatewayError
+from antigravity_addon.translate.conversation import Signature
 from antigravity_addon.translate.events import (
+    Citation,
     Cited,
     Finished,
     Image,
@@ -17,23 +20,26 @@ from antigravity_addon.translate.events import (
     ReasoningDelta,
     Searched,
     TextDelta,
+    TokenLogprob,
     ToolCall,
     TurnEvent,
+    Usage,
     the_end,
 )
 from antigravity_addon.translate.openai_error import to_openai_error
 from antigravity_addon.translate.openai_usage import to_completion_usage
 from antigravity_addon.wire.openai_chat import response as wire
-from antigravity_addon.wire.sse import encode_event
+from antigravity_addon.wire.sse import KEEP_ALIVE, encode_event
 
 from .calls import AnswerCalls, CallForm, LegacyCall, to_extra_content, to_tool_call_delta
 
 _DONE = encode_event("[DONE]")
 
 
-class ChatStreamEncoder:
-    """A turn as server-sent events. It needs state because OpenAI numbers tool calls over the whole stream, wants
-    the role once and first, and usage after the end.
+class ChatStream:
+    """An answer as server-sent events: the choices' chunks as they come, and what belongs to all of them at the end.
+
+    `signatures` collects those of the calls in it, by the ids that the client knows them by.
     """
 
     def __init__(
@@ -46,7 +52,8 @@ class ChatStreamEncoder:
         call_form: CallForm,
         include_usage: bool,
     ) -> None:
-        self._calls = AnswerCalls(new_call_id, call_form)
+        self._new_call_id = new_call_id
+        self._call_form = call_form
         self._include_usage = include_usage
         blank = wire.ChatCompletionChunk(
             id=response_id,
@@ -58,12 +65,50 @@ class ChatStreamEncoder:
             choices=(),
         )
         self._blank = blank.model_copy(update={"usage": None}) if include_usage else blank
+        self._choices: dict[int, ChoiceStream] = {}
+        self.signatures: dict[str, Signature] = {}
+
+    def begin(self, index: int = 0) -> "ChoiceStream":
+        """A choice from its start; again for another attempt at it, of which the client has got nothing."""
+        calls = AnswerCalls(self._new_call_id, self._call_form, self.signatures)
+        choice = self._choices[index] = ChoiceStream(self._blank, index, calls)
+        return choice
+
+    def finish(self) -> bytes:
+        """What follows the last choice.
+
+        Raises: StreamTruncated: a turn did not end.
+        """
+        usage = sum((the_end(choice.finished).usage for choice in self._choices.values()), Usage())
+        if not self._include_usage:
+            return _DONE
+        last = self._blank.model_copy(update={"usage": to_completion_usage(usage)})
+        return encode_event(last.to_json()) + _DONE
+
+    def error(self, error: GatewayError) -> bytes:
+        """The last frame of a stream that broke. Without a finish reason and without `[DONE]`: every client takes
+        this for a failure, and nearly all take a stream that merely ends for a complete answer."""
+        return encode_event(to_openai_error(error).to_json())
+
+    def keep_alive(self) -> bytes:
+        return KEEP_ALIVE
+
+
+class ChoiceStream:
+    """One choice in chunks. It needs state because OpenAI numbers tool calls over the whole stream and wants the role
+    once and first.
+    """
+
+    def __init__(self, blank: wire.ChatCompletionChunk, index: int, calls: AnswerCalls) -> None:
+        self._blank = blank
+        self._index = index
+        self._calls = calls
         # chunks differ in their delta only, and there is one per token: the rest is serialised once
         self._before_delta, _, self._after_delta = self._chunk(wire.Delta()).rpartition(b"{}")
         self._started = False
         self._has_content = False
         """`content` was sent as a string, if only an empty one."""
-        self._finished: Finished | None = None
+        self.finished: Finished | None = None
 
     def feed(self, event: TurnEvent) -> bytes:
         """Whole events of the stream; none for a tool call too many."""
@@ -79,28 +124,16 @@ class ChatStreamEncoder:
                 return frames + self._delta(wire.Delta(content=_to_markdown(event)))
             case ToolCall():
                 return frames + self._call(event)
-            case Logprobs() | Searched() | Cited():
-                return frames
+            case Logprobs():
+                return frames + self._chunk(wire.Delta(), logprobs=_to_logprobs(event.tokens))
+            case Searched():
+                return frames  # Chat Completions tells of searches by what they found alone
+            case Cited():
+                return frames + self._delta(wire.Delta(annotations=_to_annotations(event.citations)))
             case Finished():
                 return frames + self._end(event)
             case _:
                 assert_never(event)
-
-    def finish(self) -> bytes:
-        """What follows the finish chunk.
-
-        Raises: StreamTruncated: the turn did not end.
-        """
-        finished = the_end(self._finished)
-        if not self._include_usage:
-            return _DONE
-        last = self._blank.model_copy(update={"usage": to_completion_usage(finished.usage)})
-        return encode_event(last.to_json()) + _DONE
-
-    def error(self, error: GatewayError) -> bytes:
-        """The last frame of a stream that broke. Without a finish reason and without `[DONE]`: every client takes
-        this for a failure, and nearly all take a stream that merely ends for a complete answer."""
-        return encode_event(to_openai_error(error).to_json())
 
     def _start(self, event: TurnEvent) -> bytes:
         self._started = True
@@ -126,7 +159,7 @@ class ChatStreamEncoder:
                 return self._delta(wire.Delta(tool_calls=(to_tool_call_delta(call, index),)))
 
     def _end(self, event: Finished) -> bytes:
-        self._finished = event
+        self.finished = event
         frames = b""
         if not self._has_content and not self._calls.count:
             frames += self._delta(wire.Delta(content=""))
@@ -137,13 +170,20 @@ class ChatStreamEncoder:
     def _delta(self, delta: wire.Delta) -> bytes:
         return self._before_delta + delta.to_json() + self._after_delta
 
-    def _chunk(self, delta: wire.Delta, finish_reason: wire.FinishReason | None = None) -> bytes:
-        choice = wire.ChunkChoice(index=0, delta=delta, logprobs=None, finish_reason=finish_reason)
+    def _chunk(
+        self,
+        delta: wire.Delta,
+        finish_reason: wire.FinishReason | None = None,
+        logprobs: wire.ChoiceLogprobs | None = None,
+    ) -> bytes:
+        choice = wire.ChunkChoice(
+            index=self._index, delta=delta, logprobs=logprobs, finish_reason=finish_reason
+        )
         return encode_event(self._blank.model_copy(update={"choices": (choice,)}).to_json())
 
 
-class ChatCompletionBuilder:
-    """The same turn as one object."""
+class ChatWhole:
+    """The same answer as one object."""
 
     def __init__(
         self,
@@ -157,15 +197,53 @@ class ChatCompletionBuilder:
         self._id = response_id
         self._created = created
         self._model = model
-        self._calls = AnswerCalls(new_call_id, call_form)
+        self._new_call_id = new_call_id
+        self._call_form = call_form
+        self._choices: dict[int, WholeChoice] = {}
+        self.signatures: dict[str, Signature] = {}
+        """Of the calls, by the ids that the client knows them by."""
+
+    def begin(self, index: int = 0) -> "WholeChoice":
+        calls = AnswerCalls(self._new_call_id, self._call_form, self.signatures)
+        choice = self._choices[index] = WholeChoice(index, calls)
+        return choice
+
+    def finish(self) -> bytes:
+        """The whole body.
+
+        Raises: StreamTruncated: a turn did not end.
+        """
+        choices = [self._choices[index] for index in sorted(self._choices)]
+        completion = wire.ChatCompletion(
+            id=self._id,
+            object="chat.completion",
+            created=self._created,
+            model=self._model,
+            choices=tuple(choice.finish() for choice in choices),
+            usage=to_completion_usage(sum((the_end(choice.finished).usage for choice in choices), Usage())),
+            service_tier="default",
+            system_fingerprint=None,
+        )
+        return completion.to_json()
+
+
+class WholeChoice:
+    """One choice, collected."""
+
+    def __init__(self, index: int, calls: AnswerCalls) -> None:
+        self._index = index
+        self._calls = calls
         self._content: list[str] = []
         self._reasoning: list[str] = []
         self._tool_calls: list[wire.ToolCall | wire.CustomToolCall] = []
         self._function_call: wire.CalledFunction | None = None
         self._extra_content: wire.ExtraContent | None = None
-        self._finished: Finished | None = None
+        self._logprobs: list[wire.TokenLogprob] = []
+        self._annotations: tuple[wire.Annotation, ...] = ()
+        self.finished: Finished | None = None
 
-    def feed(self, event: TurnEvent) -> None:
+    def feed(self, event: TurnEvent) -> bytes:
+        """Never gives any bytes: the client gets nothing before the end."""
         match event:
             case TextDelta():
                 self._content.append(event.text)
@@ -176,12 +254,17 @@ class ChatCompletionBuilder:
                 self._content.append(_to_markdown(event))
             case ToolCall():
                 self._call(event)
-            case Logprobs() | Searched() | Cited():
+            case Logprobs():
+                self._logprobs.extend(_to_logprobs(event.tokens).content)
+            case Searched():
                 pass
+            case Cited():
+                self._annotations = _to_annotations(event.citations)
             case Finished():
-                self._finished = event
+                self.finished = event
             case _:
                 assert_never(event)
+        return b""
 
     def _call(self, event: ToolCall) -> None:
         match self._calls.take(event):
@@ -193,37 +276,23 @@ class ChatCompletionBuilder:
             case call:
                 self._tool_calls.append(call)
 
-    def finish(self) -> bytes:
-        """The whole body.
-
-        Raises: StreamTruncated: the turn did not end.
-        """
-        finished = the_end(self._finished)
-        completion = wire.ChatCompletion(
-            id=self._id,
-            object="chat.completion",
-            created=self._created,
-            model=self._model,
-            choices=(
-                wire.Choice(
-                    index=0,
-                    message=self._message(finished),
-                    logprobs=None,
-                    finish_reason=self._calls.finish_reason(finished),
-                ),
-            ),
-            usage=to_completion_usage(finished.usage),
-            service_tier="default",
-            system_fingerprint=None,
+    def finish(self) -> wire.Choice:
+        """Raises: StreamTruncated: the turn did not end."""
+        finished = the_end(self.finished)
+        logprobs = wire.ChoiceLogprobs(content=tuple(self._logprobs), refusal=None)
+        return wire.Choice(
+            index=self._index,
+            message=self._message(finished),
+            logprobs=logprobs if self._logprobs else None,
+            finish_reason=self._calls.finish_reason(finished),
         )
-        return completion.to_json()
 
     def _message(self, finished: Finished) -> wire.Message:
         return wire.Message(
             role="assistant",
             content=None if self._calls.count and not self._content else "".join(self._content),
             refusal=finished.refusal,
-            annotations=(),
+            annotations=self._annotations,
             reasoning_content="".join(self._reasoning) or None,
             tool_calls=tuple(self._tool_calls) or None,
             function_call=self._function_call,
@@ -234,3 +303,35 @@ class ChatCompletionBuilder:
 def _to_markdown(image: Image) -> str:
     """Chat Completions has no field for images of the assistant; every client shows Markdown."""
     return f"![image](data:{image.mime_type};base64,{image.data})"
+
+
+def _to_annotations(citations: tuple[Citation, ...]) -> tuple[wire.Annotation, ...]:
+    return tuple(
+        wire.Annotation(
+            type="url_citation",
+            url_citation=wire.UrlCitation(
+                start_index=citation.start, end_index=citation.end, url=citation.url, title=citation.title
+            ),
+        )
+        for citation in citations
+    )
+
+
+def _to_logprobs(tokens: tuple[TokenLogprob, ...]) -> wire.ChoiceLogprobs:
+    content = tuple(
+        wire.TokenLogprob(
+            token=token.token,
+            logprob=token.logprob,
+            bytes=_octets(token.token),
+            top_logprobs=tuple(
+                wire.TopLogprob(token=other.token, logprob=other.logprob, bytes=_octets(other.token))
+                for other in token.top
+            ),
+        )
+        for token in tokens
+    )
+    return wire.ChoiceLogprobs(content=content, refusal=None)
+
+
+def _octets(token: str) -> tuple[int, ...]:
+    return tuple(token.encode())

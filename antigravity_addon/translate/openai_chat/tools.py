@@ -20,12 +20,28 @@ from antigravity_addon.wire.openai_tools import (
     NamedTool,
     ToolName,
     UnknownTool,
+    is_web_search,
 )
 
 
 def tools_of(request: ChatCompletionRequest) -> tuple[Tool, ...]:
-    tools = [_tool(tool, f"tools[{index}]") for index, tool in enumerate(request.tools or ())]
+    tools = [
+        _tool(tool, f"tools[{index}]")
+        for index, tool in enumerate(request.tools or ())
+        if not _is_web_search(tool)
+    ]
     return distinct((*tools, *map(function_of, request.functions or ())))
+
+
+def searches_web(request: ChatCompletionRequest) -> bool:
+    """By `web_search_options`, or by a tool that other dialects have for it. A function of that name is a function."""
+    if request.tool_choice == "none":
+        return False  # Gemini would search all the same
+    return request.web_search_options is not None or any(map(_is_web_search, request.tools or ()))
+
+
+def _is_web_search(tool: ToolDefinition) -> bool:
+    return isinstance(tool, UnknownTool) and is_web_search(tool.type)
 
 
 def choice_of(request: ChatCompletionRequest) -> ToolChoice:

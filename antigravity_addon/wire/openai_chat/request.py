@@ -8,11 +8,12 @@ nothing is done with stay out of the models, and pass as the extra fields that t
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, TypeAdapter
-from pydantic_core import PydanticCustomError
+from pydantic_core import PydanticCustomError, to_json
 
+from antigravity_addon.errors import MissingParameter
 from antigravity_addon.wire.base import Json, JsonObject
 from antigravity_addon.wire.inbound import MISSING_CONTENT, ClientInbound, Integer, read_json_object
-from antigravity_addon.wire.openai_common import JsonSchemaFormat, Stop, StreamOptions
+from antigravity_addon.wire.openai_common import MAX_CHOICES, JsonSchemaFormat, Stop, StreamOptions
 from antigravity_addon.wire.openai_content import MessageContent
 from antigravity_addon.wire.openai_tools import (
     CustomDefinition,
@@ -268,11 +269,14 @@ class ChatCompletionRequest(ClientInbound):
     """Not OpenAI's; 0 and -1 switch it off where it comes from."""
     max_completion_tokens: Annotated[Integer, Field(gt=0)] | None = None
     max_tokens: Annotated[Integer, Field(gt=0)] | None = None
-    n: Annotated[Integer, Field(ge=1)] | None = None
+    n: Annotated[Integer, Field(ge=1, le=MAX_CHOICES)] | None = None
     stop: Stop | None = None
     seed: Integer | None = None
     presence_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
     frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
+    logprobs: bool | None = None
+    top_logprobs: Annotated[Integer, Field(ge=0, le=20)] | None = None
+    """Only with `logprobs`."""
     response_format: ResponseFormat | None = None
     modalities: tuple[str, ...] | None = None
     web_search_options: JsonObject | None = None
@@ -285,9 +289,53 @@ class ChatCompletionRequest(ClientInbound):
     """Python's SDK merges it into the top level, other clients send it as it is."""
 
 
+def _input_arm(value: Json) -> str:
+    return "<items>" if isinstance(value, list) else "<text>"
+
+
+class _WithInput(ClientInbound):
+    """What clients send that mistake this endpoint for the Responses API; all else in it is as it should be."""
+
+    input: (
+        Annotated[
+            Annotated[str, Tag("<text>")] | Annotated[tuple[Json, ...], Tag("<items>")],
+            Discriminator(_input_arm),
+        ]
+        | None
+    ) = None
+    instructions: str | None = None
+
+    def to_messages(self) -> list[Json]:
+        items = (self.input,) if isinstance(self.input, str) else self.input or ()
+        messages: list[Json] = [
+            item if isinstance(item, dict) and "role" in item else {"role": "user", "content": _content(item)}
+            for item in items
+        ]
+        first: list[Json] = [{"role": "system", "content": self.instructions}] if self.instructions else []
+        return first + messages
+
+
+def _content(item: Json) -> Json:
+    return item if isinstance(item, str) else [item]
+
+
 _REQUEST = TypeAdapter(ChatCompletionRequest)
+_WITH_INPUT = TypeAdapter(_WithInput)
 
 
 def parse(body: bytes) -> ChatCompletionRequest:
-    """Raises: InvalidRequest: and nothing else, whatever the bytes; names the first field at fault."""
-    return read_json_object(body, _REQUEST)
+    """A body with `input` in place of `messages` is taken for what it means.
+
+    Raises: InvalidRequest: and nothing else, whatever the bytes; names the first field at fault.
+    """
+    try:
+        return read_json_object(body, _REQUEST)
+    except MissingParameter as missing:
+        if missing.param != "messages":
+            raise
+        meant = read_json_object(body, _WITH_INPUT)
+        if not meant.input:
+            raise missing from None
+        return read_json_object(
+            to_json({**(meant.model_extra or {}), "messages": meant.to_messages()}), _REQUEST
+        )

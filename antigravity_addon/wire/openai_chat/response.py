@@ -79,12 +79,41 @@ class CompletionUsage(Outbound):
     completion_tokens_details: CompletionTokensDetails
 
 
+class UrlCitation(Outbound):
+    start_index: int
+    """In characters of the content."""
+    end_index: int
+    url: str
+    title: str
+
+
+class Annotation(Outbound):
+    type: Literal["url_citation"]
+    url_citation: UrlCitation
+
+
+class TopLogprob(Outbound):
+    token: str
+    logprob: float
+    bytes: tuple[int, ...]
+    """The token in UTF-8."""
+
+
+class TokenLogprob(TopLogprob):
+    top_logprobs: tuple[TopLogprob, ...]
+
+
+class ChoiceLogprobs(Outbound):
+    content: tuple[TokenLogprob, ...]
+    refusal: None
+
+
 class Message(Outbound):
     role: Literal["assistant"]
     content: str | None
     """`null` only beside tool calls."""
     refusal: str | None
-    annotations: tuple[()]
+    annotations: tuple[Annotation, ...]
     reasoning_content: str | None = Field(default=None, exclude_if=_is_none)
     """DeepSeek's field, which most clients that show thoughts read."""
     tool_calls: tuple[ToolCall | CustomToolCall, ...] | None = Field(default=None, exclude_if=_is_none)
@@ -96,7 +125,7 @@ class Message(Outbound):
 class Choice(Outbound):
     index: int
     message: Message
-    logprobs: None
+    logprobs: ChoiceLogprobs | None
     finish_reason: FinishReason
 
 
@@ -139,6 +168,8 @@ class Delta(Outbound):
     reasoning_content: str | None = None
     tool_calls: tuple[ToolCallDelta | CustomToolCallDelta, ...] | None = None
     function_call: CalledFunction | None = None
+    annotations: tuple[Annotation, ...] | None = None
+    """Missing in OpenAI's description of chunks, though in that of messages; clients read it here."""
     extra_content: ExtraContent | None = Field(default=None, exclude_if=_is_none)
 
     def to_json(self) -> bytes:
@@ -148,7 +179,7 @@ class Delta(Outbound):
 class ChunkChoice(Outbound):
     index: int
     delta: Delta
-    logprobs: None
+    logprobs: ChoiceLogprobs | None
     finish_reason: FinishReason | None
 
 

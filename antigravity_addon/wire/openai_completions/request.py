@@ -9,7 +9,7 @@ from pydantic import Discriminator, Field, Tag, TypeAdapter
 
 from antigravity_addon.wire.base import Json
 from antigravity_addon.wire.inbound import ClientInbound, Integer, read_json_object
-from antigravity_addon.wire.openai_common import Stop, StreamOptions
+from antigravity_addon.wire.openai_common import MAX_CHOICES, Stop, StreamOptions
 
 
 def _prompt_arm(value: Json) -> str:
@@ -31,7 +31,7 @@ class CompletionRequest(ClientInbound):
     prompt: Prompt
     suffix: str | None = None
     max_tokens: Annotated[Integer, Field(ge=1)] | None = None
-    n: Annotated[Integer, Field(ge=1)] | None = None
+    n: Annotated[Integer, Field(ge=1, le=MAX_CHOICES)] | None = None
     best_of: Annotated[Integer, Field(ge=1)] | None = None
     echo: bool | None = None
     stream: bool | None = None

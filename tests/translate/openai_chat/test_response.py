@@ -19,19 +19,25 @@ from antigravity_addon.errors import (
     StreamTruncated,
     UnsupportedInput,
 )
+from antigravity_addon.translate.conversation import Signature
 from antigravity_addon.translate.events import (
+    Citation,
+    Cited,
     Finished,
     FinishReason,
     Image,
+    Logprobs,
     ReasoningDelta,
+    Searched,
     TextDelta,
+    TokenLogprob,
     ToolCall,
     TurnEvent,
     Usage,
 )
 from antigravity_addon.translate.gemini import GeminiTurn
 from antigravity_addon.translate.openai_chat.calls import CallForm
-from antigravity_addon.translate.openai_chat.response import ChatCompletionBuilder, ChatStreamEncoder
+from antigravity_addon.translate.openai_chat.response import ChatStream, ChatWhole
 from antigravity_addon.translate.openai_error import to_openai_error
 from antigravity_addon.translate.tool_names import ToolNames
 from antigravity_addon.upstream.classify import decode_item
@@ -55,8 +61,8 @@ CUSTOM = CallForm(NAMES, custom_tools=frozenset({"my tool!"}))
 LEGACY = CallForm(NAMES, legacy=True)
 
 
-def new_encoder(form: CallForm = FORM, *, include_usage: bool = True) -> ChatStreamEncoder:
-    return ChatStreamEncoder(
+def new_encoder(form: CallForm = FORM, *, include_usage: bool = True) -> ChatStream:
+    return ChatStream(
         response_id="chatcmpl-1",
         created=1_795_379_857,
         model="gpt-4o",
@@ -66,8 +72,8 @@ def new_encoder(form: CallForm = FORM, *, include_usage: bool = True) -> ChatStr
     )
 
 
-def new_builder(form: CallForm = FORM) -> ChatCompletionBuilder:
-    return ChatCompletionBuilder(
+def new_builder(form: CallForm = FORM) -> ChatWhole:
+    return ChatWhole(
         response_id="chatcmpl-1",
         created=1_795_379_857,
         model="gpt-4o",
@@ -78,13 +84,12 @@ def new_builder(form: CallForm = FORM) -> ChatCompletionBuilder:
 
 def encode(events: Sequence[TurnEvent], form: CallForm = FORM, *, include_usage: bool = True) -> bytes:
     encoder = new_encoder(form, include_usage=include_usage)
-    return b"".join(map(encoder.feed, events)) + encoder.finish()
+    return b"".join(map(encoder.begin().feed, events)) + encoder.finish()
 
 
 def build(events: Sequence[TurnEvent], form: CallForm = FORM) -> Json:
     builder = new_builder(form)
-    for event in events:
-        builder.feed(event)
+    assert set(map(builder.begin().feed, events)) <= {b""}
     return json.loads(builder.finish())
 
 
@@ -151,7 +156,7 @@ def pipe(body: bytes, size: int) -> tuple[list[TurnEvent], GatewayError | None]:
 def test_streams(name: str, size: int, golden: Callable[[str, str], None]) -> None:
     events, failure = pipe((STREAMS / f"{name}.sse").read_bytes(), size)
     encoder = new_encoder()
-    stream = b"".join(map(encoder.feed, events))
+    stream = b"".join(map(encoder.begin().feed, events))
     stream += encoder.error(failure) if failure else encoder.finish()
     golden(f"{name}.sse", stream.decode())
 
@@ -508,6 +513,89 @@ def test_names_are_the_clients_own() -> None:
     assert message["tool_calls"] == [call(1, "my tool!", "{}")]
 
 
+def test_c50_several_turns_are_several_choices() -> None:
+    # C50 has Gemini give both candidates; upstream.md: more than one is a 400 on current models, so each is a turn
+    usage = Usage(input_tokens=5, output_tokens=2)
+    whole, stream = new_builder(), new_encoder()
+    written = b""
+    for answer in (whole, stream):
+        second, first = answer.begin(1), answer.begin(0)
+        for turn, word in ((second, "B"), (first, "A")):
+            written += turn.feed(TextDelta(word)) + turn.feed(finished(usage=usage))
+    body = json.loads(whole.finish())
+    ChatCompletion.model_validate(body, strict=True)
+    assert [(choice["index"], choice["message"]["content"]) for choice in body["choices"]] == [
+        (0, "A"),
+        (1, "B"),
+    ]
+    *chunks, last = frames(written + stream.finish())
+    texts = {0: "", 1: ""}
+    for chunk in chunks:
+        for choice in chunk["choices"]:
+            texts[choice["index"]] += choice["delta"].get("content") or ""
+    assert texts == {0: "A", 1: "B"}
+    assert last["usage"] == body["usage"]
+    assert (last["usage"]["prompt_tokens"], last["usage"]["completion_tokens"]) == (10, 4)
+
+
+def test_an_attempt_begun_again_leaves_nothing_of_the_first() -> None:
+    whole = new_builder()
+    whole.begin().feed(TextDelta("half an ans"))
+    turn = whole.begin()
+    turn.feed(TextDelta("whole answer"))
+    turn.feed(finished())
+    (choice,) = json.loads(whole.finish())["choices"]
+    assert choice["message"]["content"] == "whole answer"
+
+
+def test_signatures_are_collected_by_the_ids_of_their_calls() -> None:
+    stream = new_encoder()
+    turn = stream.begin()
+    turn.feed(ToolCall("get_weather", {}, upstream_id="u1", signature="c2ln"))
+    turn.feed(ToolCall("get_weather", {}))
+    assert stream.signatures == {"call_1": Signature("c2ln", "u1")}
+
+
+def test_c40_citations_are_annotations() -> None:
+    events: list[TurnEvent] = [
+        Searched(("q",)),
+        TextDelta("hello"),
+        Cited((Citation(0, 5, "https://e.x/1", "T1"),)),
+        finished(),
+    ]
+    annotation = {
+        "type": "url_citation",
+        "url_citation": {"start_index": 0, "end_index": 5, "url": "https://e.x/1", "title": "T1"},
+    }
+    message = build(events)["choices"][0]["message"]
+    assert (message["content"], message["annotations"]) == ("hello", [annotation])
+    assert [delta["annotations"] for delta in deltas(encode(events)) if "annotations" in delta] == [
+        [annotation]
+    ]
+    assert_valid(events)
+
+
+def test_logprobs_go_with_their_choice() -> None:
+    tokens = (TokenLogprob("é", -0.1, (TokenLogprob("e", -2.5),)), TokenLogprob("!", -9999.0))
+    events: list[TurnEvent] = [TextDelta("é!"), Logprobs(tokens), finished()]
+    expected = {
+        "content": [
+            {
+                "token": "é",
+                "logprob": -0.1,
+                "bytes": [195, 169],
+                "top_logprobs": [{"token": "e", "logprob": -2.5, "bytes": [101]}],
+            },
+            {"token": "!", "logprob": -9999.0, "bytes": [33], "top_logprobs": []},
+        ],
+        "refusal": None,
+    }
+    assert build(events)["choices"][0]["logprobs"] == expected
+    streamed = [choice["logprobs"] for frame in frames(encode(events)) for choice in frame["choices"]]
+    assert [logprobs for logprobs in streamed if logprobs] == [expected]
+    assert_valid(events)
+
+
 def test_a_number_that_json_cannot_say_becomes_null() -> None:
     message = build([ToolCall("f", {"x": float("nan")}), finished("tool_calls")])["choices"][0]["message"]
     assert message["tool_calls"][0]["function"]["arguments"] == '{"x":null}'
@@ -515,8 +603,8 @@ def test_a_number_that_json_cannot_say_becomes_null() -> None:
 
 def test_a_turn_that_did_not_end_is_no_answer() -> None:
     encoder, builder = new_encoder(), new_builder()
-    encoder.feed(TextDelta("a"))
-    builder.feed(TextDelta("a"))
+    encoder.begin().feed(TextDelta("a"))
+    builder.begin().feed(TextDelta("a"))
     with pytest.raises(StreamTruncated):
         encoder.finish()
     with pytest.raises(StreamTruncated):

@@ -8,13 +8,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from antigravity_addon.errors import InvalidRequest
-from antigravity_addon.translate.openai_completions.request import to_gemini
+from antigravity_addon.translate.openai_completions.request import prompts_of, to_gemini
 from antigravity_addon.wire.openai_completions.request import parse
 
 
 def translated(**fields: Any) -> dict[str, Any]:
     body = json.dumps({"model": "m", "prompt": "Say hi"} | fields).encode()
-    return json.loads(to_gemini(parse(body), "gemini-2.5-flash").to_json())
+    (only,) = all_translated(body)
+    return only
+
+
+def all_translated(body: bytes) -> list[dict[str, Any]]:
+    request = parse(body)
+    return [
+        json.loads(to_gemini(request, prompt, "gemini-2.5-flash").to_json()) for prompt in prompts_of(request)
+    ]
 
 
 PLAIN = {
@@ -50,6 +58,19 @@ def test_translation(fields: dict[str, Any], expected: dict[str, Any]) -> None:
     assert translated(**fields) == expected
 
 
+SEVERAL: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "C85 two prompts": ({"prompt": ["a", "b"]}, ["a", "b"]),
+    "two of each": ({"prompt": ["a", "b"], "n": 2}, ["a", "a", "b", "b"]),
+    "the best of as many as are given": ({"prompt": "a", "n": 2, "best_of": 2}, ["a", "a"]),
+}
+
+
+@pytest.mark.parametrize(("fields", "prompts"), SEVERAL.values(), ids=SEVERAL.keys())
+def test_each_choice_is_a_request(fields: dict[str, Any], prompts: list[str]) -> None:
+    bodies = all_translated(json.dumps({"model": "m"} | fields).encode())
+    assert [body["contents"][0]["parts"][0]["text"] for body in bodies] == prompts
+
+
 def test_a_suffix_asks_for_what_belongs_in_between() -> None:
     body = translated(prompt="def add(a, b):", suffix="\nprint(add(1, 2))")
     assert "between" in body["systemInstruction"]["parts"][0]["text"]
@@ -61,11 +82,13 @@ def test_a_suffix_asks_for_what_belongs_in_between() -> None:
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "C85 tokens": ({"prompt": [1, 2]}, "prompt"),
     "lists of tokens": ({"prompt": [[1, 2]]}, "prompt"),
-    "several prompts": ({"prompt": ["a", "b"]}, "prompt"),
+    "a prompt among which are tokens": ({"prompt": ["a", 7]}, "prompt[1]"),
+    "more choices than OpenAI gives": ({"prompt": ["a"] * 65, "n": 2}, "prompt"),
     "no prompt in the list": ({"prompt": []}, "prompt"),
     "prompt null": ({"prompt": None}, "prompt"),
     "prompt a number": ({"prompt": 7}, "prompt"),
-    "n": ({"n": 2}, "n"),
+    "n of nothing": ({"n": 0}, "n"),
+    "n beyond OpenAI's": ({"n": 129}, "n"),
     "best_of": ({"best_of": 2}, "best_of"),
     "max_tokens": ({"max_tokens": 0}, "max_tokens"),
     "model": ({"model": None}, "model"),
@@ -94,6 +117,6 @@ fields_of_requests = st.sampled_from(
 @given(st.dictionaries(fields_of_requests, json_values, max_size=3))
 def test_any_request_is_translated_or_refused(fields: dict[str, Any]) -> None:
     try:
-        translated(**fields)
+        all_translated(json.dumps({"model": "m", "prompt": "x"} | fields).encode())
     except InvalidRequest as error:
         assert error.message

@@ -15,7 +15,7 @@ from antigravity_addon.translate.events import (
     TurnEvent,
     Usage,
 )
-from antigravity_addon.translate.openai_completions.response import CompletionBuilder, CompletionStreamEncoder
+from antigravity_addon.translate.openai_completions.response import CompletionStream, CompletionWhole
 
 TURN: tuple[TurnEvent, ...] = (
     ReasoningDelta("hm"),
@@ -29,10 +29,10 @@ HEAD = {"id": "cmpl-1", "object": "text_completion", "created": 1, "model": "gpt
 
 
 def streamed(*events: TurnEvent, echo: str = "", include_usage: bool = False) -> bytes:
-    encoder = CompletionStreamEncoder(
-        response_id="cmpl-1", created=1, model="gpt-4o", echo=echo, include_usage=include_usage
+    stream = CompletionStream(
+        response_id="cmpl-1", created=1, model="gpt-4o", echoes=[echo], include_usage=include_usage
     )
-    return b"".join(encoder.feed(event) for event in events) + encoder.finish()
+    return b"".join(map(stream.begin().feed, events)) + stream.finish()
 
 
 def chunks(stream: bytes) -> list[dict[str, object]]:
@@ -41,15 +41,14 @@ def chunks(stream: bytes) -> list[dict[str, object]]:
     return [json.loads(frame.removeprefix("data: ")) for frame in frames]
 
 
-def choice(text: str, reason: str | None = None) -> dict[str, object]:
-    return {"text": text, "index": 0, "logprobs": None, "finish_reason": reason}
+def choice(text: str, reason: str | None = None, index: int = 0) -> dict[str, object]:
+    return {"text": text, "index": index, "logprobs": None, "finish_reason": reason}
 
 
 def test_c85_a_whole_answer() -> None:
-    builder = CompletionBuilder(response_id="cmpl-1", created=1, model="gpt-4o", echo="")
-    for event in TURN:
-        builder.feed(event)
-    body = json.loads(builder.finish())
+    whole = CompletionWhole(response_id="cmpl-1", created=1, model="gpt-4o", echoes=[""])
+    assert set(map(whole.begin().feed, TURN)) == {b""}
+    body = json.loads(whole.finish())
     assert {name: body[name] for name in HEAD} == HEAD
     assert body["choices"] == [choice("Bonjour", "stop")]
     assert body["usage"]["total_tokens"] == 7
@@ -70,6 +69,17 @@ def test_usage_and_an_echo() -> None:
     assert events[-1]["usage"]
 
 
+def test_c85_several_prompts_are_several_choices() -> None:
+    whole = CompletionWhole(response_id="cmpl-1", created=1, model="gpt-4o", echoes=["a ", "b "])
+    second, first = whole.begin(1), whole.begin(0)
+    for turn, word in ((second, "two"), (first, "one")):
+        turn.feed(TextDelta(word))
+        turn.feed(Finished(FinishReason.STOP, Usage(input_tokens=5, output_tokens=2)))
+    body = json.loads(whole.finish())
+    assert body["choices"] == [choice("a one", "stop"), choice("b two", "stop", 1)]
+    assert (body["usage"]["prompt_tokens"], body["usage"]["total_tokens"]) == (10, 14)
+
+
 @pytest.mark.parametrize(
     ("reason", "word"),
     [
@@ -86,11 +96,13 @@ def test_finish_reasons(reason: FinishReason, word: str) -> None:
 def test_an_answer_that_did_not_end_is_none() -> None:
     with pytest.raises(StreamTruncated):
         streamed(TextDelta("Bon"))
+    whole = CompletionWhole(response_id="x", created=1, model="m", echoes=[""])
+    whole.begin()
     with pytest.raises(StreamTruncated):
-        CompletionBuilder(response_id="x", created=1, model="m", echo="").finish()
+        whole.finish()
 
 
 def test_a_stream_that_breaks_ends_in_an_error() -> None:
-    encoder = CompletionStreamEncoder(response_id="x", created=1, model="m", echo="", include_usage=False)
+    encoder = CompletionStream(response_id="x", created=1, model="m", echoes=[""], include_usage=False)
     frame = encoder.error(Overloaded("busy")).decode()
     assert json.loads(frame.removeprefix("data: "))["error"]["message"] == "busy"
