@@ -1,11 +1,14 @@
 """What every test may ask for: text goldens with one update switch, and the recorded Gemini responses."""
 
+import gc
 from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
 from blockbuster import BlockBuster
 from hypothesis import settings
+
+from tests.authority import settle_authority
 
 # a busy machine is no counter-example
 settings.register_profile("default", deadline=None)
@@ -19,6 +22,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--update-golden", action="store_true", help="Write what the code gives into the goldens."
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "time_lapse: the test's event loop is tests.time_lapse.TimeLapse (in tests/e2e)."
+    )
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays to the end: the garbage collector need not look at it again."""
+    gc.collect()
+    gc.freeze()
 
 
 type Golden = Callable[[str, str], None]
@@ -47,6 +62,14 @@ def recorded() -> Path:
     if not RECORDED.is_dir():
         pytest.skip(f"no recorded responses at {RECORDED}")
     return RECORDED
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_authority(tmp_path_factory: pytest.TempPathFactory) -> Generator[None]:
+    """Clients trust no authority but the tests' own: each reads its list anew, and the public one is long."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSL_CERT_FILE", str(settle_authority(tmp_path_factory.mktemp("authority"))))
+        yield
 
 
 @pytest.fixture(autouse=True)

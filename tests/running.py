@@ -1,4 +1,10 @@
-"""A real mitmproxy with the gateway in it, in the test's own event loop, and the simulator behind it."""
+"""A real mitmproxy with the gateway in it, in the test's own event loop, and the simulator behind it.
+
+Each test starts its own, which takes 15 ms of work. None is shared: mitmproxy has one master per process, in its
+module `ctx`, and a gateway's cooldowns and lessons from refusals would make tests depend on their order.
+
+A test whose options make it wait for seconds has the marker `time_lapse`.
+"""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -14,6 +20,7 @@ from mitmproxy.master import Master
 from mitmproxy.tools.dump import DumpMaster
 
 from antigravity_addon.mitm.gateway import GatewayAddon
+from tests.authority import settle_authority
 
 
 class FlowRecorder:
@@ -60,9 +67,13 @@ def proxyserver(master: Master) -> Proxyserver:
 
 
 def new_master(folder: Path, **option_values: object) -> DumpMaster:
-    """Mitmproxy's own master, not running. Options that nobody knows yet wait for the addon."""
-    # one certificate authority for the whole session: making one takes longer than most tests
-    opts = options.Options(confdir=str(folder.parent / "confdir"))
+    """Mitmproxy's own master, not running. Options that nobody knows yet wait for the addon.
+
+    Its confdir is `folder`/confdir, so what is kept there is kept for the next master of the same folder only.
+    """
+    confdir = folder / "confdir"
+    settle_authority(confdir)
+    opts = options.Options(confdir=str(confdir))
     master = DumpMaster(opts, with_termlog=False, with_dumper=False)
     # it ends the process on an error that is logged while starting
     master.addons.remove(master.addons.get("errorcheck"))

@@ -13,6 +13,7 @@ _FLASH = "gemini-2.5-flash"
 _BIG = "gemini-3.1-pro-preview"
 _SMALL = "gemini-3.5-flash-lite"
 _NEW_FLASH = "gemini-3.8-flash"
+_IMAGES = "gemini-2.5-flash-image"
 
 GEMINI_MODELS = (
     "gemini-2.5-flash",
@@ -102,6 +103,11 @@ UNLISTED = {
     "claude-*": _NEW_FLASH,
     "claude-*haiku*": _SMALL,
     "claude-*opus*": _BIG,
+    "chatgpt-image-*": _IMAGES,
+    "dall-e-*": _IMAGES,
+    "gpt-image-*": _IMAGES,
+    "gpt-transcribe*": _FLASH,
+    "whisper-*": _FLASH,
 }
 """Built-in rules for dated and future names. Never in `/v1/models`."""
 
@@ -110,6 +116,10 @@ _CREATED = 1_735_689_600
 
 _MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+@-]*")
 """Names go into the upstream's URL: no slash, colon, question mark or percent sign gets there."""
+
+
+_ONLINE = ("-online", ":online")
+"""Endings by which clients without a field for it ask for a web search."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +197,13 @@ class Catalog:
         # a rule may point at an alias such as gemini-3-flash
         return BUILT_IN.get(target, target)
 
+    def searches_web(self, name: str) -> bool:
+        """The name says so by its ending, which is no part of the model's own name."""
+        return name.endswith(_ONLINE) and name not in self._exact
+
     def _rule_for(self, name: str) -> str | None:
+        if self.searches_web(name):
+            name = name.rpartition("online")[0][:-1]
         name = name.removeprefix("models/").removeprefix("google/")
         return (
             self._exact.get(name)

@@ -5,8 +5,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from antigravity_addon.wire.sse import KEEP_ALIVE
-
 from .tasks import spawn
 
 
@@ -33,9 +31,18 @@ class ClientStream:
     nothing. A lock keeps a keep-alive from cutting into an event, and the head in front of everything.
     """
 
-    def __init__(self, sink: Sink, *, head: Callable[[], Head], keepalive_seconds: float) -> None:
+    def __init__(
+        self,
+        sink: Sink,
+        *,
+        head: Callable[[], Head],
+        keep_alive: Callable[[], bytes | None],
+        keepalive_seconds: float,
+    ) -> None:
+        """`keep_alive` gives what the client is to hear, or `None` if nothing may be sent yet."""
         self._sink = sink
         self._head = head
+        self._keep_alive = keep_alive
         self._keepalive_seconds = keepalive_seconds
         self._lock = asyncio.Lock()
         self._loop = asyncio.get_running_loop()
@@ -43,8 +50,6 @@ class ClientStream:
         self._timer: asyncio.TimerHandle | None = None
         self.committed = False
         """The head is out, or on its way."""
-        self.upstream_is_silent = False
-        """An attempt is under way; only then are keep-alives due, since its account is in the head."""
         self._ended = False
 
     async def write(self, body: bytes, *, end: bool = False) -> None:
@@ -68,12 +73,19 @@ class ClientStream:
             self._timer.cancel()
             self._timer = None
 
+    async def _write_keep_alive(self) -> None:
+        """Made only when it can be written at once, since some dialects number their events. A lock that is held means
+        that bytes are on their way: no need for ours.
+        """
+        if self._lock.locked() or self._ended:
+            return
+        if (body := self._keep_alive()) is not None:
+            await self.write(body)
+
     def _tick(self) -> None:
         silent_for = self._loop.time() - self._last_sent
         due = self._keepalive_seconds - silent_for
         if due <= 0:
             due = self._keepalive_seconds
-            # a lock that is held means that bytes are on their way: no need for ours
-            if self.upstream_is_silent and not self._lock.locked():
-                spawn(self.write(KEEP_ALIVE), name="keep-alive")
+            spawn(self._write_keep_alive(), name="keep-alive")
         self._timer = self._loop.call_later(due, self._tick)

@@ -1,5 +1,6 @@
 """Who may come in: client keys and web pages."""
 
+import hashlib
 import hmac
 from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
@@ -30,6 +31,16 @@ def check_key(headers: Mapping[str, str], settings: Settings, *, is_health: bool
             "`Authorization: Bearer YOUR_KEY`."
         )
     raise WrongClientKey("Incorrect API key provided. It must be the key that this gateway was started with.")
+
+
+def owner_of(headers: Mapping[str, str], settings: Settings) -> str:
+    """Stands for a client wherever something is kept for it; the key cannot be had from it."""
+    if settings.auth_mode is AuthMode.OFF or settings.client_key is None:
+        # nobody asks for a key, but clients that show different ones do not want to share
+        key = next(shown_keys(headers), "")
+    else:
+        key = settings.client_key.get_secret_value()
+    return hashlib.sha256(f"client key: {key}".encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
 
 def shown_keys(headers: Mapping[str, str]) -> Iterator[str]:

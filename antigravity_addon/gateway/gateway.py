@@ -8,15 +8,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from antigravity_addon.accounts.account import Account, mask_email
-from antigravity_addon.errors import GatewayError, UpstreamFailure, WrongClientKey, WrongMethod
+from antigravity_addon.errors import GatewayError, NoWebSocket, UpstreamFailure, WrongClientKey, WrongMethod
+from antigravity_addon.state.memory import Memory, StateError
 from antigravity_addon.translate.openai_error import to_openai_error
+from antigravity_addon.upstream.web_media import WebMedia
 from antigravity_addon.wire.openai_models import Model, ModelList
 
+from .attempts import Upstream
 from .catalog import Catalog
 from .client_stream import Head, Sink
 from .clients import allows_origin, check_key, check_origin
-from .dialects import DIALECTS, Identity
-from .exchange import Exchange, Upstream
+from .dialects.dialect import Identity, Surroundings
+from .dialects.registry import DIALECTS
+from .exchange import Exchange
+from .kept import Kept
 from .routes import Endpoint, Route, find_route
 from .settings import AccountHeader, Settings
 from .trace import Trace
@@ -36,6 +41,8 @@ class RequestHead:
     """Path and query."""
     headers: Mapping[str, str]
     """Names in lower case."""
+    owner: str = ""
+    """What `clients.owner_of` gave while the headers still had their keys."""
 
     @property
     def origin(self) -> str | None:
@@ -58,10 +65,15 @@ class Gateway:
         settings: Settings,
         upstream: Upstream,
         *,
+        memory: Memory,
+        media: WebMedia,
         unix_time: Callable[[], float] = time.time,  # noqa: TID251
     ) -> None:
         self.settings = settings
         self._upstream = upstream
+        self._memory = memory
+        self._media = media if settings.fetch_urls else None
+        self._kept = Kept(memory, _new_id, unix_time)
         self._unix_time = unix_time
         self._catalog = Catalog(settings.model_rules, default_model=settings.default_model)
         self._models = _Models(self._catalog)
@@ -80,11 +92,15 @@ class Gateway:
     def _check_key_and_route(self, request: RequestHead) -> None:
         """The key first: a stranger learns nothing of the paths. Which key is needed depends on the path."""
         try:
-            route = find_route(request.method, request.target)
+            # a WebSocket begins with a GET, on the path that POST will take instead
+            method = "POST" if _wants_websocket(request) else request.method
+            route = find_route(method, request.target)
         except GatewayError:
             check_key(request.headers, self.settings, is_health=False)
             raise
         check_key(request.headers, self.settings, is_health=route.endpoint is Endpoint.HEALTH)
+        if _wants_websocket(request):
+            raise NoWebSocket("WebSockets are not served here: send the same request with POST over HTTP.")
 
     async def serve(
         self, request: RequestHead, read_body: Callable[[], bytes], sink: Sink, trace: Trace
@@ -98,12 +114,23 @@ class Gateway:
             route = find_route(request.method, request.target)
             await self._serve(route, request, read_body, sink, trace, request_id)
         except GatewayError as error:
-            head, error_body = self._error(error, request, request_id=request_id, trace=trace)
-            trace.error = error.label
-            await sink.send(head=head, body=error_body, end=True)
+            await self._refuse(error, request, sink, trace, request_id)
+        except StateError as error:
+            logger.error("%s What is kept cannot be read: %s", request_id, error)  # noqa: TRY400  a sentence for the operator
+            hidden = GatewayError(
+                "What this request goes on from cannot be read; the gateway's log says why."
+            )
+            await self._refuse(hidden, request, sink, trace, request_id)
         finally:
             if trace.model_asked:
                 logger.info("%s %s", request_id, trace.summary(), extra={"trace": trace})
+
+    async def _refuse(
+        self, error: GatewayError, request: RequestHead, sink: Sink, trace: Trace, request_id: str
+    ) -> None:
+        head, body = self._error(error, request, request_id=request_id, trace=trace)
+        trace.error = error.label
+        await sink.send(head=head, body=body, end=True)
 
     async def _serve(
         self,
@@ -120,36 +147,45 @@ class Gateway:
             case Endpoint.MODELS:
                 await self._send_json(sink, request, request_id, self._models.list())
             case Endpoint.MODEL:
-                await self._send_json(sink, request, request_id, self._models.one(route.model_id))
-            case Endpoint.CHAT_COMPLETIONS | Endpoint.COMPLETIONS as endpoint:
+                await self._send_json(sink, request, request_id, self._models.one(route.id))
+            case endpoint if endpoint in DIALECTS:
                 await self._exchange(endpoint, request, read_body(), sink, trace, request_id)
+            case _:
+                answer = await self._kept.answer(route, request, read_body)
+                await self._send_json(sink, request, request_id, answer)
 
     async def _exchange(
         self, endpoint: Endpoint, request: RequestHead, body: bytes, sink: Sink, trace: Trace, request_id: str
     ) -> None:
-        call = DIALECTS[endpoint](body)
+        call = DIALECTS[endpoint](body, request.headers.get("content-type", ""))
         trace.model_asked = call.model
         trace.model = model = self._catalog.resolve(call.model)
+        surroundings = Surroundings(
+            request.owner,
+            self._memory,
+            self._media,
+            searches_web=self._catalog.searches_web(call.model),
+        )
         exchange = Exchange(
-            call.prepare(model),
+            await call.prepare(model, surroundings),
             model=model,
             identity=Identity(
                 response_id=secrets.token_hex(14),
                 created=int(self._unix_time()),
                 model=call.model,
-                new_call_id=lambda: f"call_{secrets.token_hex(12)}",
+                new_id=_new_id,
+                unix_time=self._unix_time,
             ),
             upstream=self._upstream,
             settings=self.settings,
             trace=trace,
-            unix_time=self._unix_time,
         )
         headers = self._headers(request, request_id=request_id, trace=trace)
         if call.stream:
             await exchange.stream(sink, lambda account: _stream_head(headers | self._account_header(account)))
         else:
             account, answer = await exchange.whole()
-            head = Head(200, headers | self._account_header(account) | {"content-type": _JSON})
+            head = Head(200, headers | self._account_header(account) | {"content-type": call.content_type})
             await sink.send(head=head, body=answer, end=True)
 
     async def _send_json(self, sink: Sink, request: RequestHead, request_id: str, body: bytes) -> None:
@@ -164,6 +200,8 @@ class Gateway:
             headers["www-authenticate"] = "Bearer"
         if isinstance(error, WrongMethod):
             headers["allow"] = ", ".join((*error.allowed, "OPTIONS"))
+        if isinstance(error, NoWebSocket):
+            headers["upgrade"] = "HTTP/1.1"
         if error.retry_after is not None:
             # clients disagree on fractions in retry-after; the SDKs read the other one first
             headers["retry-after"] = str(math.ceil(error.retry_after))
@@ -195,7 +233,7 @@ class Gateway:
         asked = request.headers.get("access-control-request-headers", "*")
         return self._cors_headers(request) | {
             "x-request-id": new_request_id(),
-            "access-control-allow-methods": "GET, POST, HEAD, OPTIONS",
+            "access-control-allow-methods": "GET, POST, DELETE, HEAD, OPTIONS",
             "access-control-allow-headers": asked,
             "access-control-max-age": "3600",
             "access-control-allow-private-network": "true",
@@ -245,6 +283,14 @@ def _stream_head(headers: Mapping[str, str]) -> Head:
         },
         streamed=True,
     )
+
+
+def _wants_websocket(request: RequestHead) -> bool:
+    return request.headers.get("upgrade", "").lower() == "websocket"
+
+
+def _new_id(prefix: str) -> str:
+    return f"{prefix}_{secrets.token_hex(12)}"
 
 
 def new_request_id() -> str:

@@ -17,27 +17,66 @@ class Endpoint(StrEnum):
     MODEL = "/v1/models/{id}"
     CHAT_COMPLETIONS = "/v1/chat/completions"
     COMPLETIONS = "/v1/completions"
+    RESPONSES = "/v1/responses"
+    COMPACT = "/v1/responses/compact"
+    RESPONSE = "/v1/responses/{id}"
+    RESPONSE_CANCEL = "/v1/responses/{id}/cancel"
+    RESPONSE_INPUT_ITEMS = "/v1/responses/{id}/input_items"
+    IMAGES = "/v1/images/generations"
+    TRANSCRIPTIONS = "/v1/audio/transcriptions"
+    TRANSLATIONS = "/v1/audio/translations"
+    CONVERSATIONS = "/v1/conversations"
+    CONVERSATION = "/v1/conversations/{id}"
+    CONVERSATION_ITEMS = "/v1/conversations/{id}/items"
+    CONVERSATION_ITEM = "/v1/conversations/{id}/items/{item}"
 
+
+_GET = frozenset({"GET", "HEAD"})
+_POST = frozenset({"POST"})
 
 METHODS: dict[Endpoint, frozenset[str]] = {
-    Endpoint.HEALTH: frozenset({"GET", "HEAD"}),
-    Endpoint.MODELS: frozenset({"GET", "HEAD"}),
-    Endpoint.MODEL: frozenset({"GET", "HEAD"}),
-    Endpoint.CHAT_COMPLETIONS: frozenset({"POST"}),
-    Endpoint.COMPLETIONS: frozenset({"POST"}),
+    Endpoint.HEALTH: _GET,
+    Endpoint.MODELS: _GET,
+    Endpoint.MODEL: _GET,
+    Endpoint.CHAT_COMPLETIONS: _POST,
+    Endpoint.COMPLETIONS: _POST,
+    Endpoint.RESPONSES: _POST,
+    Endpoint.COMPACT: _POST,
+    Endpoint.RESPONSE: _GET | {"DELETE"},
+    Endpoint.RESPONSE_CANCEL: _POST,
+    Endpoint.RESPONSE_INPUT_ITEMS: _GET,
+    Endpoint.IMAGES: _POST,
+    Endpoint.TRANSCRIPTIONS: _POST,
+    Endpoint.TRANSLATIONS: _POST,
+    Endpoint.CONVERSATIONS: _POST,
+    Endpoint.CONVERSATION: _GET | {"POST", "DELETE"},
+    Endpoint.CONVERSATION_ITEMS: _GET | {"POST"},
+    Endpoint.CONVERSATION_ITEM: _GET | {"DELETE"},
 }
 
-_NOT_YET = {"/responses": "/v1/responses"}
-"""Tails of OpenAI endpoints that are not served yet. They are known here so that no other tail claims them."""
-
-_TAILS: tuple[tuple[re.Pattern[str], Endpoint | None], ...] = (
-    # matched from the end of the path: bases that are doubled, missing or foreign then do not matter
-    (re.compile(r"/chat/completions$"), Endpoint.CHAT_COMPLETIONS),
-    (re.compile(r"/completions$"), Endpoint.COMPLETIONS),
-    (re.compile(r"/responses$"), None),
-    (re.compile(r"/models$"), Endpoint.MODELS),
-    (re.compile(r"/models/(?P<id>.+)$"), Endpoint.MODEL),
-    (re.compile(r"^/health(?:z)?$|/v1/health(?:z)?$"), Endpoint.HEALTH),
+_TAILS: tuple[tuple[re.Pattern[str], Endpoint], ...] = tuple(
+    (re.compile(pattern), endpoint)
+    for pattern, endpoint in (
+        # matched from the end of the path: bases that are doubled, missing or foreign then do not matter
+        (r"/chat/completions$", Endpoint.CHAT_COMPLETIONS),
+        (r"/completions$", Endpoint.COMPLETIONS),
+        (r"/responses$", Endpoint.RESPONSES),
+        (r"/responses/compact$", Endpoint.COMPACT),
+        (r"/responses/(?P<id>[^/]+)/cancel$", Endpoint.RESPONSE_CANCEL),
+        (r"/responses/(?P<id>[^/]+)/input_items$", Endpoint.RESPONSE_INPUT_ITEMS),
+        (r"/conversations$", Endpoint.CONVERSATIONS),
+        (r"/conversations/(?P<id>[^/]+)/items$", Endpoint.CONVERSATION_ITEMS),
+        (r"/conversations/(?P<id>[^/]+)/items/(?P<item>[^/]+)$", Endpoint.CONVERSATION_ITEM),
+        (r"/images/generations$", Endpoint.IMAGES),
+        (r"/audio/transcriptions$", Endpoint.TRANSCRIPTIONS),
+        (r"/audio/translations$", Endpoint.TRANSLATIONS),
+        (r"/models$", Endpoint.MODELS),
+        (r"/models/(?P<id>.+)$", Endpoint.MODEL),
+        # ids hold no slash; what does is a path that nobody serves
+        (r"/responses/(?P<id>[^/]+)$", Endpoint.RESPONSE),
+        (r"/conversations/(?P<id>[^/]+)$", Endpoint.CONVERSATION),
+        (r"^/health(?:z)?$|/v1/health(?:z)?$", Endpoint.HEALTH),
+    )
 )
 
 _MAX_PATH = 2048
@@ -46,8 +85,10 @@ _MAX_PATH = 2048
 @dataclass(frozen=True, slots=True)
 class Route:
     endpoint: Endpoint
-    model_id: str = ""
-    """For `Endpoint.MODEL`: the id, percent-decoded. Both OpenAI SDKs send `a/b` as `a%2Fb`."""
+    id: str = ""
+    """In the path, percent-decoded. Both OpenAI SDKs send `a/b` as `a%2Fb`."""
+    item: str = ""
+    """The id of an item of a conversation, likewise."""
 
 
 def find_route(method: str, target: str) -> Route:
@@ -59,19 +100,19 @@ def find_route(method: str, target: str) -> Route:
     tidy = re.sub(r"/{2,}", "/", path[:_MAX_PATH]).rstrip("/")
     for pattern, endpoint in _TAILS:
         if found := pattern.search(tidy):
-            if endpoint is None:
-                raise UnknownPath(
-                    f"Invalid URL ({method} {_shown(path)}): {_NOT_YET[found.group()]} is not served yet. "
-                    f"The nearest valid path is POST {Endpoint.CHAT_COMPLETIONS.value}."
-                )
             if method not in METHODS[endpoint]:
                 allowed = " or ".join(sorted(METHODS[endpoint]))
                 raise WrongMethod(
                     f"Not allowed to {method} on {endpoint.value}: use {allowed}.", allowed=METHODS[endpoint]
                 )
-            model_id = found.groupdict().get("id") or ""
-            return Route(endpoint, unquote(model_id))
+            ids = found.groupdict()
+            return Route(endpoint, _decoded(ids.get("id")), _decoded(ids.get("item")))
     raise UnknownPath(f"Invalid URL ({method} {_shown(path)}). The nearest valid path is {_nearest(tidy)}.")
+
+
+def _decoded(name: str | None) -> str:
+    """Bytes that are no UTF-8 are no part of any id."""
+    return unquote(name or "").encode(errors="replace").decode()
 
 
 def _nearest(path: str) -> str:

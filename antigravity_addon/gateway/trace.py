@@ -36,6 +36,8 @@ class Trace:
     error: str = ""
     """Why the client did not get a whole answer."""
     first_token_seconds: float | None = None
+    remedies: list[str] = field(default_factory=list[str])
+    """What was left out of the request for a second try, since the upstream refused it."""
 
     def __post_init__(self) -> None:
         self.started = self.started or self.clock()
@@ -44,6 +46,14 @@ class Trace:
     def seconds(self) -> float:
         """Since the request's arrival."""
         return self.clock() - self.started
+
+    def heard_from_model(self) -> None:
+        if self.first_token_seconds is None:
+            self.first_token_seconds = self.seconds
+
+    def add_usage(self, usage: Usage) -> None:
+        """Of one turn; an answer with several choices has several."""
+        self.usage = (self.usage or Usage()) + usage
 
     def summary(self) -> str:
         """`gemini-2.5-flash · ana@… · 2 attempts · 0.8 s · 812/94 tok`."""
@@ -71,6 +81,7 @@ class Trace:
                 {"account": a.account, "seconds": round(a.seconds, 3), "failure": a.failure}
                 for a in self.attempts
             ],
+            "remedies": list(self.remedies),
             "status": self.status,
             "error": self.error,
             "seconds": round(self.seconds, 3),

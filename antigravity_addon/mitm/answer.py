@@ -16,7 +16,7 @@ from antigravity_addon.gateway.tasks import spawn
 from antigravity_addon.gateway.trace import Trace
 from antigravity_addon.translate.openai_error import to_openai_error
 
-from .annotate import annotate
+from .annotate import OWNER_KEY, annotate
 from .upstream_layer import Wire
 
 logger = logging.getLogger(__name__)
@@ -32,6 +32,7 @@ def head_of(flow: http.HTTPFlow) -> RequestHead:
             name.lower().decode("utf-8", "surrogateescape"): value.decode("utf-8", "surrogateescape")
             for name, value in request.headers.fields
         },
+        owner=flow.metadata.get(OWNER_KEY, ""),
     )
 
 

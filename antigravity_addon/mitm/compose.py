@@ -16,18 +16,22 @@ from pydantic import SecretStr
 from antigravity_addon.accounts.account import Account, ApiKey
 from antigravity_addon.accounts.file import AccountsFileError, read_accounts, readable_by_others
 from antigravity_addon.accounts.pool import AccountPool
-from antigravity_addon.gateway.exchange import Upstream
+from antigravity_addon.gateway.attempts import Upstream
 from antigravity_addon.gateway.gateway import Gateway
 from antigravity_addon.gateway.settings import Settings, UpstreamKind, to_settings
 from antigravity_addon.gateway.tasks import spawn
 from antigravity_addon.simulator.server import Simulator
+from antigravity_addon.state.sqlite import IN_MEMORY, SqliteMemory
 from antigravity_addon.upstream.gemini_api import GeminiApi
+from antigravity_addon.upstream.remedies import Lessons
 from antigravity_addon.upstream.transport import Transport
+from antigravity_addon.upstream.web_media import WebMedia
 
 from . import listener, options
 
 logger = logging.getLogger(__name__)
 
+STATE_FILE = "gateway.sqlite"
 USER_AGENT = f"antigravity-addon/{version('antigravity-addon')}"
 """Says who we are; imitates nobody."""
 
@@ -51,6 +55,9 @@ class Runtime:
         self._settings = settings
         self._pool = AccountPool(accounts, clock=time.monotonic)
         self._transport = Transport()
+        self._lessons = Lessons()
+        self._memory = _memory(settings)
+        self._media = WebMedia(user_agent=USER_AGENT)
         self._simulator_socket = simulator
         self._simulator: Simulator | None = None
         self._gateways: dict[ProxyMode, Gateway] = {}
@@ -79,7 +86,8 @@ class Runtime:
         """The gateway behind a listener: each reverse target is an upstream of its own."""
         if mode not in self._gateways:
             endpoint = GeminiApi(base_url=self._upstream_url(mode), user_agent=USER_AGENT)
-            self._gateways[mode] = Gateway(self._settings, Upstream(endpoint, self._pool, self._transport))
+            upstream = Upstream(endpoint, self._pool, self._transport, self._lessons)
+            self._gateways[mode] = Gateway(self._settings, upstream, memory=self._memory, media=self._media)
         return self._gateways[mode]
 
     def _upstream_url(self, mode: ProxyMode) -> str:
@@ -121,6 +129,8 @@ class Runtime:
         if after:
             await asyncio.wait(after)
         await self._transport.aclose()
+        await self._media.aclose()
+        await self._memory.aclose()
         if self._simulator is not None:
             await self._simulator.__aexit__(None, None, None)
 
@@ -173,6 +183,16 @@ def read_account_file(settings: Settings) -> tuple[Account, ...]:
     if not any(not account.disabled for account in accounts):
         raise StartError(f"{path}: there is no account in it that is not disabled.")
     return accounts
+
+
+def _memory(settings: Settings) -> SqliteMemory:
+    named = ctx.options.gateway_state or str(Path(ctx.options.confdir) / STATE_FILE)
+    return SqliteMemory(
+        IN_MEMORY if named == "memory" else Path(named).expanduser(),
+        clock=time.time,  # noqa: TID251  what is kept outlives the process, and so must its dates
+        max_age=settings.state_days * 86_400.0,
+        max_bytes=settings.state_megabytes * 1_000_000,
+    )
 
 
 def _bind_loopback() -> socket.socket:

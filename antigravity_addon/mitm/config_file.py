@@ -19,7 +19,8 @@ _OF_ONE_TOOL = ("web_", "console_", "dumper_", "flow_detail", "keepserving")
 """Options that only mitmweb, mitmproxy or mitmdump know; one file serves all three."""
 
 
-_PATHS = ("gateway_accounts",)
+_PATHS = ("gateway_accounts", "gateway_state")
+_NO_PATHS = ("", "memory")
 
 
 class ConfigError(Exception):
@@ -81,7 +82,9 @@ def _read(path: Path) -> Mapping[str, object]:
 
 def _from_here(path: Path, value: object) -> object:
     """A relative path in the file counts from the file."""
-    return str(path.parent / Path(value).expanduser()) if isinstance(value, str) and value else value
+    if not isinstance(value, str) or value in _NO_PATHS:
+        return value
+    return str(path.parent / Path(value).expanduser())
 
 
 def _set(path: Path, name: str, value: object) -> None:

@@ -16,11 +16,12 @@ from mitmproxy.proxy.layers.modes import ReverseProxy
 from mitmproxy.proxy.mode_specs import ReverseMode
 from mitmproxy.proxy.tunnel import LayerStack
 
+from antigravity_addon.gateway.clients import owner_of
 from antigravity_addon.gateway.settings import SettingsError
 from antigravity_addon.gateway.tasks import spawn
 
 from . import listener, options
-from .annotate import annotate, redact_keys
+from .annotate import OWNER_KEY, annotate, redact_keys
 from .answer import LiveAnswer, ReplayedAnswer, failed_response, head_of, to_response
 from .compose import Runtime, StartError
 from .config_file import FILE_NAME, ConfigError, load_config_file, take_command_line
@@ -130,8 +131,10 @@ class GatewayAddon:
             flow.response = failed_response(flow.request)
             return
         gateway = self._runtime.gateway_for(flow.client_conn.proxy_mode)
-        refusal = gateway.refuse(head_of(flow))
+        head = head_of(flow)
+        refusal = gateway.refuse(head)
         if refusal is None:
+            flow.metadata[OWNER_KEY] = owner_of(head.headers, gateway.settings)
             _admitted.add(flow)
         else:
             flow.response = to_response(refusal.head, refusal.body, flow.request)

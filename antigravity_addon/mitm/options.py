@@ -104,8 +104,34 @@ _OPTIONS = (
         "gateway_keepalive_seconds",
         int,
         15,
-        "Send a comment to a streaming client after this many seconds of silence. 0: never. The first one lets the "
-        "response's head go, and with it the chance of another attempt.",
+        "Send a sign of life to a streaming client after this many seconds of silence. 0: never. The first one lets "
+        "the response's head go, and with it the chance of another attempt.",
+    ),
+    _Option(
+        "gateway_fetch_urls",
+        bool,
+        True,
+        "Fetch images and files that clients name by URL, from public addresses only. Off: such a URL is refused.",
+    ),
+    _Option(
+        "gateway_state",
+        str,
+        "",
+        "The SQLite file for what is kept between requests: responses that clients go on from, conversations, thought "
+        "signatures. Empty: gateway.sqlite in mitmproxy's confdir. memory: no file; all is forgotten at the end. "
+        "Needs a restart.",
+    ),
+    _Option(
+        "gateway_state_days",
+        int,
+        30,
+        "Days after its last use for which something is kept. Needs a restart.",
+    ),
+    _Option(
+        "gateway_state_megabytes",
+        int,
+        256,
+        "How much is kept; beyond it, what was used longest ago goes first. Needs a restart.",
     ),
 )
 
@@ -133,4 +159,7 @@ def read() -> RawOptions:
         first_token_timeout=options.gateway_first_token_timeout,
         request_timeout=options.gateway_request_timeout,
         keepalive_seconds=options.gateway_keepalive_seconds,
+        fetch_urls=options.gateway_fetch_urls,
+        state_days=options.gateway_state_days,
+        state_megabytes=options.gateway_state_megabytes,
     )

@@ -179,7 +179,7 @@ async def test_a_dead_key_is_tried_once_and_never_again(tmp_path: Path) -> None:
 async def test_nothing_is_sent_twice_after_the_first_byte(tmp_path: Path) -> None:
     accounts = write_accounts(tmp_path, ("bad@example.com", "fault-reset-mid"), GOOD)
     async with (
-        Simulator(seconds_between_events=0.02) as simulator,
+        Simulator(seconds_between_events=0.005) as simulator,
         run_gateway(simulator.base_url, tmp_path, gateway_accounts=accounts) as gateway,
     ):
         answer = await ask(gateway, stream=True, messages=[{"role": "user", "content": "Tell me a story."}])
@@ -198,7 +198,7 @@ async def test_nothing_is_sent_twice_after_the_first_byte(tmp_path: Path) -> Non
 async def test_an_error_in_mid_stream_is_never_a_false_stop(tmp_path: Path, fault: str) -> None:
     accounts = write_accounts(tmp_path, ("bad@example.com", f"fault-{fault}"))
     async with (
-        Simulator(seconds_between_events=0.02) as simulator,
+        Simulator(seconds_between_events=0.005) as simulator,
         run_gateway(
             simulator.base_url, tmp_path, gateway_accounts=accounts, gateway_max_attempts=1
         ) as gateway,
@@ -256,6 +256,7 @@ async def test_a_block_or_a_limit_is_an_answer_not_an_error(tmp_path: Path, faul
         assert len(simulator.requests) == 2
 
 
+@pytest.mark.time_lapse
 async def test_silence_before_the_first_token_ends_in_504(tmp_path: Path) -> None:
     accounts = write_accounts(tmp_path, ("a@example.com", "fault-silence"))
     async with (
@@ -274,6 +275,7 @@ async def test_silence_before_the_first_token_ends_in_504(tmp_path: Path) -> Non
             await simulator.wait_for(lambda requests: [r.disconnected for r in requests] == [True, True])
 
 
+@pytest.mark.time_lapse
 @pytest.mark.parametrize("fault", ["silence", "silence-after-head", "silence-after-first"])
 async def test_c62_keep_alives_while_the_upstream_is_silent(tmp_path: Path, fault: str) -> None:
     accounts = write_accounts(tmp_path, ("a@example.com", f"fault-{fault}"), GOOD)
@@ -294,6 +296,7 @@ async def test_c62_keep_alives_while_the_upstream_is_silent(tmp_path: Path, faul
         assert len(simulator.requests) == 1, "the head has gone, so nothing is tried again"
 
 
+@pytest.mark.time_lapse
 async def test_the_whole_request_has_a_deadline(tmp_path: Path) -> None:
     accounts = write_accounts(tmp_path, ("a@example.com", "key"))
     events = tuple(

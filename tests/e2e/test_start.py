@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.authority import settle_authority
 from tests.running import write_accounts
 
 ROOT = Path(__file__).parents[2]
@@ -27,14 +28,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 def command(folder: Path, *arguments: str) -> list[str]:
-    return [
-        str(MITMDUMP),
-        "-s",
-        str(folder / "addon.py"),
-        "--set",
-        f"confdir={folder / 'confdir'}",
-        *arguments,
-    ]
+    confdir = folder / "confdir"
+    settle_authority(confdir)
+    return [str(MITMDUMP), "-s", str(folder / "addon.py"), "--set", f"confdir={confdir}", *arguments]
 
 
 def environment(**extra: str) -> dict[str, str]:

@@ -97,3 +97,17 @@ def test_a_pattern_matches_what_a_regular_expression_does(pattern: str, name: st
 
     expression = ".*".join(re.escape(piece) for piece in pattern.split("*"))
     assert Rule(pattern, "x").matches(name) == (re.fullmatch(expression, name) is not None)
+
+
+@pytest.mark.parametrize(
+    ("name", "searches", "model"),
+    [
+        ("gpt-4o-online", True, "gemini-2.5-flash"),
+        ("gemini-3.8-flash:online", True, "gemini-3.8-flash"),
+        ("gpt-4o", False, "gemini-2.5-flash"),
+        ("my-online", False, "gemini-2.5-pro"),
+    ],
+)
+def test_c40_an_ending_asks_for_a_web_search(name: str, model: str, *, searches: bool) -> None:
+    catalog = Catalog([parse_rule("my-online=gemini-2.5-pro")])
+    assert (catalog.searches_web(name), catalog.resolve(name)) == (searches, model)

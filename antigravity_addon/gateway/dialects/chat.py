@@ -1,0 +1,75 @@
+"""`POST /v1/chat/completions`."""
+
+from antigravity_addon.translate.openai_chat.calls import CallForm
+from antigravity_addon.translate.openai_chat.messages import references, unsigned_calls
+from antigravity_addon.translate.openai_chat.request import TranslatedRequest, to_gemini
+from antigravity_addon.translate.openai_chat.response import ChatStream, ChatWhole
+from antigravity_addon.wire.openai_chat.request import ChatCompletionRequest, parse
+
+from .dialect import Call, Identity, Surroundings
+from .fetching import fetch_all
+from .remembering import keep_signatures, recall_signatures
+
+
+class _ChatPrepared:
+    """State: the answer being written, which knows the signatures to keep."""
+
+    def __init__(
+        self,
+        request: ChatCompletionRequest,
+        model: str,
+        surroundings: Surroundings,
+        translated: TranslatedRequest,
+    ) -> None:
+        self.bodies = (translated.body,) * (request.n or 1)
+        self._model = model
+        self._surroundings = surroundings
+        self._answer: ChatStream | ChatWhole | None = None
+        self._include_usage = bool(request.stream_options and request.stream_options.include_usage)
+        self._call_form = CallForm(
+            translated.tool_names,
+            custom_tools=translated.custom_tools,
+            parallel=request.parallel_tool_calls is not False,
+            legacy=translated.uses_functions,
+        )
+
+    def streamed(self, identity: Identity) -> ChatStream:
+        self._answer = ChatStream(
+            response_id=f"chatcmpl-{identity.response_id}",
+            created=identity.created,
+            model=identity.model,
+            new_call_id=lambda: identity.new_id("call"),
+            call_form=self._call_form,
+            include_usage=self._include_usage,
+        )
+        return self._answer
+
+    def whole(self, identity: Identity) -> ChatWhole:
+        self._answer = ChatWhole(
+            response_id=f"chatcmpl-{identity.response_id}",
+            created=identity.created,
+            model=identity.model,
+            new_call_id=lambda: identity.new_id("call"),
+            call_form=self._call_form,
+        )
+        return self._answer
+
+    async def keep(self) -> None:
+        if self._answer is not None:
+            await keep_signatures(self._surroundings, self._answer.signatures, model=self._model)
+
+
+def read_chat(body: bytes, _content_type: str = "") -> Call:
+    request = parse(body)
+
+    async def prepare(model: str, surroundings: Surroundings) -> _ChatPrepared:
+        translated = to_gemini(
+            request,
+            model,
+            signatures=await recall_signatures(surroundings, unsigned_calls(request.messages), model=model),
+            fetched=await fetch_all(surroundings, references(request.messages)),
+            searches_web=surroundings.searches_web,
+        )
+        return _ChatPrepared(request, model, surroundings, translated)
+
+    return Call(request.model, bool(request.stream), prepare)

@@ -1,0 +1,48 @@
+"""What a request names by URL, fetched before it is translated."""
+
+import asyncio
+from collections.abc import Iterable
+
+from antigravity_addon.errors import GatewayError, InvalidRequest
+from antigravity_addon.translate.media import Fetched, WebMedium
+from antigravity_addon.translate.openai_content import WebReference
+from antigravity_addon.upstream.web_media import Kinds
+
+from .dialect import Surroundings
+
+MOST_URLS = 32
+"""Of one request: all requests share the places there are for fetching."""
+
+
+async def fetch_all(surroundings: Surroundings, references: Iterable[WebReference]) -> Fetched:
+    """Every URL once, all at the same time; nothing where nothing may be fetched, which translation then refuses.
+
+    Raises: InvalidRequest: one of them cannot be had.
+    """
+    media = surroundings.media
+    if media is None:
+        return {}
+    wanted: dict[str, WebReference] = {}
+    for reference in references:
+        wanted.setdefault(reference.url, reference)
+    if not wanted:
+        return {}
+    if len(wanted) > MOST_URLS:
+        last = list(wanted.values())[MOST_URLS]
+        raise InvalidRequest(
+            f"A request may name {MOST_URLS} URLs at most, and this is one more.", param=last.param
+        )
+
+    async def fetch(reference: WebReference) -> WebMedium:
+        kinds = Kinds.IMAGE if reference.is_image else Kinds.ANY_FILE
+        found = await media.fetch(reference.url, param=reference.param, kinds=kinds)
+        return WebMedium(found.content, found.content_type)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = {url: group.create_task(fetch(reference)) for url, reference in wanted.items()}
+    except* GatewayError as failures:
+        first = failures.exceptions[0]
+        assert isinstance(first, GatewayError)  # noqa: S101  a task group does not nest what its tasks raise
+        raise first from None
+    return {url: task.result() for url, task in tasks.items()}
