@@ -1,6 +1,7 @@
 """docs/errors.md: every failure there is, and what each error of the upstream is read as."""
 
 import ast
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -80,7 +81,10 @@ def _strings(value: ast.expr | None) -> Iterator[str]:
 def test_every_error_of_the_upstream_is_read_as_the_page_says(written_part: WrittenPart) -> None:
     answers = ((name, fault) for name, fault in FAULTS.items() if isinstance(fault, Refusal))
     read = (_row(name, fault) for name, fault in answers if fault.respond("").status != 200)
-    head = ("Fault", "The upstream's answer", "Status", "`type`", "`code`", "The account, the request")
+    head = (
+        "Fault", "The upstream's answer", "Status", "`type`", "`code`", "Headers", "The account, the request",
+        "SDKs", "Codex",
+    )  # fmt: skip
     written_part(PAGE, table(head, read))
 
 
@@ -94,8 +98,29 @@ def _row(name: str, fault: Refusal) -> tuple[str, ...]:
         str(failure.status),
         f"`{failure.kind}`",
         f"`{failure.code}`",
+        ", ".join(_headers(failure)),
         _consequence(failure),
+        "again" if _sdk_asks_again(failure) else "",
+        "" if failure.status in {400, 404} or failure.code in _FINAL_FOR_CODEX else "again",
     )
+
+
+_FINAL_FOR_CODEX = {"context_length_exceeded", "insufficient_quota"}
+"""Seen in Codex CLI 0.169, November 2026. `server_is_overloaded` is, too, after five requests."""
+
+
+def _sdk_asks_again(failure: UpstreamFailure) -> bool:
+    """As OpenAI's SDKs decide, and, but for the header, the AI SDK: the last of them obeys no `x-should-retry`."""
+    if failure.should_retry is not None:
+        return failure.should_retry
+    return failure.status in {408, 409, 429} or failure.status >= 500
+
+
+def _headers(failure: UpstreamFailure) -> Iterator[str]:
+    if failure.retry_after is not None:
+        yield f"`retry-after: {math.ceil(failure.retry_after)}`"
+    if failure.should_retry is not None:
+        yield f"`x-should-retry: {str(failure.should_retry).lower()}`"
 
 
 def _consequence(failure: UpstreamFailure) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import openai
 import pytest
 
 from antigravity_addon.simulator.exchange import Exchange
@@ -371,3 +372,25 @@ def _innermost(task: asyncio.Task[Any]) -> str:
 
 def _exchanges() -> set[asyncio.Task[Any]]:
     return {task for task in asyncio.all_tasks() if task.get_name().startswith("exchange")}
+
+
+@pytest.mark.parametrize(
+    ("fault", "requests"),
+    [("quota-day", 1), ("bad-request", 1), ("rate-limited-short", 2), ("internal", 2)],
+)
+async def test_the_sdk_asks_again_only_where_that_can_help(tmp_path: Path, fault: str, requests: int) -> None:
+    account = ("a@example.com", f"fault-{fault}")
+    async with (
+        Simulator() as simulator,
+        run_gateway(
+            simulator.base_url,
+            tmp_path,
+            gateway_accounts=write_accounts(tmp_path, account),
+            gateway_max_attempts=1,
+        ) as gateway,
+        openai.AsyncOpenAI(api_key="k", base_url=f"{gateway.url}/v1", max_retries=1) as client,
+    ):
+        with pytest.raises(openai.APIStatusError):
+            await client.chat.completions.create(model="gpt-4o", messages=[{"role": "user", "content": "x"}])
+        await gateway.recorder.wait(requests)
+        assert len(gateway.recorder.flows) == requests
