@@ -6,8 +6,6 @@ from antigravity_addon.gateway.clients import KEY_HEADERS
 from antigravity_addon.gateway.trace import Trace
 
 METADATA_KEY = "gateway"
-OWNER_KEY = "gateway.owner"
-"""Whose request it is, in place of the key that is taken out; a replay finds what was kept for the same client."""
 REDACTED = "[redacted]"
 
 _KEY_HEADERS = frozenset(name.encode() for name in KEY_HEADERS)

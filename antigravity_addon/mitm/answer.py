@@ -16,13 +16,13 @@ from antigravity_addon.gateway.tasks import spawn
 from antigravity_addon.gateway.trace import Trace
 from antigravity_addon.translate.openai_error import to_openai_error
 
-from .annotate import OWNER_KEY, annotate
+from .annotate import annotate
 from .upstream_layer import Wire
 
 logger = logging.getLogger(__name__)
 
 
-def head_of(flow: http.HTTPFlow) -> RequestHead:
+def head_of(flow: http.HTTPFlow, *, owner: str = "") -> RequestHead:
     request = flow.request
     return RequestHead(
         method=request.method.upper(),
@@ -32,7 +32,7 @@ def head_of(flow: http.HTTPFlow) -> RequestHead:
             name.lower().decode("utf-8", "surrogateescape"): value.decode("utf-8", "surrogateescape")
             for name, value in request.headers.fields
         },
-        owner=flow.metadata.get(OWNER_KEY, ""),
+        owner=owner,
     )
 
 
@@ -95,8 +95,9 @@ class LiveAnswer:
     State: what was sent so far, since mitmproxy keeps nothing of an answer that its client leaves.
     """
 
-    def __init__(self, flow: http.HTTPFlow, wire: Wire, gateway: Gateway) -> None:
+    def __init__(self, flow: http.HTTPFlow, wire: Wire, gateway: Gateway, *, owner: str) -> None:
         self._flow = flow
+        self._owner = owner
         self._wire = wire
         self._gateway = gateway
         self._pieces: list[bytes] = []
@@ -116,7 +117,8 @@ class LiveAnswer:
         try:
             # mitmproxy drops clients that are quiet for ten minutes, also those that wait for us
             with handler.timeout_watchdog.disarm():
-                await self._gateway.serve(head_of(self._flow), lambda: body_of(self._flow), self, self.trace)
+                head = head_of(self._flow, owner=self._owner)
+                await self._gateway.serve(head, lambda: body_of(self._flow), self, self.trace)
         except CancelledError:
             with contextlib.suppress(CancelledError):
                 await self._abort("The exchange was cancelled.")
@@ -181,14 +183,16 @@ class LiveAnswer:
 class ReplayedAnswer:
     """The answer to a flow that mitmproxy replays: collected, since such a flow has no client to stream to."""
 
-    def __init__(self, flow: http.HTTPFlow) -> None:
+    def __init__(self, flow: http.HTTPFlow, *, owner: str) -> None:
         self._flow = flow
+        self._owner = owner
         self._head: Head | None = None
         self._body = b""
 
     async def run(self, gateway: Gateway) -> None:
         trace = Trace()
-        await gateway.serve(head_of(self._flow), lambda: body_of(self._flow), self, trace)
+        head = head_of(self._flow, owner=self._owner)
+        await gateway.serve(head, lambda: body_of(self._flow), self, trace)
         assert self._head is not None  # noqa: S101  serve always sends one
         trace.status = self._head.status
         self._flow.response = to_response(self._head, self._body, self._flow.request)

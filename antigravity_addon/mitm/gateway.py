@@ -4,7 +4,7 @@ import asyncio
 import ipaddress
 import logging
 from pathlib import Path
-from weakref import WeakSet
+from weakref import WeakKeyDictionary
 
 from mitmproxy import connection, ctx, http
 from mitmproxy.addonmanager import Loader
@@ -21,7 +21,7 @@ from antigravity_addon.gateway.settings import SettingsError
 from antigravity_addon.gateway.tasks import spawn
 
 from . import listener, options
-from .annotate import OWNER_KEY, annotate, redact_keys
+from .annotate import annotate, redact_keys
 from .answer import LiveAnswer, ReplayedAnswer, failed_response, head_of, to_response
 from .compose import Runtime, StartError
 from .config_file import FILE_NAME, ConfigError, load_config_file, take_command_line
@@ -30,8 +30,10 @@ from .upstream_layer import InProcessHttpLayer, Wire
 logger = logging.getLogger(__name__)
 
 # Kept here, not in the addon: mitmproxy makes a new one when addon.py is saved, and streams go on.
-_admitted: WeakSet[http.HTTPFlow] = WeakSet()
-"""Flows whose head was found good."""
+_owners: WeakKeyDictionary[http.HTTPFlow, str] = WeakKeyDictionary()
+"""Flows whose head was found good, and whose they are: what was kept for a client is found by its key, and that is
+taken out of the flow. Not in the flow's metadata, which is saved: no file should tell one client from another.
+"""
 _answers: dict[http.HTTPFlow, LiveAnswer] = {}
 """Answers under way. They know their flows, so only taking them out at the end frees both."""
 
@@ -134,8 +136,7 @@ class GatewayAddon:
         head = head_of(flow)
         refusal = gateway.refuse(head)
         if refusal is None:
-            flow.metadata[OWNER_KEY] = owner_of(head.headers, gateway.settings)
-            _admitted.add(flow)
+            _owners[flow] = owner_of(head.headers, gateway.settings)
         else:
             flow.response = to_response(refusal.head, refusal.body, flow.request)
 
@@ -148,16 +149,17 @@ class GatewayAddon:
                 flow.response = failed_response(flow.request)
             else:
                 gateway = self._runtime.gateway_for(flow.client_conn.proxy_mode)
-                await ReplayedAnswer(flow).run(gateway)
+                await ReplayedAnswer(flow, owner=_owners.get(flow, "")).run(gateway)
         except Exception:
             logger.exception("A replay failed in a way that nobody foresaw.")
             flow.response = failed_response(flow.request)
 
     def start_answer(self, flow: http.HTTPFlow, wire: Wire) -> LiveAnswer | None:
         """The layer has the whole request. `None`: it was never let in."""
-        if flow not in _admitted or self._runtime is None:
+        if flow not in _owners or self._runtime is None:
             return None
-        answer = LiveAnswer(flow, wire, self._runtime.gateway_for(flow.client_conn.proxy_mode))
+        gateway = self._runtime.gateway_for(flow.client_conn.proxy_mode)
+        answer = LiveAnswer(flow, wire, gateway, owner=_owners[flow])
         _answers[flow] = answer
         return answer
 

@@ -222,3 +222,16 @@ async def test_a_websocket_is_told_to_use_http(tmp_path: Path) -> None:
         )
         assert answer.status_code == 426
         assert answer.json()["error"]["code"] == "websocket_not_supported"
+
+
+async def test_a_replay_finds_what_was_kept_for_its_client(tmp_path: Path) -> None:
+    async with gateway_and_simulator(tmp_path) as (gateway, _), sdk(gateway) as client:
+        first = await client.responses.create(model="gpt-4o", input="echo:one")
+        await client.responses.create(model="gpt-4o", previous_response_id=first.id, input="echo:two")
+        flow = await gateway.recorder.wait(2)
+        assert flow.response is not None
+        flow.response = None
+        gateway.master.commands.call("replay.client", [flow])
+        replayed = await gateway.recorder.wait(3)
+        assert replayed.response is not None
+        assert json.loads(replayed.response.content or b"")["choices"][0]["message"]["content"] == "two"

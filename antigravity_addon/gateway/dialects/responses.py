@@ -86,7 +86,7 @@ async def find_referred(request: ResponsesRequest, surroundings: Surroundings) -
     return Referred(history, await memory.items(owner, ids) if ids else {})
 
 
-async def translated(
+async def translate(
     request: ResponsesRequest, model: str, surroundings: Surroundings, referred: Referred
 ) -> TranslatedRequest:
     """Raises: InvalidRequest, UnknownObject."""
@@ -124,21 +124,14 @@ class _ResponsePrepared:
         self._answer: ResponseStream | ResponseBuilder | None = None
 
     def streamed(self, identity: Identity) -> ResponseStream:
-        self._identity = identity
-        self._answer = ResponseStream(
-            response_id=f"resp_{identity.response_id}",
-            created=identity.created,
-            model=identity.model,
-            echo=to_echo(self._asked.request, self._asked.verbatim),
-            form=self._form(),
-            new_id=identity.new_id,
-            unix_time=identity.unix_time,
-        )
-        return self._answer
+        return self._answered(ResponseStream, identity)
 
     def whole(self, identity: Identity) -> ResponseBuilder:
+        return self._answered(ResponseBuilder, identity)
+
+    def _answered[A: (ResponseStream, ResponseBuilder)](self, kind: type[A], identity: Identity) -> A:
         self._identity = identity
-        self._answer = ResponseBuilder(
+        self._answer = answer = kind(
             response_id=f"resp_{identity.response_id}",
             created=identity.created,
             model=identity.model,
@@ -147,7 +140,7 @@ class _ResponsePrepared:
             new_id=identity.new_id,
             unix_time=identity.unix_time,
         )
-        return self._answer
+        return answer
 
     def _form(self) -> AnswerForm:
         request = self._asked.request
@@ -243,7 +236,7 @@ def read_response(body: bytes, _content_type: str = "") -> Call:
 
     async def prepare(model: str, surroundings: Surroundings) -> _ResponsePrepared:
         referred = await find_referred(asked.request, surroundings)
-        request = await translated(asked.request, model, surroundings, referred)
+        request = await translate(asked.request, model, surroundings, referred)
         return _ResponsePrepared(asked, model, surroundings, referred, request)
 
     return Call(asked.request.model, bool(asked.request.stream), prepare)
@@ -255,7 +248,7 @@ def read_compact(body: bytes, _content_type: str = "") -> Call:
 
     async def prepare(model: str, surroundings: Surroundings) -> _CompactPrepared:
         referred = await find_referred(asked.request, surroundings)
-        request = await translated(asked.request, model, surroundings, referred)
+        request = await translate(asked.request, model, surroundings, referred)
         return _CompactPrepared(asked, model, surroundings, referred, request)
 
     return Call(asked.request.model, stream=False, prepare=prepare)
