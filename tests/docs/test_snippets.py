@@ -53,7 +53,7 @@ async def test_curl_runs_as_pasted(tmp_path: Path, snippet: Snippet) -> None:
         pytest.skip("needs curl")
     async with run_gateway(None, tmp_path, gateway_upstream="simulator") as gateway:
         output = await run("sh", "-ec", aimed_at(gateway, snippet))
-        assert '"error"' not in output
+        assert '"error":{' not in output
         if "-N" in snippet.text:
             assert output.startswith("data: {")
             assert output.endswith("data: [DONE]\n\n")
@@ -61,6 +61,8 @@ async def test_curl_runs_as_pasted(tmp_path: Path, snippet: Snippet) -> None:
             assert output.startswith("HTTP/1.1 200 OK")
             assert "x-mapped-model: gemini-2.5-flash" in output
             assert "x-account-email: simulator@localhost" in output
+        if "/v1/responses" in snippet.text:
+            assert "simulator" in json.loads(output)["choices"][0]["message"]["content"]
         if "/healthz" in snippet.text:
             assert output.startswith('{"status":"ok"}{"object":"list"')
 
