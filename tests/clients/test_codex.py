@@ -1,12 +1,10 @@
-"""Codex CLI on a task of several turns: a command, a patch, a last word. Skipped where it is not installed.
-
-`npm install @openai/codex`, then `CODEX=node_modules/.bin/codex uv run pytest tests/clients/test_codex.py`.
+"""Codex CLI on a task of several turns: a command, a patch, a last word. Skipped until `python -m tests.clients.npm` has
+installed it.
 """
 
 import asyncio
 import json
 import os
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,8 @@ import pytest
 from antigravity_addon.simulator.exchange import SSE_HEADERS, Exchange
 from tests.e2e.test_chat import gateway_and_simulator
 
-CODEX = os.environ.get("CODEX") or shutil.which("codex")
+from .npm import CODEX
+
 CONFIG = """
 model = "gpt-5.5"
 model_provider = "gateway"
@@ -51,7 +50,7 @@ def last_call(body: Any) -> dict[str, Any]:
     return {**parts[-1]["functionCall"], "signature": parts[-1].get("thoughtSignature")}
 
 
-@pytest.mark.skipif(CODEX is None, reason="codex is not installed")
+@pytest.mark.skipif(not CODEX.exists(), reason="not installed: python -m tests.clients.npm")
 async def test_c75_codex_runs_a_command_and_applies_a_patch(tmp_path: Path) -> None:
     home, work = tmp_path / "home", tmp_path / "work"
     home.mkdir()
