@@ -115,6 +115,8 @@ class Exchange:
         places = asyncio.Semaphore(MOST_TURNS_AT_ONCE)
 
         async def in_its_place(index: int) -> None:
+            # mitmproxy's tasks start at once, and a group that one of them has failed takes no more
+            await asyncio.sleep(0)
             async with places:
                 await turn(index)
 

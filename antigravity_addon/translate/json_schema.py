@@ -116,7 +116,7 @@ def _text(value: Json) -> Json:
 def _number(value: Json) -> Json:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
-    return value if isfinite(value) else None
+    return value if is_double(value) else None
 
 
 def _count(value: Json) -> Json:

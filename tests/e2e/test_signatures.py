@@ -86,3 +86,8 @@ async def test_reasoning_items_carry_signatures(tmp_path: Path, *, store: bool) 
         )
         (signature,) = signatures(simulator.requests[-1].body)
         assert signature not in {None, PLACEHOLDER}
+        # another model would take it for forged
+        await client.responses.create(
+            model="gemini-4-argon", input=[asked, *carried, result], tools=[tool], store=store
+        )
+        assert signatures(simulator.requests[-1].body) == [PLACEHOLDER]

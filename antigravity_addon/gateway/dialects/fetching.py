@@ -34,6 +34,8 @@ async def fetch_all(surroundings: Surroundings, references: Iterable[WebReferenc
         )
 
     async def fetch(reference: WebReference) -> WebMedium:
+        # mitmproxy's tasks start at once, and a group that one of them has failed takes no more
+        await asyncio.sleep(0)
         kinds = Kinds.IMAGE if reference.is_image else Kinds.ANY_FILE
         found = await media.fetch(reference.url, param=reference.param, kinds=kinds)
         return WebMedium(found.content, found.content_type)

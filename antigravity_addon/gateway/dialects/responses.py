@@ -149,6 +149,7 @@ class _ResponsePrepared:
             parallel=request.parallel_tool_calls is not False,
             shows_reasoning=self._translated.shows_reasoning,
             encrypts=request.includes(ENCRYPTED_REASONING) or not self._asked.is_kept,
+            signed_by=self._model,
             with_logprobs=request.includes(LOGPROBS),
             is_compaction=self._translated.is_compaction,
         )

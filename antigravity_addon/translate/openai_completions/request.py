@@ -69,8 +69,9 @@ def to_gemini(request: CompletionRequest, prompt: str, model: str) -> gemini.Gen
     if request.suffix:
         instructions = (gemini.Part(text=_FILL_IN),)
         prompt = f"<beginning>{prompt}</beginning><end>{request.suffix}</end>"
+    said = (gemini.Part(text=prompt),) if prompt else ()
     wishes = Wishes(
-        conversation=Conversation(instructions, (Said("user", (gemini.Part(text=prompt),)),)),
+        conversation=Conversation(instructions, (Said("user", said),)),
         tools=(),
         choice=ToolChoice(),
         generation=_generation(request),

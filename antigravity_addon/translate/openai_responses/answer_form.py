@@ -14,6 +14,8 @@ class AnswerForm:
     """Whether it wants a summary of the model's thoughts."""
     encrypts: bool = False
     """Whether it carries thought signatures for us, as `encrypted_content`."""
+    signed_by: str | None = None
+    """The Gemini model that they are of."""
     with_logprobs: bool = False
     is_compaction: bool = False
     """Whether the answer is the summary of the conversation, for the client to carry."""

@@ -102,7 +102,12 @@ class ResponseTurn:
         if call.signature is not None:
             self.signatures[call_id] = Signature(call.signature, call.upstream_id)
             if self._form.encrypts:
-                carried = Carried(of="call", content=call.signature, upstream_id=call.upstream_id)
+                carried = Carried(
+                    of="call",
+                    content=call.signature,
+                    upstream_id=call.upstream_id,
+                    model=self._form.signed_by,
+                )
                 self._close_reasoning(encode(carried))
         self._put(to_call_item(call, form, item_id=self._new_id(ID_PREFIXES[form.kind]), call_id=call_id))
 

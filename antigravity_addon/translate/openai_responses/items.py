@@ -85,15 +85,17 @@ def to_conversation(
     items: Iterable[Placed],
     traits: ModelTraits,
     *,
+    model: str,
     signatures: Mapping[str, Signature],
     fetched: media.Fetched,
     is_compaction: bool,
 ) -> Conversation:
-    """`signatures` knows those that the client did not bring back, by the ids that `unsigned` gives.
+    """`model` is the Gemini model; `signatures` knows those that the client did not bring back, by the ids that
+    `unsigned` gives.
 
     Raises: InvalidRequest: and UnsupportedInput, for the first item that cannot be used.
     """
-    reader = _Reader(traits, signatures, fetched)
+    reader = _Reader(traits, model, signatures, fetched)
     if instructions:
         reader.instructions.append(gemini.Part(text=instructions))
     for placed in items:
@@ -148,10 +150,11 @@ class _Reader:
     """
 
     def __init__(
-        self, traits: ModelTraits, signatures: Mapping[str, Signature], fetched: media.Fetched
+        self, traits: ModelTraits, model: str, signatures: Mapping[str, Signature], fetched: media.Fetched
     ) -> None:
         self.instructions: list[gemini.Part] = []
         self._traits = traits
+        self._model = model
         self._signatures = signatures
         self._fetched = fetched
         self._steps: list[Step] = []
@@ -239,6 +242,8 @@ class _Reader:
         """Its text does not go back: what Gemini thought is in the signature."""
         carried = opaque.decode(item.encrypted_content or "")
         if carried is None or thought_signatures.usable(carried.content) is None:
+            return
+        if carried.model not in {None, self._model}:
             return
         signature = Signature(carried.content, carried.upstream_id)
         match carried.of:

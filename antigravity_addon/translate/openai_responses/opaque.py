@@ -24,6 +24,8 @@ class Carried(BaseModel):
     """The signature, base64 as Gemini gave it; or the summary."""
     upstream_id: str | None = None
     """Gemini's own id of the call."""
+    model: str | None = None
+    """The Gemini model that signed: another one takes its signatures for forged."""
 
 
 def encode(carried: Carried) -> str:

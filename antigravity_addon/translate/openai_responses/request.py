@@ -69,6 +69,7 @@ def to_gemini(
             request.instructions,
             items,
             traits,
+            model=model,
             signatures=signatures,
             fetched=fetched,
             is_compaction=is_compaction,

@@ -57,10 +57,14 @@ class CustomToolCallOutput(ClientInbound):
     output: MessageContent | None = None
 
 
+type _Int64 = Annotated[Integer, Field(ge=-(2**63), lt=2**63)]
+"""What goes on to Gemini, which reads no number beyond a double."""
+
+
 class LocalShellAction(ClientInbound):
     command: tuple[str, ...]
     working_directory: str | None = None
-    timeout_ms: Integer | None = None
+    timeout_ms: _Int64 | None = None
     env: dict[str, str] | None = None
     user: str | None = None
 
@@ -83,8 +87,8 @@ class LocalShellCallOutput(ClientInbound):
 
 class ShellAction(ClientInbound):
     commands: tuple[str, ...]
-    timeout_ms: Integer | None = None
-    max_output_length: Integer | None = None
+    timeout_ms: _Int64 | None = None
+    max_output_length: _Int64 | None = None
 
 
 class ShellCall(ClientInbound):
