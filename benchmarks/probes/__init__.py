@@ -1,0 +1,1 @@
+"""What each gateway does on the same probe: `uv run python -m benchmarks.probes`."""
