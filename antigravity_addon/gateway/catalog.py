@@ -114,7 +114,7 @@ UNLISTED = {
 _CREATED = 1_735_689_600
 """2025-01-01. OpenAI's `created` is required, and Gemini has no such date."""
 
-_MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+@-]*")
+_MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+@-]{0,127}")
 """Names go into the upstream's URL: no slash, colon, question mark or percent sign gets there."""
 
 

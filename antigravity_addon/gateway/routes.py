@@ -54,7 +54,7 @@ METHODS: dict[Endpoint, frozenset[str]] = {
     Endpoint.CONVERSATION_ITEM: _GET | {"DELETE"},
 }
 
-_TAILS: tuple[tuple[re.Pattern[str], Endpoint], ...] = tuple(
+_TAILS: tuple[tuple[re.Pattern[str], Endpoint | None], ...] = tuple(
     (re.compile(pattern), endpoint)
     for pattern, endpoint in (
         # matched from the end of the path: bases that are doubled, missing or foreign then do not matter
@@ -62,6 +62,8 @@ _TAILS: tuple[tuple[re.Pattern[str], Endpoint], ...] = tuple(
         (r"/completions$", Endpoint.COMPLETIONS),
         (r"/responses$", Endpoint.RESPONSES),
         (r"/responses/compact$", Endpoint.COMPACT),
+        # OpenAI's, not served, and no id of a response
+        (r"/responses/input_tokens$", None),
         (r"/responses/(?P<id>[^/]+)/cancel$", Endpoint.RESPONSE_CANCEL),
         (r"/responses/(?P<id>[^/]+)/input_items$", Endpoint.RESPONSE_INPUT_ITEMS),
         (r"/conversations$", Endpoint.CONVERSATIONS),
@@ -96,10 +98,12 @@ def find_route(method: str, target: str) -> Route:
 
     Raises: UnknownPath: none; names the nearest valid path. WrongMethod: right path, wrong method.
     """
-    path = target.partition("?")[0]
+    method, path = _readable(method), _readable(target.partition("?")[0])
     tidy = re.sub(r"/{2,}", "/", path[:_MAX_PATH]).rstrip("/")
     for pattern, endpoint in _TAILS:
         if found := pattern.search(tidy):
+            if endpoint is None:
+                break
             if method not in METHODS[endpoint]:
                 allowed = " or ".join(sorted(METHODS[endpoint]))
                 raise WrongMethod(
@@ -111,8 +115,12 @@ def find_route(method: str, target: str) -> Route:
 
 
 def _decoded(name: str | None) -> str:
-    """Bytes that are no UTF-8 are no part of any id."""
-    return unquote(name or "").encode(errors="replace").decode()
+    return _readable(unquote(name or ""))
+
+
+def _readable(text: str) -> str:
+    """Bytes that are no UTF-8 are no part of any name, and could not be shown to the client."""
+    return text.encode(errors="replace").decode()
 
 
 def _nearest(path: str) -> str:

@@ -21,6 +21,9 @@ from .upstream_layer import Wire
 
 logger = logging.getLogger(__name__)
 
+_ENCODINGS = ("identity", "gzip", "deflate", "br", "zstd")
+"""Of bodies. mitmproxy would take any codec that Python has."""
+
 
 def head_of(flow: http.HTTPFlow, *, owner: str = "") -> RequestHead:
     request = flow.request
@@ -39,12 +42,14 @@ def head_of(flow: http.HTTPFlow, *, owner: str = "") -> RequestHead:
 def body_of(flow: http.HTTPFlow) -> bytes:
     """The request's body, its content encoding undone.
 
-    Raises: InvalidRequest: it is not what its `content-encoding` says.
+    Raises: InvalidRequest: it is not what its `content-encoding` says, or that is nothing HTTP knows.
     """
+    encoding = flow.request.headers.get("content-encoding") or "identity"
+    if encoding.strip().lower() not in _ENCODINGS:
+        raise InvalidRequest(f"The body has the content-encoding {encoding!r}: use {', '.join(_ENCODINGS)}.")
     try:
         return flow.request.get_content(strict=True) or b""
     except ValueError as error:
-        encoding = flow.request.headers.get("content-encoding")
         raise InvalidRequest(f"The body cannot be decoded as content-encoding {encoding!r}.") from error
 
 

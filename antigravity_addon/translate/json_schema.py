@@ -14,10 +14,11 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
-from math import isfinite
 from urllib.parse import unquote
 
 from antigravity_addon.wire.base import Json, JsonObject
+
+from .readable_json import is_double, is_readable
 
 MAX_DEPTH = 16
 """Deeper than this a schema keeps its type and description only: Gemini refuses deep nesting."""
@@ -27,6 +28,8 @@ _MAX_MERGES = 2_000
 """Schemas merged into others because of `allOf`, likewise."""
 _MAX_TUPLE = 64
 """Positions of a tuple that count."""
+_DEEPEST_VALUE = 16
+"""Levels of a value in a schema."""
 _MAX_LISTED = 500
 """Characters of a value quoted in a description."""
 
@@ -120,15 +123,16 @@ def _number(value: Json) -> Json:
 
 
 def _count(value: Json) -> Json:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    number = _number(value)
+    return number if isinstance(number, int) and number >= 0 else None
 
 
 def _true(value: Json) -> Json:
     return value if value is True else None
 
 
-def _anything(value: Json) -> Json:
-    return value
+def _value(value: Json) -> Json:
+    return value if is_readable(value, deepest=_DEEPEST_VALUE) else None
 
 
 _PLAIN_KEYWORDS: Mapping[str, Callable[[Json], Json]] = {
@@ -142,7 +146,7 @@ _PLAIN_KEYWORDS: Mapping[str, Callable[[Json], Json]] = {
     "uniqueItems": _true,
     "minProperties": _count,
     "maxProperties": _count,
-    "default": _anything,
+    "default": _value,
 }
 """Keywords that hold no schema, with what makes a value of theirs legal; `None` drops it."""
 
@@ -340,7 +344,7 @@ def _enum(schema: JsonObject, types: list[str], notes: list[str]) -> JsonObject:
     if not isinstance(stated, list) or not stated:
         return {}
     values = [value for value in stated if value is not None]
-    if not all(isinstance(value, (str, int, float)) and not isinstance(value, bool) for value in values):
+    if not all(isinstance(value, str) or _number(value) is not None for value in values):
         if not types and all(isinstance(value, bool) for value in values):
             types.append("boolean")
         notes.append(f"One of: {_listed(stated)}.")

@@ -1,11 +1,11 @@
 """What goes into a tool and what comes out of it, as the JSON objects that Gemini wants for both."""
 
-from collections.abc import Iterator
-
 from pydantic import TypeAdapter
 from pydantic_core import from_json, to_json
 
 from antigravity_addon.wire.base import Json, JsonObject
+
+from .readable_json import is_readable
 
 CUSTOM_PARAMETERS: JsonObject = {
     "type": "object",
@@ -15,10 +15,6 @@ CUSTOM_PARAMETERS: JsonObject = {
 """Of a custom tool, which takes text and no JSON: to Gemini it is a function of one string."""
 
 _JSON: TypeAdapter[Json] = TypeAdapter(Json)
-
-
-_DEEPEST = 64
-"""Levels of a payload. Gemini reads no JSON of more than 100, and the request around it has some."""
 
 
 def to_arguments(arguments: Json) -> JsonObject:
@@ -31,7 +27,7 @@ def to_arguments(arguments: Json) -> JsonObject:
             arguments = _parsed(arguments)
         except ValueError:
             return {"_raw": arguments}
-    elif not _is_readable(arguments):
+    elif not is_readable(arguments):
         return {"_raw": to_json(arguments).decode()}
     match arguments:
         case None:
@@ -73,28 +69,6 @@ def _parsed(text: str) -> Json:
     """Raises: ValueError: it is no JSON that Gemini reads; NaN, which Python's tools write, is none at all."""
     from_json(text, allow_inf_nan=False)
     parsed = _JSON.validate_json(text)
-    if not _is_readable(parsed):
+    if not is_readable(parsed):
         raise ValueError(text)
     return parsed
-
-
-def _is_readable(payload: Json) -> bool:
-    """Gemini refuses a whole request for a number beyond a double in it, and for one level too many."""
-    level = [payload]
-    for _ in range(_DEEPEST):
-        if not level:
-            return True
-        if not all(_is_double(value) for value in level if isinstance(value, int | float)):
-            return False
-        level = [child for value in level for child in _children(value)]
-    return not level
-
-
-def _children(value: Json) -> Iterator[Json]:
-    match value:
-        case dict():
-            yield from value.values()
-        case list():
-            yield from value
-        case _:
-            pass

@@ -27,6 +27,7 @@ RESOLVED: dict[str, tuple[tuple[str, ...], str, str]] = {
     "the users' page": ((), "gpt-4o", "gemini-2.5-flash"),
     "a Gemini name passes": ((), "gemini-2.5-pro", "gemini-2.5-pro"),
     "a Gemini name nobody knows yet passes": ((), "gemini-9-xenon", "gemini-9-xenon"),
+    "a Gemini name of no model": (("gemini-*=X",), "gemini-" + "x" * 128, "X"),
     "an alias": ((), "gemini-3-flash", "gemini-3-flash-preview"),
     "a model that was shut down": ((), "gemini-3-pro-preview", "gemini-3.1-pro-preview"),
     "Google's prefix": ((), "models/gemini-2.5-pro", "gemini-2.5-pro"),

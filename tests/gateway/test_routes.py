@@ -68,6 +68,7 @@ def test_a_path_means_its_tail(asked: tuple[str, str], meant: Route) -> None:
         ("/", "POST /v1/chat/completions"),
         ("/health/z", "GET /healthz"),
         ("/favicon.ico", "GET /"),
+        ("/v1/responses/input_tokens", "GET /v1/responses/{id}/input_items"),
     ],
 )
 def test_an_unknown_path_is_told_the_nearest_one(path: str, nearest: str) -> None:

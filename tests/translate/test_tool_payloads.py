@@ -15,6 +15,8 @@ from antigravity_addon.translate.tool_payloads import (
     to_response,
 )
 
+NESTED = '{"a":' * 64 + "1" + "}" * 64
+
 ARGUMENTS: dict[str, tuple[Any, dict[str, Any]]] = {
     "text of an object": ('{"a":{"type":null}}', {"a": {"type": None}}),
     "the object itself": ({"a": 1}, {"a": 1}),
@@ -25,6 +27,11 @@ ARGUMENTS: dict[str, tuple[Any, dict[str, Any]]] = {
     "text of a number": ("5", {"value": 5}),
     "no JSON": ("ls -la", {"_raw": "ls -la"}),
     "infinity is no JSON": ('{"a":Infinity}', {"_raw": '{"a":Infinity}'}),
+    "text of a number beyond a double": ('{"a":1%s}' % ("0" * 309), {"_raw": '{"a":1%s}' % ("0" * 309)}),
+    "a number beyond a double": ({"a": 10**309}, {"_raw": '{"a":1%s}' % ("0" * 309)}),
+    "text of more levels than Gemini reads": (NESTED, {"_raw": NESTED}),
+    "more levels than Gemini reads": (json.loads(NESTED), {"_raw": NESTED}),
+    "as many levels as it reads": (json.loads(NESTED)["a"], json.loads(NESTED)["a"]),
     "lone surrogate": (r'{"a":"\ud800"}', {"_raw": r'{"a":"\ud800"}'}),
 }
 
@@ -50,6 +57,11 @@ def test_the_input_of_a_custom_tool_survives_both_ways(text: str) -> None:
 
 @given(st.text() | st.recursive(st.none() | st.floats(), st.lists).map(json.dumps))
 def test_what_is_no_object_is_the_output(text: str) -> None:
+    assert to_response(text) == {"output": text}
+
+
+@pytest.mark.parametrize("text", [NESTED, '{"a":[-1%s]}' % ("0" * 309)], ids=["levels", "number"])
+def test_an_object_that_gemini_could_not_read_is_text(text: str) -> None:
     assert to_response(text) == {"output": text}
 
 

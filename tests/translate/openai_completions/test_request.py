@@ -37,6 +37,10 @@ TRANSLATED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"logprobs": None, "seed": None, "suffix": None, "best_of": 1, "x": 1},
         PLAIN,
     ),
+    "a prompt of nothing": (
+        {"prompt": ""},
+        PLAIN | {"contents": [{"parts": [{"text": " "}], "role": "user"}]},
+    ),
     "sampling": (
         {"max_tokens": 5, "temperature": 0.5, "stop": ["a", ""], "seed": 7, "n": 1},
         PLAIN
