@@ -6,6 +6,7 @@ from typing import Any
 
 import openai
 import pytest
+from openai import omit
 from openai.types.responses import ToolParam
 
 from antigravity_addon.simulator.server import Simulator
@@ -235,3 +236,33 @@ async def test_a_replay_finds_what_was_kept_for_its_client(tmp_path: Path) -> No
         replayed = await gateway.recorder.wait(3)
         assert replayed.response is not None
         assert json.loads(replayed.response.content or b"")["choices"][0]["message"]["content"] == "two"
+
+
+async def test_a_conversation_of_many_turns_with_tools_stays_whole(tmp_path: Path) -> None:
+    turns = 20
+    async with gateway_and_simulator(tmp_path) as (gateway, simulator), sdk(gateway) as client:
+        previous: Any = omit
+        for turn in range(turns):
+            model = "gemini-3.8-flash"
+            asked = await client.responses.create(
+                model=model,
+                previous_response_id=previous,
+                input=f"get_weather of city {turn}",
+                tools=[WEATHER],
+            )
+            (call,) = (item for item in asked.output if item.type == "function_call")
+            result: Any = {
+                "type": "function_call_output",
+                "call_id": call.call_id,
+                "output": f"result {turn}",
+            }
+            told = await client.responses.create(
+                model=model, previous_response_id=asked.id, input=[result], tools=[WEATHER]
+            )
+            assert f"result {turn}" in told.output_text
+            previous = told.id
+        sent: Any = simulator.requests[-1].body
+        parts = [part for content in sent["contents"] for part in content["parts"]]
+        results = [part["functionResponse"]["response"] for part in parts if "functionResponse" in part]
+        assert results == [{"output": f"result {turn}"} for turn in range(turns)]
+        assert all(part.get("thoughtSignature") for part in parts if "functionCall" in part)
