@@ -10,6 +10,7 @@ from .attempts import Attempts, Deadline, Upstream
 from .client_stream import ClientStream, Head, Sink
 from .dialects.dialect import Identity, Prepared
 from .settings import Settings
+from .tasks import all_of
 from .trace import Trace
 
 MOST_TURNS_AT_ONCE = 8
@@ -108,26 +109,17 @@ class Exchange:
         return any(turn.is_asking for turn in self._turns)
 
     async def _all(self, turn: Callable[[int], Awaitable[None]]) -> bytes:
-        """Every turn, some at a time. The first to fail ends the others.
+        """Every turn, some at a time.
 
-        Raises: UpstreamFailure: as the turn that failed.
+        Raises: UpstreamFailure: as the first turn that failed.
         """
         places = asyncio.Semaphore(MOST_TURNS_AT_ONCE)
 
         async def in_its_place(index: int) -> None:
-            # mitmproxy's tasks start at once, and a group that one of them has failed takes no more
-            await asyncio.sleep(0)
             async with places:
                 await turn(index)
 
-        try:
-            async with asyncio.TaskGroup() as group:
-                for index in range(len(self._turns)):
-                    group.create_task(in_its_place(index), name=f"turn {index}")
-        except* UpstreamFailure as failures:
-            first = failures.exceptions[0]
-            assert isinstance(first, UpstreamFailure)  # noqa: S101  a task group does not nest what its tasks raise
-            raise first from None
+        await all_of(in_its_place, range(len(self._turns)))
         return b""
 
 

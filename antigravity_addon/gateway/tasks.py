@@ -1,7 +1,9 @@
 """Tasks that are named and kept: asyncio itself holds only weak references to them."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+
+from antigravity_addon.errors import GatewayError
 
 _kept: set[asyncio.Task[None]] = set()
 
@@ -13,3 +15,24 @@ def spawn(coroutine: Coroutine[object, object, None], *, name: str) -> asyncio.T
         _kept.add(task)
         task.add_done_callback(_kept.discard)
     return task
+
+
+async def all_of[A, T](work: Callable[[A], Awaitable[T]], each: Iterable[A]) -> list[T]:
+    """What `work` gives for each, in order, all at the same time. The first to fail ends the others.
+
+    Raises: GatewayError: as that one did, and not in a group.
+    """
+
+    async def work_on(argument: A) -> T:
+        # mitmproxy's tasks start at once, and a group that one of them has failed takes no more
+        await asyncio.sleep(0)
+        return await work(argument)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(work_on(argument)) for argument in each]
+    except* GatewayError as failures:
+        first = failures.exceptions[0]
+        assert isinstance(first, GatewayError)  # noqa: S101  a task group does not nest what its tasks raise
+        raise first from None
+    return [task.result() for task in tasks]

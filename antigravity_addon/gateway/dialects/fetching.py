@@ -1,9 +1,9 @@
 """What a request names by URL, fetched before it is translated."""
 
-import asyncio
 from collections.abc import Iterable
 
-from antigravity_addon.errors import GatewayError, InvalidRequest
+from antigravity_addon.errors import InvalidRequest
+from antigravity_addon.gateway.tasks import all_of
 from antigravity_addon.translate.media import Fetched, WebMedium
 from antigravity_addon.translate.openai_content import WebReference
 from antigravity_addon.upstream.web_media import Kinds
@@ -34,17 +34,9 @@ async def fetch_all(surroundings: Surroundings, references: Iterable[WebReferenc
         )
 
     async def fetch(reference: WebReference) -> WebMedium:
-        # mitmproxy's tasks start at once, and a group that one of them has failed takes no more
-        await asyncio.sleep(0)
         kinds = Kinds.IMAGE if reference.is_image else Kinds.ANY_FILE
         found = await media.fetch(reference.url, param=reference.param, kinds=kinds)
         return WebMedium(found.content, found.content_type)
 
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = {url: group.create_task(fetch(reference)) for url, reference in wanted.items()}
-    except* GatewayError as failures:
-        first = failures.exceptions[0]
-        assert isinstance(first, GatewayError)  # noqa: S101  a task group does not nest what its tasks raise
-        raise first from None
-    return {url: task.result() for url, task in tasks.items()}
+    found = await all_of(fetch, wanted.values())
+    return dict(zip(wanted, found, strict=True))
