@@ -23,6 +23,9 @@ IDLE_CONNECTION_SECONDS = 60.0
 ERROR_BODY_BYTES = 256 * 1024
 """As much of an error answer as is read; real ones have a few kilobytes."""
 
+PIECE_BYTES = 256 * 1024
+"""A larger body is sent in pieces of this size, so that others get their turn in between."""
+
 
 @dataclass(frozen=True, slots=True)
 class UpstreamResponse:
@@ -77,8 +80,8 @@ class Transport:
         outgoing = httpx.Request(
             request.method,
             _parsed(request.url),
-            headers=dict(request.headers),
-            content=request.body,
+            headers={**request.headers, "content-length": str(len(request.body))},
+            content=request.body if len(request.body) <= PIECE_BYTES else _in_pieces(request.body),
             # waiting for the first byte and between bytes is timed by the exchange, which knows what is due
             extensions={"timeout": {"connect": CONNECT_SECONDS}},
         )
@@ -102,6 +105,11 @@ class Transport:
         transport, self._transport = self._transport, None
         if transport is not None:
             await transport.aclose()
+
+
+async def _in_pieces(body: bytes) -> AsyncGenerator[bytes]:
+    for start in range(0, len(body), PIECE_BYTES):
+        yield body[start : start + PIECE_BYTES]
 
 
 def _new_session() -> aiohttp.ClientSession:

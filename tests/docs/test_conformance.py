@@ -96,11 +96,12 @@ CASES = {
     "92": "no connection",
     "93": "cooling for one model",
     "95": "headers of failures",
+    "96": "large bodies",
     "97": "images/generations",
     "98": "audio/transcriptions",
     "99": "web pages",
 }
-"""What each is about. C94 and C96 are not among them yet."""
+"""What each is about. C94, on accounts that conversations stay with, is not among them yet."""
 
 ROWS = {
     1: "a stream of chunks, each with its choice",

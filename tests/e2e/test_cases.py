@@ -1,6 +1,7 @@
 """Conformance cases that take the whole gateway and have no better place."""
 
 import asyncio
+import base64
 import json
 from pathlib import Path
 from typing import Any
@@ -158,3 +159,15 @@ async def test_c19_and_c20_only_public_addresses_are_fetched_and_no_path_is_open
             assert answer.json()["error"]["param"] == "messages[0].content[0].image_url.url"
         assert not forbidden.requests
         assert not simulator.requests
+
+
+async def test_c96_a_body_of_thirty_megabytes_passes_unchanged(tmp_path: Path) -> None:
+    # the limit of C96 is not there yet: a larger body passes, too
+    png = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(22_000_000)).decode()
+    content = [{"type": "image_url", "image_url": {"url": f"data:image/png;base64,{png}"}}]
+    body = {**BODY, "messages": [{"role": "user", "content": content}]}
+    async with gateway_and_simulator(tmp_path) as (gateway, simulator), gateway.client() as http:
+        answer = await http.post("/v1/chat/completions", json=body)
+        assert answer.status_code == 200, answer.text
+        sent: Any = simulator.requests[-1].body
+        assert sent["contents"][0]["parts"][0]["inlineData"] == {"mimeType": "image/png", "data": png}
