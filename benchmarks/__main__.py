@@ -16,9 +16,10 @@ from collections.abc import Generator
 from contextlib import ExitStack, contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
-from socket import create_connection, create_server
+from socket import create_connection
 
 from .load import Result, run
+from .ports import free_port
 
 ROOT = Path(__file__).parents[1]
 MITMDUMP = Path(sys.executable).parent / "mitmdump"
@@ -92,7 +93,7 @@ def _middle(
 
 @contextmanager
 def _upstream(events: int) -> Generator[str]:
-    port = _free_port()
+    port = free_port()
     command = [sys.executable, "-m", "benchmarks.upstream", f"--port={port}", f"--events={events}"]
     with _process(command, port, core=0):
         yield f"http://127.0.0.1:{port}"
@@ -100,7 +101,7 @@ def _upstream(events: int) -> Generator[str]:
 
 @contextmanager
 def _plain_proxy(upstream: str, folder: Path) -> Generator[str]:
-    port = _free_port()
+    port = free_port()
     script = ROOT / "benchmarks" / "plain_proxy.py"
     arguments = ["-s", str(script), "--mode", f"reverse:{upstream}@127.0.0.1:{port}"]
     arguments += ["--set", "connection_strategy=lazy", "--set", "store_streamed_bodies=true"]
@@ -110,7 +111,7 @@ def _plain_proxy(upstream: str, folder: Path) -> Generator[str]:
 
 @contextmanager
 def _gateway(upstream: str, folder: Path) -> Generator[str]:
-    port = _free_port()
+    port = free_port()
     accounts = folder / "accounts.yaml"
     accounts.write_text("accounts:\n  - {email: bench@example.com, api_key: key}\n")
     accounts.chmod(0o600)
@@ -142,11 +143,6 @@ def _pin(pid: int, core: int) -> None:
     """Give a process one core, where the system can."""
     if hasattr(os, "sched_setaffinity") and (os.cpu_count() or 1) > 1:
         os.sched_setaffinity(pid, {core})
-
-
-def _free_port() -> int:
-    with create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
 
 
 def _await_port(port: int, process: subprocess.Popen[bytes]) -> None:

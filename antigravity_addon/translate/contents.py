@@ -19,7 +19,8 @@ from .tool_payloads import to_response
 
 _BLANK = gemini.Part(text=" ")
 """Stands for nothing where Gemini wants something."""
-_CONTINUE = gemini.Part(text="Continue.")
+CONTINUE = gemini.Part(text="Continue.")
+"""What the user says where Gemini wants the last word to be theirs."""
 _NO_RESULT: JsonObject = {"error": "No result was given for this call."}
 
 
@@ -68,7 +69,7 @@ def _framed(contents: tuple[gemini.Content, ...], traits: ModelTraits) -> tuple[
     if contents and contents[0].role == "model":
         contents = (gemini.Content(role="user", parts=(_BLANK,)), *contents)
     if contents and contents[-1].role == "model" and not traits.takes_prefill:
-        contents = (*contents, gemini.Content(role="user", parts=(_CONTINUE,)))
+        contents = (*contents, gemini.Content(role="user", parts=(CONTINUE,)))
     return contents
 
 

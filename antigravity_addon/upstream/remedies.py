@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from antigravity_addon.errors import MissingThoughtSignature, UpstreamFailure, UpstreamRefused
+from antigravity_addon.translate.contents import CONTINUE
 from antigravity_addon.translate.generation import JsonMode
 from antigravity_addon.translate.json_schema import to_openapi
 from antigravity_addon.translate.thought_signatures import forgotten
@@ -102,13 +103,10 @@ def _without_part_resolution(body: GenerateContentRequest) -> GenerateContentReq
     return _with(body, contents=tuple(contents))
 
 
-_CONTINUE = Content(role="user", parts=(Part(text="Continue."),))
-
-
 def _ending_with_the_user(body: GenerateContentRequest) -> GenerateContentRequest:
     if not body.contents or body.contents[-1].role != "model":
         return body
-    return _with(body, contents=(*body.contents, _CONTINUE))
+    return _with(body, contents=(*body.contents, Content(role="user", parts=(CONTINUE,))))
 
 
 def _without(*fields: str) -> Callable[[GenerateContentRequest], GenerateContentRequest]:

@@ -13,10 +13,11 @@ from importlib.metadata import version
 from pathlib import Path
 
 from antigravity_addon.simulator.server import Simulator
+from benchmarks.ports import free_port
 
 from .cases import PROBES
 from .probe import Server, judge
-from .servers import OURS, PEERS, Contender, NotStarted, free_port
+from .servers import OURS, PEERS, Contender, NotStarted
 
 
 def main() -> None:

@@ -13,7 +13,9 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from socket import create_connection, create_server
+from socket import create_connection
+
+from benchmarks.ports import free_port
 
 from .probe import Server
 
@@ -34,11 +36,6 @@ model_list:
 
 class NotStarted(Exception):
     """The process ended, or never listened. The message is for the table."""
-
-
-def free_port() -> int:
-    with create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
 
 
 @contextmanager

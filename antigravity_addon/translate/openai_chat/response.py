@@ -27,7 +27,9 @@ from antigravity_addon.translate.events import (
     the_end,
 )
 from antigravity_addon.translate.openai_error import to_openai_error
+from antigravity_addon.translate.openai_logprobs import to_logprob
 from antigravity_addon.translate.openai_usage import to_completion_usage
+from antigravity_addon.wire import openai_logprobs
 from antigravity_addon.wire.openai_chat import response as wire
 from antigravity_addon.wire.sse import KEEP_ALIVE, encode_event
 
@@ -238,7 +240,7 @@ class WholeChoice:
         self._tool_calls: list[wire.ToolCall | wire.CustomToolCall] = []
         self._function_call: wire.CalledFunction | None = None
         self._extra_content: wire.ExtraContent | None = None
-        self._logprobs: list[wire.TokenLogprob] = []
+        self._logprobs: list[openai_logprobs.TokenLogprob] = []
         self._annotations: tuple[wire.Annotation, ...] = ()
         self.finished: Finished | None = None
 
@@ -318,20 +320,4 @@ def _to_annotations(citations: tuple[Citation, ...]) -> tuple[wire.Annotation, .
 
 
 def _to_logprobs(tokens: tuple[TokenLogprob, ...]) -> wire.ChoiceLogprobs:
-    content = tuple(
-        wire.TokenLogprob(
-            token=token.token,
-            logprob=token.logprob,
-            bytes=_octets(token.token),
-            top_logprobs=tuple(
-                wire.TopLogprob(token=other.token, logprob=other.logprob, bytes=_octets(other.token))
-                for other in token.top
-            ),
-        )
-        for token in tokens
-    )
-    return wire.ChoiceLogprobs(content=content, refusal=None)
-
-
-def _octets(token: str) -> tuple[int, ...]:
-    return tuple(token.encode())
+    return wire.ChoiceLogprobs(content=tuple(map(to_logprob, tokens)), refusal=None)

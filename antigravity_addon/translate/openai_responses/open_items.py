@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 
 from antigravity_addon.translate.events import Citation, TokenLogprob
+from antigravity_addon.translate.openai_logprobs import to_logprob
+from antigravity_addon.wire import openai_logprobs as wire
 from antigravity_addon.wire.openai_responses import events as event
 from antigravity_addon.wire.openai_responses import output_items as item
 
@@ -105,7 +107,7 @@ class OpenText:
         self._start = start
         self._text: list[str] = []
         self._annotations: list[item.UrlCitation] = []
-        self._logprobs: list[item.TokenLogprob] = []
+        self._logprobs: list[wire.TokenLogprob] = []
         self._deltas = event.Deltas(event.OutputTextDelta(**place, delta=""))
         write(event.ContentPartAdded(**place, part=self.so_far()))
 
@@ -114,7 +116,7 @@ class OpenText:
         self._write(self._deltas.of(text))
 
     def add_logprobs(self, tokens: Iterable[TokenLogprob]) -> None:
-        self._logprobs += map(_to_logprob, tokens)
+        self._logprobs += map(to_logprob, tokens)
 
     def cite(self, citations: Iterable[Citation]) -> None:
         """Those of them that are about this text, as far as they are."""
@@ -141,19 +143,3 @@ class OpenText:
         index = len(self._annotations)
         self._write(event.AnnotationAdded(**self._place, annotation_index=index, annotation=annotation))
         self._annotations.append(annotation)
-
-
-def _to_logprob(token: TokenLogprob) -> item.TokenLogprob:
-    return item.TokenLogprob(
-        token=token.token,
-        logprob=token.logprob,
-        bytes=_octets(token.token),
-        top_logprobs=tuple(
-            item.TopLogprob(token=other.token, logprob=other.logprob, bytes=_octets(other.token))
-            for other in token.top
-        ),
-    )
-
-
-def _octets(token: str) -> tuple[int, ...]:
-    return tuple(token.encode())

@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import Field, TypeAdapter
 
 from antigravity_addon.wire.base import Outbound
+from antigravity_addon.wire.openai_logprobs import TokenLogprob
 
 type FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "function_call"]
 
@@ -90,17 +91,6 @@ class UrlCitation(Outbound):
 class Annotation(Outbound):
     type: Literal["url_citation"]
     url_citation: UrlCitation
-
-
-class TopLogprob(Outbound):
-    token: str
-    logprob: float
-    bytes: tuple[int, ...]
-    """The token in UTF-8."""
-
-
-class TokenLogprob(TopLogprob):
-    top_logprobs: tuple[TopLogprob, ...]
 
 
 class ChoiceLogprobs(Outbound):

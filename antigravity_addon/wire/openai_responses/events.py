@@ -12,9 +12,10 @@ from pydantic_core import to_json
 
 from antigravity_addon.wire.base import Outbound
 from antigravity_addon.wire.openai_error import ErrorObject
+from antigravity_addon.wire.openai_logprobs import TokenLogprob
 from antigravity_addon.wire.sse import encode_event
 
-from .output_items import ContentPart, OutputItem, SummaryText, TokenLogprob, UrlCitation
+from .output_items import ContentPart, OutputItem, SummaryText, UrlCitation
 
 
 class Event(Protocol):

@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from antigravity_addon.wire.base import JsonObject, Outbound
+from antigravity_addon.wire.openai_logprobs import TokenLogprob
 
 type ItemStatus = Literal["in_progress", "completed", "incomplete"]
 
@@ -24,17 +25,6 @@ class UrlCitation(Outbound):
     end_index: int
     url: str
     title: str
-
-
-class TopLogprob(Outbound):
-    token: str
-    logprob: float
-    bytes: tuple[int, ...]
-    """The token in UTF-8."""
-
-
-class TokenLogprob(TopLogprob):
-    top_logprobs: tuple[TopLogprob, ...]
 
 
 class OutputText(Outbound):
