@@ -8,6 +8,8 @@
     │   ├── UnsupportedInput          400 unsupported_value       well formed, but Gemini has no equal for it
     │   └── RequestTooLarge           413
     ├── WrongClientKey                401 invalid_api_key
+    ├── ClientLimited                 429 rate_limit_exceeded     a client key's own rate
+    ├── ClientBudgetSpent             429 insufficient_quota      a client key's own budget of the day
     ├── OriginRefused                 403 origin_refused          a web page that may not call this gateway
     ├── UnknownPath                   404
     ├── UnknownObject                 404                         nothing is kept under this id
@@ -20,6 +22,7 @@
         ├── QuotaExhausted            429 insufficient_quota
         ├── AccountRefused            503 no_account_available    key dead, service switched off, no permission
         │   └── TermsRefused          503 no_account_available    terms or validation: a full stop
+        ├── TokenUnavailable          503 no_account_available    no access token could be made for the account
         ├── Overloaded                503 server_is_overloaded
         ├── UpstreamUnreachable       502 upstream_unreachable
         ├── UpstreamBroken            502 upstream_error          5xx, or an answer that is no answer
@@ -114,6 +117,23 @@ class WrongClientKey(GatewayError):
     code = "invalid_api_key"
 
 
+class ClientLimited(GatewayError):
+    """The client's key is used faster than its operator allows. Nothing was sent upstream."""
+
+    status = 429
+    kind = "rate_limit_error"
+    code = "rate_limit_exceeded"
+
+
+class ClientBudgetSpent(GatewayError):
+    """The client's key has used what its operator allows it for a day."""
+
+    status = 429
+    kind = "insufficient_quota"
+    code = "insufficient_quota"
+    should_retry = False
+
+
 class OriginRefused(GatewayError):
     status = 403
     kind = "invalid_request_error"
@@ -173,6 +193,8 @@ class UpstreamFailure(GatewayError):
     """The same account is no use to this exchange any more, unless it is worth waiting for."""
     upstream_status: int | None = None
     """HTTP status, or the status inside a 200 stream, that the upstream gave."""
+    rest: float | None = None
+    """Seconds for which the account is to be left alone, where that is known and is not for the client to hear."""
 
     @property
     def worth_waiting(self) -> bool:
@@ -217,10 +239,14 @@ class AccountRefused(UpstreamFailure):
     code = "no_account_available"
     spends_account = True
 
-    def __init__(self, message: str, *, reason: str = "", code: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, reason: str = "", code: str | None = None, rest: float | None = None
+    ) -> None:
         super().__init__(message, code=code)
         self.reason = reason or message
-        """For the operator: the upstream's code and words. Holds no key and no link."""
+        """For the operator: the upstream's code and words, and how to mend it. Holds no key and no link."""
+        self.rest = rest
+        """`None`: until the account is mended. Otherwise it may mend itself, and is asked again after so many seconds."""
 
 
 class TermsRefused(AccountRefused):
@@ -230,6 +256,15 @@ class TermsRefused(AccountRefused):
     """
 
     retryable = False
+
+
+class TokenUnavailable(UpstreamFailure):
+    """The token endpoint failed, or the clock is wrong: no fault of the account's, which is left alone for a moment."""
+
+    status = 503
+    code = "no_account_available"
+    spends_account = True
+    rest = 30.0
 
 
 class Overloaded(UpstreamFailure):

@@ -6,6 +6,16 @@ before tried, least busy before busy, longest unused first.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Strategy(StrEnum):
+    """How the operator wants accounts to be chosen."""
+
+    CACHE_FIRST = "cache_first"
+    BALANCE = "balance"
+    PERFORMANCE_FIRST = "performance_first"
+    FIXED = "fixed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,8 @@ from antigravity_addon.errors import (
 )
 from antigravity_addon.translate.events import Finished, TurnEvent
 from antigravity_addon.translate.gemini import GeminiTurn
-from antigravity_addon.upstream.endpoint import Endpoint
+from antigravity_addon.upstream.endpoint import Authorizer
+from antigravity_addon.upstream.endpoints import Endpoints
 from antigravity_addon.upstream.remedies import Lessons, Remedy, remedy_for
 from antigravity_addon.upstream.transport import Transport
 from antigravity_addon.wire.gemini import GenerateContentRequest, GenerateContentResponse
@@ -44,7 +45,8 @@ MOST_HOPS = 20
 class Upstream:
     """Everything it takes to reach a model."""
 
-    endpoint: Endpoint
+    endpoints: Endpoints
+    authorizer: Authorizer
     pool: AccountPool
     transport: Transport
     lessons: Lessons
@@ -222,8 +224,9 @@ class Attempts:
         reader: Reader,
     ) -> None:
         """One upstream request, to the end of its answer."""
-        endpoint = self._upstream.endpoint
-        request = endpoint.prepare(body, model=self._model, credential=account.credential)
+        authorization = await self._upstream.authorizer.authorize(account)
+        self._endpoint = self._upstream.endpoints.of(account)
+        request = self._endpoint.prepare(body, model=self._model, authorization=authorization)
         decoder = SseDecoder()
         try:
             async with (
@@ -269,7 +272,7 @@ class Attempts:
 
     def _unwrapped(self, items: Iterable[ServerSentEvent | StrayJson]) -> Iterator[GenerateContentResponse]:
         for item in items:
-            chunk = self._upstream.endpoint.unwrap(item, model=self._model, now=self._unix_time())
+            chunk = self._endpoint.unwrap(item, model=self._model, now=self._unix_time())
             if chunk is not None:
                 yield chunk
 
@@ -283,6 +286,6 @@ class Attempts:
         return body
 
     def _classify(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFailure:
-        return self._upstream.endpoint.classify(
+        return self._endpoint.classify(
             status=status, headers=headers, body=body, model=self._model, now=self._unix_time()
         )

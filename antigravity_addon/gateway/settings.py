@@ -6,6 +6,8 @@ from enum import StrEnum
 
 from pydantic import SecretStr
 
+from antigravity_addon.accounts.policy import Strategy
+
 from .catalog import Rule, parse_rule
 
 
@@ -45,6 +47,14 @@ class Settings:
     model_rules: tuple[Rule, ...] = ()
     default_model: str = ""
     account_header: AccountHeader = AccountHeader.FULL
+    strategy: Strategy = Strategy.CACHE_FIRST
+    fixed_account: str = ""
+    """E-mail of the only account that may pay, under `Strategy.FIXED`."""
+    longest_wait: float = 20.0
+    """Seconds that a request waits for accounts, all waits together."""
+    hedge_seconds: float = 0.0
+    """Silence after which a second account is asked as well; 0 for never."""
+    enable_code_assist: bool = False
     max_attempts: int = 3
     first_token_timeout: float = 120.0
     """Seconds of silence: from sending an attempt to its first event, and between two events."""
@@ -70,6 +80,13 @@ class RawOptions:
     model_map: Sequence[str] = ()
     default_model: str = ""
     account_header: str = "full"
+    strategy: str = "cache_first"
+    fixed_account: str = ""
+    longest_wait: int = 20
+    hedge_seconds: int = 0
+    enable_code_assist: bool = False
+    has_client_keys: bool = False
+    """There is a file of them."""
     max_attempts: int = 3
     first_token_timeout: int = 120
     request_timeout: int = 1800
@@ -82,7 +99,7 @@ class RawOptions:
 def to_settings(raw: RawOptions) -> Settings:
     """Raises: SettingsError: names the first option whose value cannot be."""
     key = SecretStr(raw.api_key) if raw.api_key else None
-    auth_mode = _effective_auth_mode(raw, has_key=key is not None)
+    auth_mode = _effective_auth_mode(raw, has_key=key is not None or raw.has_client_keys)
     return Settings(
         upstream=_member(UpstreamKind, "gateway_upstream", raw.upstream),
         client_key=key,
@@ -91,6 +108,11 @@ def to_settings(raw: RawOptions) -> Settings:
         model_rules=tuple(_rule(text) for text in raw.model_map),
         default_model=_default_model(raw.default_model),
         account_header=_member(AccountHeader, "gateway_account_header", raw.account_header),
+        strategy=_strategy(raw),
+        fixed_account=raw.fixed_account,
+        longest_wait=_at_least(0, "gateway_longest_wait", raw.longest_wait),
+        hedge_seconds=_at_least(0, "gateway_hedge_seconds", raw.hedge_seconds),
+        enable_code_assist=raw.enable_code_assist,
         max_attempts=_at_least(1, "gateway_max_attempts", raw.max_attempts),
         first_token_timeout=_at_least(1, "gateway_first_token_timeout", raw.first_token_timeout),
         request_timeout=_at_least(1, "gateway_request_timeout", raw.request_timeout),
@@ -109,9 +131,18 @@ def _effective_auth_mode(raw: RawOptions, *, has_key: bool) -> AuthMode:
         why = "" if raw.auth_mode == mode else " (auto, with gateway_allow_lan_access)"
         raise SettingsError(
             f"gateway_auth_mode is {mode.value!r}{why}, which needs a client key: "
-            "set gateway_api_key or the environment variable GATEWAY_API_KEY."
+            "set gateway_api_key, the environment variable GATEWAY_API_KEY, or gateway_client_keys."
         )
     return mode
+
+
+def _strategy(raw: RawOptions) -> Strategy:
+    strategy = _member(Strategy, "gateway_strategy", raw.strategy)
+    if (strategy is Strategy.FIXED) != bool(raw.fixed_account):
+        raise SettingsError(
+            "gateway_strategy=fixed and gateway_fixed_account go together: set both or neither."
+        )
+    return strategy
 
 
 def _member[E: StrEnum](kind: type[E], option: str, value: str) -> E:

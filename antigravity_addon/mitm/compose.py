@@ -22,7 +22,8 @@ from antigravity_addon.gateway.settings import Settings, UpstreamKind, to_settin
 from antigravity_addon.gateway.tasks import spawn
 from antigravity_addon.simulator.server import Simulator
 from antigravity_addon.state.sqlite import IN_MEMORY, SqliteMemory
-from antigravity_addon.upstream.gemini_api import GeminiApi
+from antigravity_addon.upstream.authorize import AccountAuthorizer
+from antigravity_addon.upstream.endpoints import Endpoints
 from antigravity_addon.upstream.remedies import Lessons
 from antigravity_addon.upstream.transport import Transport
 from antigravity_addon.upstream.web_media import WebMedia
@@ -85,8 +86,8 @@ class Runtime:
     def gateway_for(self, mode: ProxyMode) -> Gateway:
         """The gateway behind a listener: each reverse target is an upstream of its own."""
         if mode not in self._gateways:
-            endpoint = GeminiApi(base_url=self._upstream_url(mode), user_agent=USER_AGENT)
-            upstream = Upstream(endpoint, self._pool, self._transport, self._lessons)
+            endpoints = Endpoints(target=self._upstream_url(mode), user_agent=USER_AGENT)
+            upstream = Upstream(endpoints, AccountAuthorizer(), self._pool, self._transport, self._lessons)
             self._gateways[mode] = Gateway(self._settings, upstream, memory=self._memory, media=self._media)
         return self._gateways[mode]
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from mitmproxy import ctx
 from mitmproxy.addonmanager import Loader
 
-from antigravity_addon.gateway.settings import AccountHeader, AuthMode, RawOptions, UpstreamKind
+from antigravity_addon.gateway.settings import AccountHeader, AuthMode, RawOptions, Strategy, UpstreamKind
 
 API_KEY_VARIABLE = "GATEWAY_API_KEY"
 
@@ -35,8 +35,46 @@ _OPTIONS = (
         "gateway_accounts",
         str,
         "",
-        "The YAML file that lists the accounts that pay: email and api_key each. A relative path counts from the "
-        "working directory, in mitm-config.yaml from that file. Set it again to have the file read again.",
+        "The YAML file that lists the accounts that pay; docs/accounts.md says what stands in it. A relative path counts "
+        "from the working directory, in mitm-config.yaml from that file. A change to the file takes effect at once.",
+    ),
+    _Option(
+        "gateway_strategy",
+        str,
+        "cache_first",
+        "Which account pays. cache_first: a conversation stays with its account, whose cache of prompts knows it, and a "
+        "short rest is waited for. balance: it stays too, but moves at once when its account rests or is full. "
+        "performance_first: whichever answers soonest. fixed: gateway_fixed_account and no other.",
+        Strategy,
+    ),
+    _Option(
+        "gateway_fixed_account",
+        str,
+        "",
+        "The e-mail address of the account that pays for everything under gateway_strategy=fixed.",
+    ),
+    _Option(
+        "gateway_longest_wait",
+        int,
+        20,
+        "Seconds that a request waits for an account at most, all its waits together. A longer rest is answered at once, "
+        "with Retry-After.",
+    ),
+    _Option(
+        "gateway_hedge_seconds",
+        int,
+        0,
+        "Ask a second account when the first has been silent for so many seconds; whichever speaks first serves, and the "
+        "other is cancelled. Both may cost quota. 0: never.",
+    ),
+    _Option(
+        "gateway_enable_code_assist",
+        bool,
+        False,
+        "Use accounts of the kind code_assist. Only for holders of a Gemini Code Assist Standard or Enterprise licence. "
+        "Google says of it: “Directly accessing the services powering Gemini CLI (e.g. the Gemini Code Assist service) "
+        "using third-party software” is a violation of its terms and “grounds for suspension or termination of your "
+        "account”; “the supported and secure method is to use a Vertex AI or Google AI Studio API key”.",
     ),
     _Option(
         "gateway_api_key",
@@ -44,6 +82,14 @@ _OPTIONS = (
         "",
         f"The key that clients must show where gateway_auth_mode asks for one. {API_KEY_VARIABLE} in the environment "
         "does the same and stays out of process lists.",
+    ),
+    _Option(
+        "gateway_client_keys",
+        str,
+        "",
+        "A YAML file of client keys, hashed, each with a name and limits: `uv run antigravity keys add NAME` makes one. "
+        "They are let in beside gateway_api_key. A relative path counts as in gateway_accounts. A change to the file takes "
+        "effect at once.",
     ),
     _Option(
         "gateway_auth_mode",
@@ -85,8 +131,9 @@ _OPTIONS = (
         "gateway_max_attempts",
         int,
         3,
-        "Upstream attempts for one request, each on another account while there is one. Nothing is tried again "
-        "once the client has part of the answer.",
+        "Upstream attempts for one request that may fail without an account being to blame. An account that turns out to be "
+        "out of quota or out of use makes room for the next one and is not counted. Nothing is tried again once the "
+        "client has part of the answer.",
     ),
     _Option(
         "gateway_first_token_timeout",
@@ -118,7 +165,7 @@ _OPTIONS = (
         str,
         "",
         "The SQLite file for what is kept between requests: responses that clients go on from, conversations, thought "
-        "signatures. Empty: gateway.sqlite in mitmproxy's confdir. memory: no file; all is forgotten at the end. "
+        "signatures; and of accounts their cooldowns, refusals and usage. Empty: gateway.sqlite in mitmproxy's confdir. memory: no file; all is forgotten at the end. "
         "Needs a restart.",
     ),
     _Option(
@@ -155,6 +202,12 @@ def read() -> RawOptions:
         model_map=options.gateway_model_map,
         default_model=options.gateway_default_model,
         account_header=options.gateway_account_header,
+        strategy=options.gateway_strategy,
+        fixed_account=options.gateway_fixed_account,
+        longest_wait=options.gateway_longest_wait,
+        hedge_seconds=options.gateway_hedge_seconds,
+        enable_code_assist=options.gateway_enable_code_assist,
+        has_client_keys=bool(options.gateway_client_keys),
         max_attempts=options.gateway_max_attempts,
         first_token_timeout=options.gateway_first_token_timeout,
         request_timeout=options.gateway_request_timeout,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from antigravity_addon.accounts.account import Credential
+from antigravity_addon.accounts.account import Account
 from antigravity_addon.errors import UpstreamFailure
 from antigravity_addon.wire.gemini import GenerateContentRequest, GenerateContentResponse
 from antigravity_addon.wire.sse import ServerSentEvent, StrayJson
@@ -21,16 +21,28 @@ class UpstreamRequest:
     method: str = "POST"
 
 
+@dataclass(frozen=True, slots=True)
+class Authorization:
+    """What pays for one upstream request: an account's key, or an access token made for it."""
+
+    headers: Mapping[str, str] = field(repr=False)
+    """`x-goog-api-key` or `authorization`."""
+    project: str = ""
+    """Of a Code Assist licence, as configured or as the upstream named it. Vertex AI has it in its credential."""
+
+
 class Endpoint(Protocol):
-    """One upstream kind: how its requests are addressed and paid, and what its answers and errors mean."""
+    """One upstream kind: how its requests are addressed, and what its answers and errors mean."""
 
     @property
     def base_url(self) -> str:
         """`https://host:port`, for people and for the flow list."""
         ...
 
-    def prepare(self, body: GenerateContentRequest, *, model: str, credential: Credential) -> UpstreamRequest:
-        """Address the streaming call for `model` and sign it with `credential`."""
+    def prepare(
+        self, body: GenerateContentRequest, *, model: str, authorization: Authorization
+    ) -> UpstreamRequest:
+        """Address the streaming call for `model`, paid with `authorization`."""
         ...
 
     def unwrap(
@@ -46,4 +58,20 @@ class Endpoint(Protocol):
         self, *, status: int, headers: Mapping[str, str], body: bytes, model: str, now: float
     ) -> UpstreamFailure:
         """What an answer with a status other than 200 means. `now` is Unix time, for dates in headers."""
+        ...
+
+
+class Authorizer(Protocol):
+    """Turns accounts into what upstream requests are paid with."""
+
+    async def authorize(self, account: Account) -> Authorization:
+        """However many ask at once, an account's token is made once.
+
+        Raises: UpstreamFailure: there is none to be had. AccountRefused: and there will be none until the operator
+        mends the account.
+        """
+        ...
+
+    def reject(self, account: Account, authorization: Authorization) -> bool:
+        """The upstream did not accept it. True if `authorize` can make another one; false for a key, which stays as it is."""
         ...

@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from antigravity_addon.accounts.account import Credential
 from antigravity_addon.errors import UpstreamFailure
 from antigravity_addon.wire.gemini import GenerateContentRequest, GenerateContentResponse
 from antigravity_addon.wire.sse import ServerSentEvent, StrayJson
 
 from .classify import classify, decode_item
-from .endpoint import UpstreamRequest
+from .endpoint import Authorization, UpstreamRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +21,9 @@ class GeminiApi:
     """Scheme, host and port, without a path and without a slash at the end."""
     user_agent: str
 
-    def prepare(self, body: GenerateContentRequest, *, model: str, credential: Credential) -> UpstreamRequest:
+    def prepare(
+        self, body: GenerateContentRequest, *, model: str, authorization: Authorization
+    ) -> UpstreamRequest:
         return UpstreamRequest(
             # the answer to a client that does not stream is a folded stream, so this is the only call we make
             url=f"{self.base_url}/v1beta/models/{quote(model, safe='')}:streamGenerateContent?alt=sse",
@@ -30,8 +31,7 @@ class GeminiApi:
                 "content-type": "application/json",
                 "accept-encoding": "identity",
                 "user-agent": self.user_agent,
-                # not `?key=`, which ends up in logs
-                "x-goog-api-key": credential.key.get_secret_value(),
+                **authorization.headers,
             },
             body=body.to_json(),
         )
