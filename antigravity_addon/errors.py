@@ -18,6 +18,7 @@
     ├── NoWebSocket                   426 websocket_not_supported
     └── UpstreamFailure               the upstream, or the road to it; see its docstring
         ├── UpstreamRefused           4xx  the upstream holds the client's request at fault
+        │   └── NotOnThisUpstream     400 unsupported_value       this kind of upstream has no equal for it; another may
         ├── RateLimited               429 rate_limit_exceeded
         ├── QuotaExhausted            429 insufficient_quota
         ├── AccountRefused            503 no_account_available    key dead, service switched off, no permission
@@ -209,6 +210,14 @@ class UpstreamRefused(UpstreamFailure):
     kind = "invalid_request_error"
     code = "invalid_argument"
     retryable = False
+
+
+class NotOnThisUpstream(UpstreamRefused):
+    """The account's kind of upstream cannot express the request, or has not the model. Nothing need have been sent."""
+
+    code = "unsupported_value"
+    retryable = True
+    spends_account = True
 
 
 class RateLimited(UpstreamFailure):
