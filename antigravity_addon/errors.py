@@ -225,6 +225,14 @@ class RateLimited(UpstreamFailure):
     kind = "rate_limit_error"
     code = "rate_limit_exceeded"
     spends_account = True
+    quotas: tuple[str, ...] = ()
+    """Ids of the quotas that are used up, as far as the upstream names them."""
+
+    @property
+    def may_be_the_requests_fault(self) -> bool:
+        """A quota of requests is used up by the account's many; one of tokens, or one that is not named, may have been
+        too small for this single request."""
+        return all("Request" not in quota for quota in self.quotas)
 
 
 class QuotaExhausted(UpstreamFailure):
@@ -256,6 +264,10 @@ class AccountRefused(UpstreamFailure):
         """For the operator: the upstream's code and words, and how to mend it. Holds no key and no link."""
         self.rest = rest
         """`None`: until the account is mended. Otherwise it may mend itself, and is asked again after so many seconds."""
+        self.is_of_model = False
+        """The account is refused this model, and may be given others."""
+        self.ends_in_disabling = False
+        """A few of these in a row, and it will not mend itself."""
 
 
 class TermsRefused(AccountRefused):
@@ -265,6 +277,8 @@ class TermsRefused(AccountRefused):
     """
 
     retryable = False
+    concerns_all: bool = False
+    """It is the operator who is refused: their other accounts of this kind are not to be used either."""
 
 
 class TokenUnavailable(UpstreamFailure):

@@ -74,12 +74,12 @@ def one_authority(tmp_path_factory: pytest.TempPathFactory) -> Generator[None]:
 
 @pytest.fixture(autouse=True)
 def no_blocking_calls() -> Generator[None]:
-    """A call of ours that would hold the event loop raises, but for the start, which reads two small files."""
+    """A call of ours that would hold the event loop raises, but for the start, which reads a few small files."""
     buster = BlockBuster("antigravity_addon")
     for function in buster.functions.values():
         function.can_block_in("config_file.py", "_read")
-        function.can_block_in("file.py", "read_accounts")
-        function.can_block_in("compose.py", {"read_account_file", "_bind_loopback"})
+        function.can_block_in("operator_files.py", {"read_accounts", "read_client_keys"})
+        function.can_block_in("compose.py", "_bind_loopback")
         # mitmproxy's own hooks run below ours, and saving is one of them
         function.can_block_in("mitmproxy/addons/save.py", "save_flow")
     buster.activate()

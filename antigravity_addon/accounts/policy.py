@@ -1,11 +1,11 @@
-"""Which account pays for the next attempt: states and time in, a decision out. Pure.
+"""Which account pays for the next attempt, and how long one that failed is left alone. Pure.
 
-The order of preference is written once, in `choose`: free before cooling, not yet tried in this exchange
-before tried, least busy before busy, longest unused first.
+The order of preference is written once, in `choose`: the conversation's own account before others, free before
+resting, what has not failed this request before what has, and then as the strategy says.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -13,28 +13,66 @@ class Strategy(StrEnum):
     """How the operator wants accounts to be chosen."""
 
     CACHE_FIRST = "cache_first"
+    """A conversation stays with its account, and waits a little for it."""
     BALANCE = "balance"
+    """It stays, but not for the price of a wait."""
     PERFORMANCE_FIRST = "performance_first"
+    """Whichever account answers soonest."""
     FIXED = "fixed"
+    """One account, and no other."""
+
+    @property
+    def keeps_conversations(self) -> bool:
+        return self in {Strategy.CACHE_FIRST, Strategy.BALANCE}
+
+
+STAY_SECONDS = 5.0
+"""For which a conversation waits for its own account under CACHE_FIRST. To read a long prompt anew takes the model
+seconds, and costs up to ten times as much as to find it in its cache."""
 
 
 @dataclass(frozen=True, slots=True)
-class AccountState:
-    """What the pool remembers of an account."""
+class Candidate:
+    """An account that may pay for a model, as it stands now."""
 
     email: str
-    disabled_because: str | None = None
-    """A sentence for the operator; `None` while the account may be used."""
-    cooling_until: Mapping[str, float] = field(default_factory=dict[str, float])
-    """Model -> time in seconds until which the upstream asked us to leave (account, model) alone."""
+    group: str = ""
+    """Accounts of one group share a quota."""
+    free_at: float = 0.0
+    """Time in seconds at which its rest ends."""
+    is_model_at_fault: bool = False
+    """The rest is the model's, which is overloaded for everybody."""
     leases: int = 0
     """Attempts under way."""
-    last_lease: int = 0
-    """Serial number of the pool's latest lease of this account; 0 for never."""
+    places: int | None = None
+    """How many may be; `None` for any number."""
+    is_on_trial: bool = False
+    """A rest has ended, and the one attempt that is to show whether the account can serve again is under way."""
+    weight: float = 1.0
+    share: float = 0.0
+    """What it has served so far, divided by its weight."""
+    first_token_seconds: float = 0.0
+    """What it took lately to begin an answer; 0 if that is not known."""
 
-    def free_at(self, model: str) -> float:
-        """Time in seconds from which the account may be asked for `model`; 0 if nothing speaks against it."""
-        return self.cooling_until.get(model, 0.0)
+    @property
+    def has_place(self) -> bool:
+        return not self.is_on_trial and (self.places is None or self.leases < self.places)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What one attempt needs of an account."""
+
+    model: str
+    strategy: Strategy = Strategy.BALANCE
+    fixed: str = ""
+    """E-mail of the only account that may pay, under FIXED."""
+    conversation: tuple[str, ...] = ()
+    """Names of the conversation that the request belongs to, the best known first."""
+    tried: frozenset[str] = frozenset()
+    """Accounts and groups that have failed this request: others are preferred."""
+    spent: frozenset[str] = frozenset()
+    """Accounts that are of no use to this request, however long it waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,39 +82,104 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Nobody is free now; this account is the first to be."""
+    """Nobody can serve now."""
 
-    email: str
     seconds: float
+    """Until the first rest ends; 0 if it is a place that is waited for, which may be free at any moment."""
+    is_model_at_fault: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Nobody:
-    """No account can serve this exchange, however long it waits."""
+    """No account can serve this request, however long it waits."""
 
 
 type Decision = Use | Wait | Nobody
 
 
 def choose(
-    states: Iterable[AccountState],
-    *,
-    model: str,
-    now: float,
-    tried: frozenset[str] = frozenset(),
-    spent: frozenset[str] = frozenset(),
+    candidates: Iterable[Candidate], wish: Wish, *, now: float, bound: str | None = None, stay: float = 0.0
 ) -> Decision:
     """Decide for one attempt.
 
-    `tried` accounts had an attempt in this exchange already and come last; `spent` ones are of no use to it,
-    however long it waits.
+    `candidates` are those in use; `bound` is the account that the conversation is with; `stay` are the seconds that
+    the attempt can still wait for that one.
     """
-    usable = [state for state in states if state.disabled_because is None and state.email not in spent]
-    free = [state for state in usable if state.free_at(model) <= now]
+    usable = [each for each in candidates if _may_serve(each, wish)]
+    own = next((each for each in usable if each.email == bound and each.email not in wish.tried), None)
+    if own is not None and wish.strategy.keeps_conversations:
+        if own.free_at <= now and own.has_place:
+            return Use(own.email)
+        rest = max(own.free_at - now, 0.0)
+        if wish.strategy is Strategy.CACHE_FIRST and rest <= stay > 0:
+            return Wait(rest or stay, own.is_model_at_fault)
+    free = [each for each in usable if each.free_at <= now and each.has_place]
     if free:
-        best = min(free, key=lambda state: (state.email in tried, state.leases, state.last_lease))
-        return Use(best.email)
+        return Use(min(free, key=lambda each: _preference(each, wish)).email)
+    if any(each.free_at <= now for each in usable):
+        return Wait(0.0)
     if usable:
-        first = min(usable, key=lambda state: state.free_at(model))
-        return Wait(first.email, first.free_at(model) - now)
+        first = min(usable, key=lambda each: each.free_at)
+        return Wait(first.free_at - now, first.is_model_at_fault)
     return Nobody()
+
+
+def _may_serve(candidate: Candidate, wish: Wish) -> bool:
+    if candidate.email in wish.spent:
+        return False
+    return wish.strategy is not Strategy.FIXED or candidate.email == wish.fixed
+
+
+def _preference(candidate: Candidate, wish: Wish) -> tuple[bool, bool, float, float]:
+    """The least is the best. Other projects come before sisters of an account that failed, and those before itself.
+
+    By default whoever has served least, for its weight. Who is busiest does not matter: a quota counts requests, and
+    an account with one long answer under way has as much of it left as one without.
+    """
+    effort = 0.0
+    if wish.strategy is Strategy.PERFORMANCE_FIRST:
+        # one that is not known is asked, or it would never be
+        effort = candidate.first_token_seconds * (1 + candidate.leases / candidate.weight)
+    return candidate.group in wish.tried, candidate.email in wish.tried, effort, candidate.share
+
+
+# --- how long an account rests -----------------------------------------------------------------------------
+
+LONGEST_STATED = 8 * 86_400.0
+"""A week's quota, and a day for clocks that disagree. What is stated beyond that is taken for this."""
+_LEAST = 1.0
+"""A delay of no seconds is a value, and means: at once is too soon."""
+_FIRST_STEP, _LAST_STEP = 5.0, 300.0
+_EXHAUSTED = 3600.0
+"""When it is not known when a used-up quota comes back."""
+_OVERLOADS_TO_BREAK = 3
+"""In a row, without one answer in between: a single one says little about the next request."""
+_BREAKS = (10.0, 20.0, 30.0)
+LONG = 3600.0
+"""A rest from this on is a quota that is used up, and nothing to try again for."""
+
+
+def rest_after_limit(stated: float | None, *, failures: int, chance: float) -> float:
+    """Seconds for which an account is left alone for a model after its `failures`-th limit in a row.
+
+    What the upstream states is kept to. Otherwise each is twice as long as the last one, give or take a fifth, as
+    `chance` in [0, 1) says: accounts that failed together should not come back together.
+    """
+    if stated is not None:
+        return min(max(stated, _LEAST), LONGEST_STATED)
+    step = min(_FIRST_STEP * 2.0 ** min(failures - 1, 10), _LAST_STEP)
+    return step * (0.8 + 0.4 * chance)
+
+
+def rest_after_exhaustion(stated: float | None) -> float:
+    return _EXHAUSTED if stated is None else min(max(stated, _LEAST), LONGEST_STATED)
+
+
+def rest_of_model(stated: float | None, *, failures: int, chance: float) -> float | None:
+    """Seconds for which an overloaded model is left alone; `None` while it may have been by chance."""
+    broken = failures - _OVERLOADS_TO_BREAK
+    if broken < 0:
+        return None
+    if stated is not None:
+        return min(max(stated, _LEAST), _BREAKS[-1])
+    return _BREAKS[min(broken, len(_BREAKS) - 1)] * (0.8 + 0.4 * chance)

@@ -1,94 +1,630 @@
-"""The pool: leases accounts to attempts and remembers what came of it. In memory, for one process."""
+"""The pool: lends accounts to attempts, in the order they ask, and remembers what came of it.
 
+One for all upstreams. Lives on the event loop; what it knows is taken and kept elsewhere, and given back at a start.
+"""
+
+import asyncio
 import logging
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import TracebackType
+from typing import Self
 
-from antigravity_addon.errors import AccountRefused, UpstreamFailure
+from antigravity_addon.errors import (
+    AccountRefused,
+    Overloaded,
+    QuotaExhausted,
+    RateLimited,
+    TermsRefused,
+    UpstreamFailure,
+)
+from antigravity_addon.state.pool_store import (
+    Action,
+    Changes,
+    CooldownKey,
+    KeptBinding,
+    KeptDisabled,
+    KeptPool,
+    Order,
+)
 
-from .account import Account
-from .policy import AccountState, Decision, Use, choose
+from .account import Account, Upstream
+from .policy import (
+    LONGEST_STATED,
+    STAY_SECONDS,
+    Candidate,
+    Nobody,
+    Use,
+    Wait,
+    Wish,
+    choose,
+    rest_after_exhaustion,
+    rest_after_limit,
+    rest_of_model,
+)
+from .rests import EVERY_MODEL, Rests
 
 logger = logging.getLogger(__name__)
 
 type Clock = Callable[[], float]
-"""Seconds since some fixed point; never goes back."""
+"""Seconds since some fixed point; never goes back. The event loop's, or it would not wake the pool in time."""
+
+BINDING_SECONDS = 3600.0
+"""After its last answer a conversation is bound for as long. Gemini's cache of prompts forgets sooner."""
+MOST_BINDINGS = 20_000
+_NOTED_SECONDS = 600.0
+"""A binding that is used again is kept again after so long, and not each time."""
+_REMEMBERED_SPEED = 300.0
+"""Seconds after which it is not known any more how fast an account was."""
+_NO_PERMISSION_TO_DISABLE = 3
+"""Refusals that may mend themselves, in a row: then they do not."""
+
+
+@dataclass(slots=True)
+class _Seat:
+    """What is known of one account."""
+
+    leases: int = 0
+    share: float = 0.0
+    disabled: KeptDisabled | None = None
+    speeds: dict[str, tuple[float, float]] = field(default_factory=dict[str, tuple[float, float]])
+    """Model -> seconds to the first token lately, and when that was noted."""
+
+
+@dataclass(slots=True)
+class _Waiter:
+    wish: Wish
+    asked_at: float
+    patience: float
+    place: asyncio.Future["Lease | Nobody"]
+    decision: Wait
+    """The last one."""
+
+
+@dataclass(slots=True)
+class _Suspicion:
+    """An account seemed to be out, but the request was held at fault. Another request with the same fate proves it."""
+
+    request: str
+    until: float
+
+
+class Lease:
+    """An account held for one attempt. A context manager: what fails in it is remembered."""
+
+    def __init__(self, pool: "AccountPool", account: Account, wish: Wish, *, number: int) -> None:
+        self._pool = pool
+        self.account = account
+        self.wish = wish
+        self.number = number
+        """Rises: tells what began before what."""
+        self.is_answered = False
+
+    @property
+    def model(self) -> str:
+        return self.wish.model
+
+    def answered(self, *, first_token_seconds: float) -> None:
+        """The model has begun to speak: whatever the account was suspected of is over, and others may follow."""
+        if not self.is_answered:
+            self.is_answered = True
+            self._pool.note_answer(self, first_token_seconds)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._pool.take_back(self, error if isinstance(error, UpstreamFailure) else None)
 
 
 @dataclass(frozen=True, slots=True)
-class Lease:
-    """An account reserved for one attempt."""
+class RestReport:
+    model: str
+    """Empty for every model."""
+    seconds: float
+    """Until it ends."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AccountReport:
+    """An account as an operator wants to see it."""
 
     account: Account
-    model: str
+    disabled_because: str | None
+    """A sentence, by whomever; `None` while it is in use."""
+    rests: tuple[RestReport, ...]
+    leases: int
+    conversations: int
 
 
 class AccountPool:
-    """Who may pay next. Time comes from `clock`; everything is forgotten with the process."""
+    """Who may pay next.
 
-    def __init__(self, accounts: Sequence[Account], *, clock: Clock) -> None:
+    State: what is known of each account, who rests, which conversation is with whom, and who waits in line.
+    """
+
+    def __init__(
+        self,
+        accounts: Sequence[Account],
+        *,
+        clock: Clock,
+        unix_time: Callable[[], float],
+        chance: Callable[[], float],
+    ) -> None:
+        """`chance` gives numbers in [0, 1): rests that nobody stated are of uneven length."""
         self._clock = clock
-        self._serial = 0
+        self._unix_time = unix_time
+        self._chance = chance
         self._accounts: Mapping[str, Account] = {}
-        self._states: dict[str, AccountState] = {}
+        self._seats: dict[str, _Seat] = {}
+        self._rests = Rests(clock)
+        self._served = 0.0
+        """The least share among those that can serve: who was away begins there, and does not catch up."""
+        self._bindings: OrderedDict[str, KeptBinding] = OrderedDict()
+        """By a conversation's name, longest unused first; times by `clock`."""
+        self._waiters: list[_Waiter] = []
+        self._alarm: asyncio.TimerHandle | None = None
+        self._marked: dict[str, tuple[float, str]] = {}
+        """Requests that are themselves the cause of a limit, by fingerprint: until when, and the upstream's words."""
+        self._suspicions: dict[CooldownKey, _Suspicion] = {}
+        self._changed_bindings: set[str] = set()
+        self._changed_accounts: set[str] = set()
         self.replace_accounts(accounts)
 
+    # --- the list of accounts ---------------------------------------------------------------------------
+
     def replace_accounts(self, accounts: Sequence[Account]) -> None:
-        """Take a new list of accounts; one that stays keeps what is known of it, unless its credential is new."""
-        states: dict[str, AccountState] = {}
-        for account in accounts:
-            known = self._accounts.get(account.email)
-            unchanged = known is not None and known.credential == account.credential
-            state = self._states[account.email] if unchanged else AccountState(account.email)
-            states[account.email] = state
-        self._accounts = {account.email: account for account in accounts}
-        self._states = states
+        """Take a new list. One that stays keeps what is known of it; new credentials end what was held against it.
+
+        Attempts under way end with the account that they have.
+        """
+        known, self._accounts = self._accounts, {account.email: account for account in accounts}
+        seats: dict[str, _Seat] = {}
+        for email, account in self._accounts.items():
+            seat = self._seats.get(email) or _Seat(share=self._served)
+            seats[email] = seat
+            if email in known and known[email].fingerprint != account.fingerprint:
+                self._rests.end_all([email])
+                if seat.disabled is not None and seat.disabled.fingerprint:
+                    self._set_disabled(email, seat, None)
+        self._seats = seats
+        self._serve_line()
 
     @property
-    def size(self) -> int:
-        """Accounts that an attempt could be paid with, cooling ones included."""
-        return sum(1 for state in self._current() if state.disabled_because is None)
+    def accounts(self) -> Collection[Account]:
+        return self._accounts.values()
 
-    def decide(self, model: str, *, tried: frozenset[str], spent: frozenset[str]) -> Decision:
-        """See `policy.choose`."""
-        return choose(self._current(), model=model, now=self._clock(), tried=tried, spent=spent)
+    def reports(self) -> tuple[AccountReport, ...]:
+        """In the order of the file."""
+        bound = [binding.account for binding in self._bindings.values()]
+        return tuple(
+            AccountReport(
+                account,
+                self._out_because(account, self._seats[email]),
+                self._rests_of(account),
+                self._seats[email].leases,
+                bound.count(email),
+            )
+            for email, account in self._accounts.items()
+        )
 
-    @contextmanager
-    def lease(self, decision: Use, model: str) -> Generator[Lease]:
-        """Hold an account for one attempt. An `UpstreamFailure` that passes through is remembered."""
-        email = decision.email
-        self._serial += 1
-        self._update(email, lambda s: replace(s, leases=s.leases + 1, last_lease=self._serial))
+    def _rests_of(self, account: Account) -> tuple[RestReport, ...]:
+        now = self._clock()
+        rests = self._rests.of((account.email, account.quota_group))
+        return tuple(RestReport(key.model, rest.until - now, rest.reason) for key, rest in rests.items())
+
+    def models_at_rest(self) -> tuple[RestReport, ...]:
+        """Models that are overloaded for everybody."""
+        now = self._clock()
+        rests = self._rests.of(tuple(Upstream))
+        return tuple(RestReport(key.model, rest.until - now, rest.reason) for key, rest in rests.items())
+
+    @staticmethod
+    def _out_because(account: Account, seat: _Seat) -> str | None:
+        if account.disabled:
+            return "It is disabled in the accounts file."
+        return seat.disabled.reason if seat.disabled else None
+
+    # --- leases -----------------------------------------------------------------------------------------
+
+    async def lease(self, wish: Wish, *, patience: float) -> "Lease | Wait | Nobody":
+        """An account for one attempt, waited for in line for `patience` seconds at most.
+
+        A `Wait` says that there is none in that time.
+        """
+        candidates = tuple(self._candidates(wish.model))
+        decision = self._decide(wish, candidates, stay=min(STAY_SECONDS, patience))
+        match decision:
+            # whoever waits already goes first, unless they wait for something else
+            case Use(email=email) if not self._would_overtake(wish):
+                return self._lend(email, wish, candidates)
+            case Nobody():
+                return decision
+            case Wait(seconds=seconds) if patience <= 0 or seconds > patience:
+                return decision
+            case _:
+                return await self._stand_in_line(wish, patience, decision)
+
+    def lease_at_once(self, wish: Wish) -> Lease | None:
+        """An account that is free now, if nobody waits in line for one."""
+        candidates = tuple(self._candidates(wish.model))
+        decision = self._decide(wish, candidates, stay=0.0)
+        if isinstance(decision, Use) and not self._would_overtake(wish):
+            return self._lend(decision.email, wish, candidates)
+        return None
+
+    def _would_overtake(self, wish: Wish) -> bool:
+        return any(waiter.wish.model == wish.model for waiter in self._waiters)
+
+    async def _stand_in_line(
+        self, wish: Wish, patience: float, decision: Use | Wait
+    ) -> "Lease | Wait | Nobody":
+        place: asyncio.Future[Lease | Nobody] = asyncio.get_running_loop().create_future()
+        known = decision if isinstance(decision, Wait) else Wait(0.0)
+        waiter = _Waiter(wish, self._clock(), patience, place, known)
+        self._waiters.append(waiter)
+        self._serve_line()
         try:
-            yield Lease(self._accounts[email], model)
-            self._cool(email, model, until=None)
-        except UpstreamFailure as failure:
-            self._remember(email, model, failure)
+            async with asyncio.timeout(patience):
+                return await place
+        except TimeoutError:
+            return self._result_of(waiter)
+        except asyncio.CancelledError:
+            if isinstance(lease := self._result_of(waiter), Lease):
+                self.take_back(lease, None)
             raise
-        finally:
-            self._update(email, lambda s: replace(s, leases=s.leases - 1))
 
-    def _remember(self, email: str, model: str, failure: UpstreamFailure) -> None:
-        if isinstance(failure, AccountRefused):
-            logger.warning("Account %s is out of use: %s Mend it and restart.", email, failure.reason)
-            self._update(email, lambda s: replace(s, disabled_because=failure.reason))
-        elif failure.retry_after is not None:
-            self._cool(email, model, until=self._clock() + failure.retry_after)
+    def _result_of(self, waiter: _Waiter) -> "Lease | Wait | Nobody":
+        """Of a waiter that stops waiting. Its place may have come at the same moment."""
+        self._leave_line(waiter)
+        place = waiter.place
+        return place.result() if place.done() and not place.cancelled() else waiter.decision
 
-    def _cool(self, email: str, model: str, *, until: float | None) -> None:
-        def change(state: AccountState) -> AccountState:
-            others = {name: time for name, time in state.cooling_until.items() if name != model}
-            return replace(state, cooling_until=others if until is None else {**others, model: until})
+    def _leave_line(self, waiter: _Waiter) -> None:
+        if waiter in self._waiters:
+            self._waiters.remove(waiter)
 
-        self._update(email, change)
+    def _serve_line(self) -> None:
+        """Whoever came first and can be served is served. Who waits for something else does not hold up the others."""
+        now = self._clock()
+        wakes: list[float] = []
+        stuck: set[str] = set()
+        for waiter in tuple(self._waiters):
+            model = waiter.wish.model
+            if waiter.place.done() or model in stuck:  # cancelled, and about to leave; or nobody is free
+                continue
+            candidates = tuple(self._candidates(model))
+            stay = min(STAY_SECONDS, waiter.patience) - (now - waiter.asked_at)
+            decision = self._decide(waiter.wish, candidates, stay=stay)
+            match decision:
+                case Use(email=email):
+                    self._waiters.remove(waiter)
+                    waiter.place.set_result(self._lend(email, waiter.wish, candidates))
+                case Nobody():
+                    self._waiters.remove(waiter)
+                    waiter.place.set_result(decision)
+                case Wait(seconds=seconds):
+                    waiter.decision = decision
+                    wakes += [seconds] if seconds > 0 else []
+                    wakes += [each.free_at - now for each in candidates if each.free_at > now]
+                    if not any(each.free_at <= now and each.has_place for each in candidates):
+                        stuck.add(model)
+        self._set_alarm(min(wakes, default=None))
 
-    def _current(self) -> Iterator[AccountState]:
+    def _set_alarm(self, seconds: float | None) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        if seconds is not None:
+            self._alarm = asyncio.get_running_loop().call_later(seconds, self._serve_line)
+
+    def _decide(self, wish: Wish, candidates: Iterable[Candidate], *, stay: float) -> Use | Wait | Nobody:
+        return choose(candidates, wish, now=self._clock(), bound=self._bound_to(wish), stay=stay)
+
+    def _candidates(self, model: str) -> Iterator[Candidate]:
+        now = self._clock()
         for email, account in self._accounts.items():
-            if not account.disabled:
-                yield self._states[email]
+            seat = self._seats[email]
+            if account.disabled or seat.disabled is not None:
+                continue
+            free_at, is_on_trial, of_model = 0.0, False, False
+            for scope, rest in self._rests.find(_scopes(account), model):
+                is_on_trial = is_on_trial or (rest.needs_trial and rest.trial is not None)
+                if rest.until > max(free_at, now):
+                    free_at, of_model = rest.until, scope == account.upstream
+            yield Candidate(
+                email=email,
+                group=account.quota_group,
+                free_at=free_at,
+                is_model_at_fault=of_model,
+                leases=seat.leases,
+                places=account.max_concurrent,
+                is_on_trial=is_on_trial,
+                weight=account.weight,
+                share=seat.share,
+                first_token_seconds=self._speed(seat, model, now),
+            )
 
-    def _update(self, email: str, change: Callable[[AccountState], AccountState]) -> None:
+    @staticmethod
+    def _speed(seat: _Seat, model: str, now: float) -> float:
+        seconds, noted = seat.speeds.get(model, (0.0, 0.0))
+        return seconds if now - noted < _REMEMBERED_SPEED else 0.0
+
+    def _lend(self, email: str, wish: Wish, candidates: Iterable[Candidate]) -> Lease:
+        account, seat = self._accounts[email], self._seats[email]
+        lease = Lease(self, account, wish, number=self._rests.next_number())
+        seat.leases += 1
+        now = self._clock()
+        self._served = max(self._served, min(each.share for each in candidates if each.free_at <= now))
+        seat.share = max(self._served, seat.share) + 1 / account.weight
+        for _, rest in self._rests.find(_scopes(account), wish.model):
+            rest.trial = rest.trial or lease
+        return lease
+
+    def take_back(self, lease: Lease, failure: UpstreamFailure | None) -> None:
+        """The attempt is over."""
+        account = lease.account
         # the account may have left the list while its attempt was under way
-        if (state := self._states.get(email)) is not None:
-            self._states[email] = change(state)
+        if (seat := self._seats.get(account.email)) is not None:
+            seat.leases -= 1
+        for _, rest in self._rests.find(_scopes(account), lease.model):
+            if rest.trial is lease:
+                rest.trial = None
+        if failure is not None and account.email in self._accounts:
+            self._remember(lease, failure)
+        self._serve_line()
+
+    def note_answer(self, lease: Lease, first_token_seconds: float) -> None:
+        account, model, now = lease.account, lease.model, self._clock()
+        self._rests.end_answered(_scopes(account), model, attempt=lease.number)
+        self._suspicions.pop(CooldownKey(account.quota_group, model), None)
+        if (seat := self._seats.get(account.email)) is not None:
+            before = self._speed(seat, model, now) or first_token_seconds
+            seat.speeds[model] = (0.7 * before + 0.3 * first_token_seconds, now)
+        self._bind(lease)
+        self._serve_line()
+
+    # --- what a failure means ---------------------------------------------------------------------------
+
+    def _remember(self, lease: Lease, failure: UpstreamFailure) -> None:
+        account, model = lease.account, lease.model
+        match failure:
+            case TermsRefused():
+                self._refuse_terms(account, failure)
+            case AccountRefused(rest=None):
+                self._disable(account, failure.reason)
+            case AccountRefused(rest=float(seconds)):
+                self._rest_refused(lease, failure, seconds)
+            case QuotaExhausted():
+                self._rest(lease, CooldownKey(account.quota_group, model), failure, rest_after_exhaustion)
+            case RateLimited():
+                self._rest_limited(lease, failure)
+            case Overloaded():
+                self._rest_model(lease, failure)
+            case UpstreamFailure(rest=float(seconds)):
+                key = CooldownKey(account.email, EVERY_MODEL)
+                self._rest(lease, key, failure, lambda _: seconds)
+            case _:
+                pass
+
+    def _rest(
+        self,
+        lease: Lease,
+        key: CooldownKey,
+        failure: UpstreamFailure,
+        seconds: Callable[[float | None], float],
+    ) -> None:
+        failures = self._rests.failures_with(key, attempt=lease.number)
+        self._rests.begin(
+            key,
+            seconds=seconds(failure.retry_after if failure.rest is None else failure.rest),
+            failures=failures,
+            reason=failure.message,
+        )
+
+    def _rest_limited(self, lease: Lease, failure: RateLimited) -> None:
+        key = CooldownKey(lease.account.quota_group, lease.model)
+        failures = self._rests.failures_with(key, attempt=lease.number)
+        seconds = rest_after_limit(failure.retry_after, failures=failures, chance=self._chance())
+        self._rests.begin(key, seconds=seconds, failures=failures, reason=failure.message)
+
+    def _rest_model(self, lease: Lease, failure: Overloaded) -> None:
+        key = CooldownKey(lease.account.upstream, lease.model)
+        failures = self._rests.failures_with(key, attempt=lease.number)
+        seconds = rest_of_model(failure.retry_after, failures=failures, chance=self._chance())
+        self._rests.begin(key, seconds=seconds or 0.0, failures=failures, reason=failure.message)
+
+    def _rest_refused(self, lease: Lease, failure: AccountRefused, seconds: float) -> None:
+        """It may mend itself, or be mended where we do not see it."""
+        key = CooldownKey(lease.account.email, lease.model if failure.is_of_model else EVERY_MODEL)
+        failures = self._rests.failures_with(key, attempt=lease.number)
+        if failure.ends_in_disabling and failures >= _NO_PERMISSION_TO_DISABLE:
+            self._disable(lease.account, failure.reason)
+            return
+        logger.warning(
+            "Account %s is left alone for %.0f s: %s", lease.account.email, seconds, failure.reason
+        )
+        self._rests.begin(key, seconds=seconds, failures=failures, reason=failure.reason)
+
+    def _refuse_terms(self, account: Account, failure: TermsRefused) -> None:
+        self._disable(account, failure.reason)
+        if not failure.concerns_all or account.upstream is not Upstream.CODE_ASSIST:
+            return
+        for other in self._accounts.values():
+            if other.email != account.email and other.upstream is account.upstream:
+                self._disable(
+                    other, f"Paused, since {account.email} was refused over its terms: {failure.reason}"
+                )
+
+    def _disable(self, account: Account, reason: str) -> None:
+        seat = self._seats[account.email]
+        if seat.disabled is None:
+            logger.warning("Account %s is out of use: %s", account.email, reason)
+            refusal = KeptDisabled(reason, self._unix_time(), account.fingerprint)
+            self._set_disabled(account.email, seat, refusal)
+
+    def _set_disabled(self, email: str, seat: _Seat, disabled: KeptDisabled | None) -> None:
+        seat.disabled = disabled
+        self._changed_accounts.add(email)
+
+    # --- requests that are the cause themselves ---------------------------------------------------------
+
+    def is_known_to_be_out(self, lease: Lease, *, request: str) -> bool:
+        """That this account limits this request says nothing against the request: others had the same fate there."""
+        key = CooldownKey(lease.account.quota_group, lease.model)
+        suspicion = self._suspicions.get(key)
+        is_proven = suspicion is not None and suspicion.request != request and suspicion.until > self._clock()
+        return is_proven or self._rests.failures_with(key, attempt=lease.number) > 1
+
+    def blame_request(self, request: str, message: str, leases: Iterable[Lease]) -> float:
+        """A few accounts alike refused it: the request is marked, and they need not rest for it.
+
+        Should another request have the same fate, they were out after all. Gives the seconds for which it is marked.
+        """
+        now = self._clock()
+        until = now
+        for lease in leases:
+            key = CooldownKey(lease.account.quota_group, lease.model)
+            if (rest := self._rests.of([key.scope]).get(key)) is not None:
+                until = max(until, rest.until)
+                self._suspicions[key] = _Suspicion(request, rest.until)
+                self._rests.end(key)
+        self._marked[request] = (until, message)
+        self._serve_line()
+        return until - now
+
+    @property
+    def has_marked_requests(self) -> bool:
+        """To fingerprint a request takes a while, and is seldom needed."""
+        now = self._clock()
+        self._marked = {request: mark for request, mark in self._marked.items() if mark[0] > now}
+        return bool(self._marked)
+
+    def mark_of(self, request: str) -> tuple[float, str] | None:
+        """Seconds for which the request need not be tried again, and the upstream's words for it."""
+        if (mark := self._marked.get(request)) is None:
+            return None
+        until, message = mark
+        return until - self._clock(), message
+
+    # --- conversations ----------------------------------------------------------------------------------
+
+    def _bound_to(self, wish: Wish) -> str | None:
+        if not wish.strategy.keeps_conversations:
+            return None
+        now = self._clock()
+        for name in wish.conversation:
+            binding = self._bindings.get(name)
+            if binding is not None and now - binding.used < BINDING_SECONDS:
+                return binding.account
+        return None
+
+    def _bind(self, lease: Lease) -> None:
+        """To the account that answered. One that was merely busy gets its conversation back."""
+        wish = lease.wish
+        if not wish.strategy.keeps_conversations or not wish.conversation:
+            return
+        account = lease.account.email
+        bound = self._bound_to(wish)
+        if bound is not None and bound != account and self._is_sound(bound, wish):
+            account = bound
+        for name in wish.conversation:
+            self.bind(name, account)
+
+    def bind(self, conversation: str, account: str) -> None:
+        """From now on."""
+        now = self._clock()
+        known = self._bindings.pop(conversation, None)
+        if known is not None and known.account == account and now - known.used < _NOTED_SECONDS:
+            # as it was kept; the time is only approximately that of the last use
+            self._bindings[conversation] = known
+            return
+        self._bindings[conversation] = KeptBinding(account, now)
+        self._changed_bindings.add(conversation)
+        while len(self._bindings) > MOST_BINDINGS:
+            self._bindings.popitem(last=False)
+
+    def _is_sound(self, email: str, wish: Wish) -> bool:
+        """It could serve, if it had a place."""
+        now = self._clock()
+        return email not in wish.tried | wish.spent and any(
+            each.email == email and each.free_at <= now for each in self._candidates(wish.model)
+        )
+
+    # --- the operator -----------------------------------------------------------------------------------
+
+    def obey(self, order: Order) -> None:
+        emails = [order.account] if order.account else list(self._accounts)
+        for email in emails:
+            if (account := self._accounts.get(email)) is not None:
+                self._obey(order, account, self._seats[email])
+        if not order.account and order.action is Action.RESET:
+            self._rests.end_all()
+            self._suspicions.clear()
+            self._marked.clear()
+        self._serve_line()
+
+    def _obey(self, order: Order, account: Account, seat: _Seat) -> None:
+        match order.action:
+            case Action.DISABLE:
+                seat.disabled = KeptDisabled(order.reason, self._unix_time(), fingerprint="")
+                logger.warning("Account %s was switched off: %s", account.email, order.reason)
+                return
+            case Action.ENABLE:
+                seat.disabled = None
+            case Action.RESET:
+                if seat.disabled is not None and seat.disabled.fingerprint:
+                    seat.disabled = None
+        self._rests.end_all((account.email, account.quota_group))
+
+    # --- keeping ----------------------------------------------------------------------------------------
+
+    def restore(self, kept: KeptPool, *, served: Mapping[str, int]) -> None:
+        """What another pool left behind; `served` counts what each account did today, which its share goes on from.
+
+        Accounts with new credentials are given another chance.
+        """
+        for email, seat in self._seats.items():
+            seat.share = served.get(email, 0) / self._accounts[email].weight
+        unix_now, now = self._unix_time(), self._clock()
+        self._rests.restore(kept.cooldowns, unix_now=unix_now, longest=LONGEST_STATED)
+        for email, disabled in kept.disabled.items():
+            account = self._accounts.get(email)
+            if account is not None and disabled.fingerprint in {"", account.fingerprint}:
+                self._seats[email].disabled = disabled
+        for name, binding in sorted(kept.bindings.items(), key=lambda item: item[1].used):
+            self._bindings[name] = replace(binding, used=now - max(unix_now - binding.used, 0.0))
+        self._serve_line()
+
+    def take_changes(self) -> Changes:
+        """What is to be kept of what happened since the last call."""
+        unix_now = self._unix_time()
+        to_unix = unix_now - self._clock()
+        bindings, self._changed_bindings = self._changed_bindings, set()
+        accounts, self._changed_accounts = self._changed_accounts, set()
+        return Changes(
+            cooldowns=self._rests.take_changes(unix_now=unix_now),
+            disabled={email: self._seats[email].disabled for email in accounts if email in self._seats},
+            bindings={
+                name: replace(binding, used=binding.used + to_unix)
+                for name in bindings
+                if (binding := self._bindings.get(name)) is not None
+            },
+        )
+
+    def give_back(self, changes: Changes) -> None:
+        """They could not be kept: the next call gives them again, as they are by then."""
+        self._rests.mark_changed(changes.cooldowns)
+        self._changed_accounts.update(changes.disabled)
+        self._changed_bindings.update(changes.bindings)
+
+
+def _scopes(account: Account) -> tuple[str, ...]:
+    """Under which something can rest that concerns this account."""
+    if account.quota_group == account.email:
+        return account.email, account.upstream
+    return account.email, account.quota_group, account.upstream

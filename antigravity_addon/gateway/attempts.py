@@ -1,92 +1,53 @@
-"""One turn of the model, asked for until somebody gives it: attempts, rotation, waits, hidden second requests.
+"""One turn of the model, asked for until somebody gives it: which account next, what to wait for, when to give up.
 
-Until the first byte has gone to the client, a failed attempt is followed by another one, on another account
-while there is one. From then on a failure ends the answer with an error that clients raise.
+Until the first byte has gone to the client, a failed attempt is followed by another one. An account that turned out to
+be out of quota or out of use makes room for the next, however many there are; what fails without an account being to
+blame is tried a few times. From the first byte on a failure ends the answer with an error that clients raise.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import aclosing
-from dataclasses import dataclass
-from typing import Protocol
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
 
 from antigravity_addon.accounts.account import Account
-from antigravity_addon.accounts.policy import Nobody, Use, Wait
-from antigravity_addon.accounts.pool import AccountPool
+from antigravity_addon.accounts.policy import LONG, Nobody, Wait, Wish
+from antigravity_addon.accounts.pool import Lease
 from antigravity_addon.errors import (
     AccountRefused,
     AccountsExhausted,
+    Overloaded,
+    QuotaExhausted,
     RateLimited,
-    StreamTruncated,
     UpstreamFailure,
-    UpstreamTimeout,
+    UpstreamRefused,
 )
-from antigravity_addon.translate.events import Finished, TurnEvent
-from antigravity_addon.translate.gemini import GeminiTurn
-from antigravity_addon.upstream.endpoint import Authorizer
-from antigravity_addon.upstream.endpoints import Endpoints
-from antigravity_addon.upstream.remedies import Lessons, Remedy, remedy_for
-from antigravity_addon.upstream.transport import Transport
-from antigravity_addon.wire.gemini import GenerateContentRequest, GenerateContentResponse
-from antigravity_addon.wire.sse import ServerSentEvent, SseDecoder, StrayJson
+from antigravity_addon.wire.gemini import GenerateContentRequest
 
+from .attempt import Attempt, Deadline, Reader, Upstream
 from .dialects.dialect import Turn
+from .race import Race
 from .settings import Settings
 from .trace import AttemptRecord, Trace
 
-LONGEST_WAIT = 20.0
-"""Seconds that one turn waits for cooling accounts at most. A client that is told `Retry-After` waits in its own
-way, and can give up; one that hears nothing cannot."""
-MOST_HOPS = 20
-"""Upstream requests that one long answer may take. Gemini gives 65,536 tokens a hop, and has room for 16 of them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Upstream:
-    """Everything it takes to reach a model."""
-
-    endpoints: Endpoints
-    authorizer: Authorizer
-    pool: AccountPool
-    transport: Transport
-    lessons: Lessons
-
-
-class Reader(Protocol):
-    """Whoever reads a turn as it is written."""
-
-    @property
-    def committed(self) -> bool:
-        """Has part of it already."""
-        ...
-
-    async def write(self, body: bytes) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Deadline:
-    """When a request must be over, by the event loop's clock."""
-
-    at: float
-    seconds: float
-    """As the operator set it."""
-
-    @property
-    def is_over(self) -> bool:
-        return asyncio.get_running_loop().time() >= self.at
+FEW = 3
+"""Accounts of different projects that answer a request alike: then it is the request that they mean."""
+_PAUSES_OVERLOADED = (1.0, 3.0)
+_PAUSES = (0.0, 0.5, 2.0)
+"""Seconds before another attempt, after each failure that no account is to blame for."""
 
 
 class Attempts:
     """Asks for one turn.
 
-    State: the accounts that had an attempt already, those of no further use, and the time spent waiting.
+    State: who has failed it already and how, and the time spent waiting.
     """
 
     def __init__(
         self,
         body: GenerateContentRequest,
         *,
-        model: str,
+        wish: Wish,
         upstream: Upstream,
         settings: Settings,
         deadline: Deadline,
@@ -94,198 +55,237 @@ class Attempts:
         unix_time: Callable[[], float],
     ) -> None:
         self._body = body
-        self._model = model
+        self._wish = wish
         self._upstream = upstream
         self._settings = settings
         self._deadline = deadline
         self._trace = trace
         self._unix_time = unix_time
         self._clock = asyncio.get_running_loop().time
-        self._tried: set[str] = set()
-        self._spent: set[str] = set()
         self._waited = 0.0
+        self._under_way = 0
+        self._alike: dict[tuple[str, ...], dict[str, Lease]] = {}
+        """By the quotas that the upstream named: whom it answered so, one lease for each quota group."""
+        self._is_to_blame = False
+        """The request itself is what no account can pay for."""
         self.account: Account | None = None
-        """Of the attempt under way, or of the last one."""
-        self.is_asking = False
+        """Of the attempt that serves, or else of the last one."""
+
+    @property
+    def is_asking(self) -> bool:
         """An attempt is under way."""
+        return self._under_way > 0
 
     async def run(self, begin: Callable[[], Turn], reader: Reader) -> bytes:
         """Write the turn as it comes; gives its last bytes, not written yet. `begin` starts it afresh for each attempt.
 
         Raises: UpstreamFailure: there will be none, or no more of it.
         """
+        self._refuse_if_marked()
         failure: UpstreamFailure | None = None
-        for _ in range(self._settings.max_attempts):
-            use = await self._next_account(failure)
+        blameless = 0
+        while True:
+            lease = await self._lease(failure)
             try:
-                return await self._recorded(use, begin, reader)
+                return await self._served(lease, begin, reader)
             except UpstreamFailure as error:
-                if not error.retryable or reader.committed or self._deadline.is_over:
+                if reader.committed or self._deadline.is_over or not self._may_go_on(error):
                     raise
                 failure = error
-                self._tried.add(use.email)
-                if error.spends_account and not error.worth_waiting:
-                    self._spent.add(use.email)
-        assert failure is not None  # noqa: S101  there is at least one attempt
-        raise failure
+            if not failure.spends_account:
+                blameless += 1
+                await self._pause(failure, blameless)
 
-    async def _recorded(self, use: Use, begin: Callable[[], Turn], reader: Reader) -> bytes:
-        """One attempt on a leased account, written into the trace whatever comes of it."""
-        started = self._clock()
-        outcome = "cancelled"
+    # --- an account -------------------------------------------------------------------------------------
+
+    async def _lease(self, failure: UpstreamFailure | None) -> Lease:
+        """Raises: UpstreamFailure: nobody can serve in time; the last `failure`, if it says more."""
+        began = self._clock()
+        found = await self._upstream.pool.lease(self._wish, patience=self._patience)
+        self._count_wait(self._clock() - began)
+        match found:
+            case Lease():
+                return found
+            case Wait():
+                raise self._out_of_patience(found, failure)
+            case Nobody():
+                raise failure or AccountsExhausted(
+                    "No account can serve this request: each is disabled, or none is configured."
+                )
+
+    @property
+    def _patience(self) -> float:
+        """Seconds that may still be spent waiting."""
+        return max(0.0, min(self._settings.longest_wait - self._waited, self._deadline.remaining))
+
+    def _count_wait(self, seconds: float) -> None:
+        self._waited += seconds
+        self._trace.waited_seconds += seconds
+
+    @staticmethod
+    def _out_of_patience(wait: Wait, failure: UpstreamFailure | None) -> UpstreamFailure:
+        """What a client is told that would have to wait too long."""
+        if wait.is_model_at_fault:
+            return Overloaded("The upstream is overloaded for this model.", retry_after=wait.seconds)
+        if failure is not None and not isinstance(failure, RateLimited | QuotaExhausted | AccountRefused):
+            return failure
+        kind = QuotaExhausted if wait.seconds >= LONG else RateLimited
+        if isinstance(failure, kind):
+            failure.retry_after = wait.seconds
+            return failure
+        if kind is QuotaExhausted:
+            return QuotaExhausted("The quota of every account is used up.", retry_after=wait.seconds)
+        seconds = wait.seconds or 1.0
+        state = "cooling down" if wait.seconds else "busy with as many requests as it may have"
+        return RateLimited(
+            f"Every account is {state}. Please try again in {seconds:.1f}s.", retry_after=seconds
+        )
+
+    # --- attempts ---------------------------------------------------------------------------------------
+
+    async def _served(self, lease: Lease, begin: Callable[[], Turn], reader: Reader) -> bytes:
+        """One attempt; with another one beside it if the first is silent and the operator wants that."""
+        if self._settings.hedge_seconds <= 0 or reader.committed:
+            return await self._attempt(lease, begin, reader, claim=lambda _: None)
+        race = Race[Lease]()
+
+        def claim(runner: Lease) -> None:
+            if reader.committed and self.account is not runner.account:
+                # a sign of life has named the first account to the client
+                raise asyncio.CancelledError
+            race.claim(runner)
+
+        race.enter(lease, self._attempt(lease, begin, reader, claim=claim))
         try:
-            with self._upstream.pool.lease(use, self._model) as lease:
-                self.account = lease.account
-                self.is_asking = True
-                self._trace.account = use.email
-                last = await self._softened(lease.account, begin, reader)
+            if await race.is_undecided_after(self._settings.hedge_seconds):
+                beside = replace(self._wish, tried=self._wish.tried | _names_of(lease), conversation=())
+                other = self._upstream.pool.lease_at_once(beside)
+                if other is not None and other.account.quota_group != lease.account.quota_group:
+                    race.enter(other, self._attempt(other, begin, reader, claim=claim))
+                elif other is not None:
+                    self._upstream.pool.take_back(other, None)
+            return await race.result()
+        finally:
+            await race.end()
+
+    async def _attempt(
+        self, lease: Lease, begin: Callable[[], Turn], reader: Reader, *, claim: Callable[[Lease], None]
+    ) -> bytes:
+        """One attempt, written into the trace whatever comes of it."""
+
+        def heard(_: Attempt) -> None:
+            claim(lease)
+            self._name(lease.account)
+            self._trace.heard_from_model()
+
+        if not self.is_asking:
+            self._name(lease.account)
+        self._under_way += 1
+        outcome = "cancelled"
+        attempt: Attempt | None = None
+        try:
+            with lease:
+                attempt = Attempt(
+                    lease,
+                    upstream=self._upstream,
+                    settings=self._settings,
+                    deadline=self._deadline,
+                    unix_time=self._unix_time,
+                    begin=begin,
+                    reader=reader,
+                    heard=heard,
+                )
+                last = await attempt.run(self._body)
             outcome = ""
             return last  # noqa: TRY300  an else would hide that the outcome is decided here
         except UpstreamFailure as failure:
             outcome = f"{failure.upstream_status or ''} {failure.code}".strip()
+            self._note(lease, failure)
             raise
         finally:
-            self.is_asking = False
-            self._trace.attempts.append(AttemptRecord(use.email, self._clock() - started, outcome))
+            self._under_way -= 1
+            if attempt is not None:
+                self._record(attempt, outcome)
 
-    async def _next_account(self, failure: UpstreamFailure | None) -> Use:
-        """The account for the next attempt, waited for if a delay that the upstream stated allows it.
+    def _name(self, account: Account) -> None:
+        self.account = account
+        self._trace.account = account.email
 
-        Raises: UpstreamFailure: nobody can serve in time; the last `failure`, if there was one.
-        """
-        while True:
-            decision = self._upstream.pool.decide(
-                self._model, tried=frozenset(self._tried), spent=frozenset(self._spent)
+    def _record(self, attempt: Attempt, outcome: str) -> None:
+        account = attempt.lease.account
+        self._trace.remedies.extend(remedy.name for remedy in attempt.remedies)
+        if attempt.usage is not None:
+            self._trace.add_usage(attempt.usage)
+        self._trace.attempts.append(
+            AttemptRecord(
+                account.email,
+                account.upstream,
+                attempt.seconds,
+                outcome,
+                attempt.first_token_seconds,
+                attempt.usage,
             )
-            match decision:
-                case Use():
-                    return decision
-                case Wait(seconds=seconds) if self._may_wait(seconds):
-                    self._waited += seconds
-                    await asyncio.sleep(seconds)
-                case Wait(seconds=seconds):
-                    if failure is not None and not isinstance(failure, AccountRefused):
-                        raise failure
-                    raise RateLimited(
-                        f"Every account is cooling down. Please try again in {seconds:.1f}s.",
-                        retry_after=seconds,
-                    )
-                case Nobody():
-                    raise failure or AccountsExhausted(
-                        "No account can serve this request: each is disabled, or none is configured."
-                    )
-
-    def _may_wait(self, seconds: float) -> bool:
-        return self._waited + seconds <= LONGEST_WAIT and self._clock() + seconds < self._deadline.at
-
-    async def _softened(self, account: Account, begin: Callable[[], Turn], reader: Reader) -> bytes:
-        """Ask; and where Gemini refuses what the client need not know of, ask again without it."""
-        lessons = self._upstream.lessons
-        body = lessons.softened(self._body, self._model)
-        remedies: list[Remedy] = []
-        while True:
-            try:
-                last = await self._ask(account, body, begin(), reader)
-            except UpstreamFailure as failure:
-                remedy = None if reader.committed else remedy_for(failure, body)
-                if remedy is None:
-                    raise
-                body = remedy.soften(body)
-                remedies.append(remedy)
-                self._trace.remedies.append(remedy.name)
-            else:
-                for remedy in remedies:
-                    lessons.learn(self._model, remedy)
-                return last
-
-    async def _ask(self, account: Account, body: GenerateContentRequest, turn: Turn, reader: Reader) -> bytes:
-        """Ask the upstream and write the turn as it comes; a long one takes several requests, one after the other."""
-        config = body.generation_config
-        gemini = GeminiTurn(may_be_empty=bool(config and config.stop_sequences))
-        for _ in range(MOST_HOPS):
-            try:
-                await self._hop(account, body, gemini, turn, reader)
-            except StreamTruncated:
-                if gemini.checkpoint in {None, body.continuation_token}:
-                    raise
-            token = gemini.continuation or gemini.checkpoint
-            if token in {None, body.continuation_token}:
-                break
-            gemini.next_hop()
-            body = body.model_copy(update={"continuation_token": token})
-        return self._written(gemini.finish(), turn)
-
-    async def _hop(
-        self,
-        account: Account,
-        body: GenerateContentRequest,
-        gemini: GeminiTurn,
-        turn: Turn,
-        reader: Reader,
-    ) -> None:
-        """One upstream request, to the end of its answer."""
-        authorization = await self._upstream.authorizer.authorize(account)
-        self._endpoint = self._upstream.endpoints.of(account)
-        request = self._endpoint.prepare(body, model=self._model, authorization=authorization)
-        decoder = SseDecoder()
-        try:
-            async with (
-                asyncio.timeout_at(self._end_of_patience()) as timer,
-                self._upstream.transport.open(request) as response,
-            ):
-                if response.status != 200:
-                    refusal = await response.read_error()
-                    raise self._classify(response.status, response.headers, refusal)
-                async with aclosing(response.chunks()) as chunks:
-                    async for chunk in chunks:
-                        # a slow client is not the upstream's silence
-                        timer.reschedule(self._deadline.at)
-                        await self._pass_on(decoder.feed(chunk), gemini, turn, reader)
-                        timer.reschedule(self._end_of_patience())
-        except TimeoutError as error:
-            raise self._timed_out() from error
-        await self._pass_on(decoder.finish(), gemini, turn, reader)
-
-    def _end_of_patience(self) -> float:
-        return min(self._clock() + self._settings.first_token_timeout, self._deadline.at)
-
-    def _timed_out(self) -> UpstreamTimeout:
-        if self._deadline.is_over:
-            return UpstreamTimeout(f"The answer was not complete after {self._deadline.seconds:g} seconds.")
-        return UpstreamTimeout(f"The upstream was silent for {self._settings.first_token_timeout:g} seconds.")
-
-    async def _pass_on(
-        self, items: Iterable[ServerSentEvent | StrayJson], gemini: GeminiTurn, turn: Turn, reader: Reader
-    ) -> None:
-        """Upstream items -> turn events -> the client's bytes, in one write."""
-        body = b""
-        try:
-            for chunk in self._unwrapped(items):
-                body += self._written(gemini.feed(chunk), turn)
-        except UpstreamFailure:
-            # what came in front of an error belongs to a client that has part of the answer already
-            if body and reader.committed:
-                await reader.write(body)
-            raise
-        if body:
-            await reader.write(body)
-
-    def _unwrapped(self, items: Iterable[ServerSentEvent | StrayJson]) -> Iterator[GenerateContentResponse]:
-        for item in items:
-            chunk = self._endpoint.unwrap(item, model=self._model, now=self._unix_time())
-            if chunk is not None:
-                yield chunk
-
-    def _written(self, events: Iterable[TurnEvent], turn: Turn) -> bytes:
-        body = b""
-        for event in events:
-            self._trace.heard_from_model()
-            if isinstance(event, Finished):
-                self._trace.add_usage(event.usage)
-            body += turn.feed(event)
-        return body
-
-    def _classify(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFailure:
-        return self._endpoint.classify(
-            status=status, headers=headers, body=body, model=self._model, now=self._unix_time()
         )
+
+    # --- after a failure --------------------------------------------------------------------------------
+
+    def _note(self, lease: Lease, failure: UpstreamFailure) -> None:
+        """Others are preferred from now on."""
+        failed = _names_of(lease)
+        spent: set[str] = set()
+        if isinstance(failure, UpstreamRefused):
+            # its kind of upstream has the same models everywhere, and expresses the same requests
+            kind = lease.account.upstream
+            spent = {each.email for each in self._upstream.pool.accounts if each.upstream is kind}
+        self._wish = replace(self._wish, tried=self._wish.tried | failed, spent=self._wish.spent | spent)
+        if isinstance(failure, RateLimited):
+            self._look_for_blame(lease, failure)
+
+    def _may_go_on(self, failure: UpstreamFailure) -> bool:
+        if self._is_to_blame:
+            return False
+        if failure.code == "model_not_found":
+            return any(each.email not in self._wish.spent for each in self._upstream.pool.accounts)
+        return failure.retryable
+
+    async def _pause(self, failure: UpstreamFailure, failures: int) -> None:
+        """Raises: UpstreamFailure: the failure; it was tried often enough, or there is no time to wait."""
+        if failures >= self._settings.max_attempts:
+            raise failure
+        pauses = _PAUSES_OVERLOADED if isinstance(failure, Overloaded) else _PAUSES
+        seconds = pauses[min(failures, len(pauses)) - 1] * (0.8 + 0.4 * self._upstream.chance())
+        if isinstance(failure, Overloaded) and failure.retry_after is not None:
+            seconds = max(seconds, failure.retry_after)
+        if seconds > self._patience:
+            raise failure
+        self._count_wait(seconds)
+        await asyncio.sleep(seconds)
+
+    # --- requests that are the cause themselves ---------------------------------------------------------
+
+    def _refuse_if_marked(self) -> None:
+        """Raises: RateLimited: accounts have found this very request too much a moment ago."""
+        pool = self._upstream.pool
+        if pool.has_marked_requests and (mark := pool.mark_of(self._fingerprint)) is not None:
+            seconds, message = mark
+            raise RateLimited(message, retry_after=seconds)
+
+    def _look_for_blame(self, lease: Lease, failure: RateLimited) -> None:
+        """A few accounts, not known to be out, have answered alike: no other one will answer otherwise."""
+        pool = self._upstream.pool
+        if not failure.may_be_the_requests_fault or pool.is_known_to_be_out(lease, request=self._fingerprint):
+            return
+        alike = self._alike.setdefault(failure.quotas, {})
+        alike[lease.account.quota_group] = lease
+        if len(alike) >= FEW:
+            self._is_to_blame = True
+            failure.retry_after = pool.blame_request(self._fingerprint, failure.message, alike.values())
+
+    @property
+    def _fingerprint(self) -> str:
+        """Of what is asked, whoever asks."""
+        return hashlib.sha256(self._wish.model.encode() + b"\0" + self._body.to_json()).hexdigest()
+
+
+def _names_of(lease: Lease) -> frozenset[str]:
+    return frozenset({lease.account.email, lease.account.quota_group})

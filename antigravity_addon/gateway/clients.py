@@ -1,12 +1,15 @@
-"""Who may come in: client keys and web pages."""
+"""Who a request comes from, and who may come in: client keys and web pages."""
 
 import hashlib
 import hmac
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC
 from urllib.parse import urlsplit
 
 from antigravity_addon.errors import OriginRefused, WrongClientKey
 
+from .client_keys import OPERATORS_KEY, ClientKey, hash_key
 from .settings import AuthMode, Settings
 
 KEY_HEADERS = ("authorization", "x-api-key", "x-goog-api-key", "api-key")
@@ -15,31 +18,95 @@ KEY_HEADERS = ("authorization", "x-api-key", "x-goog-api-key", "api-key")
 _LOOPBACK_NAMES = {"localhost", "127.0.0.1", "::1"}
 
 
-def check_key(headers: Mapping[str, str], settings: Settings, *, is_health: bool) -> None:
-    """Let a client in or raise WrongClientKey. `headers` has lower-case names."""
-    if settings.auth_mode is AuthMode.OFF or (is_health and settings.auth_mode is AuthMode.ALL_EXCEPT_HEALTH):
-        return
-    shown = list(shown_keys(headers))
-    expected = settings.client_key.get_secret_value().encode() if settings.client_key else b""
-    # every key is compared, in constant time, whether or not one matched already
-    matches = [hmac.compare_digest(key.encode("utf-8", "surrogateescape"), expected) for key in shown]
-    if expected and any(matches):
-        return
-    if not shown:
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Who a request comes from. Knows no key, and none can be had from it."""
+
+    name: str = ""
+    """Of its key; empty for one that showed no key that is known, where none is asked for."""
+    owner: str = ""
+    """Stands for the client wherever something is kept for it."""
+    key: ClientKey | None = None
+    """With the limits of the name; `None` where there are none."""
+
+    def may_use(self, *names: str) -> bool:
+        """See `ClientKey.may_use`."""
+        return self.key is None or self.key.may_use(*names)
+
+
+ANYBODY = Client()
+
+
+class ClientKeys:
+    """The keys that clients may show, beside the settings' own.
+
+    They are found by their hashes. How long that takes may tell something of the hash of what a client showed, which it
+    knows already; and nothing of the keys, whose hashes nobody can come nearer to step by step.
+    """
+
+    def __init__(self, unix_time: Callable[[], float]) -> None:
+        self._unix_time = unix_time
+        self._by_hash: Mapping[str, ClientKey] = {}
+
+    def replace(self, keys: Iterable[ClientKey]) -> None:
+        """Take a new list. Requests under way go on under the old one."""
+        self._by_hash = {key.hash: key for key in keys}
+
+    def client(self, headers: Mapping[str, str], settings: Settings, *, is_health: bool) -> Client:
+        """Tell who it is. `headers` has lower-case names and still has its keys.
+
+        Raises: WrongClientKey: no key that lets the client in, or one that the operator has ended, whoever else is let in.
+        """
+        shown = tuple(shown_keys(headers))
+        is_free = settings.auth_mode is AuthMode.OFF
+        if is_health and (is_free or settings.auth_mode is AuthMode.ALL_EXCEPT_HEALTH):
+            return ANYBODY
+        ended: WrongClientKey | None = None
+        for shown_key in shown:
+            if (key := self._by_hash.get(hash_key(shown_key))) is not None:
+                ended = self._end_of(key)
+                if ended is None:
+                    return Client(key.name, _owner(shown_key), key)
+            elif _is_operators(shown_key, settings):
+                return Client(OPERATORS_KEY, _owner(shown_key))
+        if ended is not None:
+            raise ended
+        if is_free:
+            # clients that show different keys do not want to share
+            return Client(owner=_owner(next(iter(shown), "")))
+        if not shown:
+            raise WrongClientKey(
+                "You didn't provide an API key. Send the gateway's key in an Authorization header: "
+                "`Authorization: Bearer YOUR_KEY`."
+            )
         raise WrongClientKey(
-            "You didn't provide an API key. Send the gateway's key in an Authorization header: "
-            "`Authorization: Bearer YOUR_KEY`."
+            "Incorrect API key provided. It must be the key that this gateway was started with, "
+            "or one that its operator made."
         )
-    raise WrongClientKey("Incorrect API key provided. It must be the key that this gateway was started with.")
+
+    def _end_of(self, key: ClientKey) -> WrongClientKey | None:
+        """Why a key is good no more, for somebody who has shown to have it."""
+        if key.disabled:
+            return WrongClientKey(
+                f"The API key {key.name!r} was switched off by the operator of this gateway."
+            )
+        if key.expires is not None and key.expires.timestamp() <= self._unix_time():
+            return WrongClientKey(
+                f"The API key {key.name!r} expired on {key.expires.astimezone(UTC):%Y-%m-%d at %H:%M} UTC. "
+                "Ask the operator of this gateway for another one."
+            )
+        return None
 
 
-def owner_of(headers: Mapping[str, str], settings: Settings) -> str:
-    """Stands for a client wherever something is kept for it; the key cannot be had from it."""
-    if settings.auth_mode is AuthMode.OFF or settings.client_key is None:
-        # nobody asks for a key, but clients that show different ones do not want to share
-        key = next(shown_keys(headers), "")
-    else:
-        key = settings.client_key.get_secret_value()
+def _is_operators(shown_key: str, settings: Settings) -> bool:
+    if settings.client_key is None:
+        return False
+    # hashes, since a comparison in constant time still tells of lengths
+    expected = hash_key(settings.client_key.get_secret_value())
+    return hmac.compare_digest(hash_key(shown_key), expected)
+
+
+def _owner(key: str) -> str:
     return hashlib.sha256(f"client key: {key}".encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
 
@@ -62,14 +129,42 @@ def check_origin(origin: str | None, settings: Settings) -> None:
         )
 
 
+def check_metrics_reader(client: Client, origin: str | None, settings: Settings) -> None:
+    """Metrics tell of every client and account, so not every client may read them, and without a key no web page at all.
+
+    Raises: WrongClientKey, OriginRefused.
+    """
+    if client.key is not None and not client.key.metrics:
+        raise WrongClientKey(
+            f"The API key {client.name!r} may not read /metrics: show gateway_api_key, or a key with `metrics: true`."
+        )
+    if settings.auth_mode is AuthMode.OFF and _is_web_page(origin):
+        raise OriginRefused(
+            "Web pages may not read /metrics while this gateway asks for no key: "
+            "set gateway_api_key and gateway_auth_mode=strict."
+        )
+
+
 def allows_origin(origin: str | None, settings: Settings) -> bool:
     """`origin` is the header as a browser sends it; apps such as `vscode-webview://` are no web pages."""
-    if origin is None or settings.auth_mode is not AuthMode.OFF:
+    if settings.auth_mode is not AuthMode.OFF:
         return True
-    if origin == "null":
-        return False  # a page that hides where it comes from
-    try:
-        parts = urlsplit(origin)
-    except ValueError:
+    return not _is_web_page(origin) or _host(origin or "") in _LOOPBACK_NAMES
+
+
+def _is_web_page(origin: str | None) -> bool:
+    if origin is None:
         return False
-    return parts.scheme not in {"http", "https"} or parts.hostname in _LOOPBACK_NAMES
+    if origin == "null":
+        return True  # a page that hides where it comes from
+    try:
+        return urlsplit(origin).scheme in {"http", "https"}
+    except ValueError:
+        return True
+
+
+def _host(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None

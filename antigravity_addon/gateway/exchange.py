@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from antigravity_addon.accounts.account import Account
+from antigravity_addon.accounts.policy import Wish
 from antigravity_addon.errors import UpstreamFailure
 
-from .attempts import Attempts, Deadline, Upstream
+from .attempt import Deadline, Upstream
+from .attempts import Attempts
 from .client_stream import ClientStream, Head, Sink
 from .dialects.dialect import Identity, Prepared
 from .settings import Settings
@@ -24,22 +26,22 @@ class Exchange:
         self,
         prepared: Prepared,
         *,
-        model: str,
+        wish: Wish,
         identity: Identity,
         upstream: Upstream,
         settings: Settings,
+        deadline: Deadline,
         trace: Trace,
     ) -> None:
+        """`wish` is what each attempt needs of an account."""
         self._prepared = prepared
         self._identity = identity
         self._settings = settings
         self._trace = trace
-        seconds = settings.request_timeout
-        deadline = Deadline(asyncio.get_running_loop().time() + seconds, seconds)
         self._turns = [
             Attempts(
                 body,
-                model=model,
+                wish=wish,
                 upstream=upstream,
                 settings=settings,
                 deadline=deadline,

@@ -1,5 +1,6 @@
 """The use case: a client's request in, an answer or an OpenAI error object out."""
 
+import asyncio
 import logging
 import math
 import secrets
@@ -8,17 +9,27 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from antigravity_addon.accounts.account import Account, mask_email
-from antigravity_addon.errors import GatewayError, NoWebSocket, UpstreamFailure, WrongClientKey, WrongMethod
+from antigravity_addon.accounts.policy import Wish
+from antigravity_addon.errors import (
+    GatewayError,
+    ModelNotFound,
+    NoWebSocket,
+    UpstreamFailure,
+    WrongClientKey,
+    WrongMethod,
+)
 from antigravity_addon.state.memory import Memory, StateError
 from antigravity_addon.translate.openai_error import to_openai_error
 from antigravity_addon.upstream.web_media import WebMedia
 from antigravity_addon.wire.openai_models import Model, ModelList
 
-from .attempts import Upstream
+from .attempt import Deadline, Upstream
+from .bookkeeping import Bookkeeping, Tally
 from .catalog import Catalog
 from .client_stream import Head, Sink
-from .clients import allows_origin, check_key, check_origin
-from .dialects.dialect import Identity, Surroundings
+from .clients import ANYBODY, Client, allows_origin, check_metrics_reader, check_origin
+from .conversations import conversation_of
+from .dialects.dialect import Call, Identity, Prepared, Surroundings
 from .dialects.registry import DIALECTS
 from .exchange import Exchange
 from .kept import Kept
@@ -29,7 +40,11 @@ from .trace import Trace
 logger = logging.getLogger(__name__)
 
 _JSON = "application/json"
-_EXPOSED = "x-request-id, x-mapped-model, x-account-email, retry-after, retry-after-ms, x-should-retry"
+_EXPOSED = (
+    "x-request-id, x-mapped-model, x-account-email, retry-after, retry-after-ms, x-should-retry, "
+    "x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests, "
+    "x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +56,13 @@ class RequestHead:
     """Path and query."""
     headers: Mapping[str, str]
     """Names in lower case."""
-    owner: str = ""
-    """What `clients.owner_of` gave while the headers still had their keys."""
+    client: Client = ANYBODY
+    """What `Gateway.admit` gave while the headers still had their keys."""
+
+    @property
+    def owner(self) -> str:
+        """See `Client.owner`."""
+        return self.client.owner
 
     @property
     def origin(self) -> str | None:
@@ -67,6 +87,7 @@ class Gateway:
         *,
         memory: Memory,
         media: WebMedia,
+        books: Bookkeeping | None = None,
         unix_time: Callable[[], float] = time.time,  # noqa: TID251
     ) -> None:
         self.settings = settings
@@ -74,33 +95,40 @@ class Gateway:
         self._memory = memory
         self._media = media if settings.fetch_urls else None
         self._kept = Kept(memory, _new_id, unix_time)
+        self._books = books or Bookkeeping(unix_time=unix_time)
         self._unix_time = unix_time
         self._catalog = Catalog(settings.model_rules, default_model=settings.default_model)
         self._models = _Models(self._catalog)
 
-    def refuse(self, request: RequestHead) -> Refusal | None:
-        """Decide on the head alone whether a request is let in. `None` lets it."""
+    def admit(self, request: RequestHead) -> Client | Refusal:
+        """Decide on the head alone, with its keys in it, whether a request is let in: whose it is then."""
         try:
             if request.method == "OPTIONS":
                 return Refusal(Head(204, self._preflight_headers(request)), b"")
             check_origin(request.origin, self.settings)
-            self._check_key_and_route(request)
+            return self._check_key_and_route(request)
         except GatewayError as error:
+            self._books.metrics.count_request(client="", endpoint=None, status=error.status)
             return Refusal(*self._error(error, request, request_id=new_request_id(), trace=Trace()))
-        return None
 
-    def _check_key_and_route(self, request: RequestHead) -> None:
+    def _check_key_and_route(self, request: RequestHead) -> Client:
         """The key first: a stranger learns nothing of the paths. Which key is needed depends on the path."""
         try:
             # a WebSocket begins with a GET, on the path that POST will take instead
             method = "POST" if _wants_websocket(request) else request.method
             route = find_route(method, request.target)
         except GatewayError:
-            check_key(request.headers, self.settings, is_health=False)
+            self._client_of(request)
             raise
-        check_key(request.headers, self.settings, is_health=route.endpoint is Endpoint.HEALTH)
+        client = self._client_of(request, is_health=route.endpoint is Endpoint.HEALTH)
+        if route.endpoint is Endpoint.METRICS:
+            check_metrics_reader(client, request.origin, self.settings)
         if _wants_websocket(request):
             raise NoWebSocket("WebSockets are not served here: send the same request with POST over HTTP.")
+        return client
+
+    def _client_of(self, request: RequestHead, *, is_health: bool = False) -> Client:
+        return self._books.keys.client(request.headers, self.settings, is_health=is_health)
 
     async def serve(
         self, request: RequestHead, read_body: Callable[[], bytes], sink: Sink, trace: Trace
@@ -110,20 +138,22 @@ class Gateway:
         `read_body` may raise InvalidRequest.
         """
         request_id = new_request_id()
-        try:
-            route = find_route(request.method, request.target)
-            await self._serve(route, request, read_body, sink, trace, request_id)
-        except GatewayError as error:
-            await self._refuse(error, request, sink, trace, request_id)
-        except StateError as error:
-            logger.error("%s What is kept cannot be read: %s", request_id, error)  # noqa: TRY400  a sentence for the operator
-            hidden = GatewayError(
-                "What this request goes on from cannot be read; the gateway's log says why."
-            )
-            await self._refuse(hidden, request, sink, trace, request_id)
-        finally:
-            if trace.model_asked:
-                logger.info("%s %s", request_id, trace.summary(), extra={"trace": trace})
+        with self._books.tally(request.client, trace, sink) as tally:
+            try:
+                route = find_route(request.method, request.target)
+                tally.endpoint = route.endpoint
+                await self._serve(route, request, read_body, tally, trace, request_id)
+            except GatewayError as error:
+                await self._refuse(error, request, tally, trace, request_id)
+            except StateError as error:
+                logger.error("%s What is kept cannot be read: %s", request_id, error)  # noqa: TRY400  a sentence for the operator
+                hidden = GatewayError(
+                    "What this request goes on from cannot be read; the gateway's log says why."
+                )
+                await self._refuse(hidden, request, tally, trace, request_id)
+            finally:
+                if trace.model_asked:
+                    logger.info("%s %s", request_id, trace.summary(), extra={"trace": trace})
 
     async def _refuse(
         self, error: GatewayError, request: RequestHead, sink: Sink, trace: Trace, request_id: str
@@ -137,59 +167,108 @@ class Gateway:
         route: Route,
         request: RequestHead,
         read_body: Callable[[], bytes],
-        sink: Sink,
+        tally: Tally,
         trace: Trace,
         request_id: str,
     ) -> None:
         match route.endpoint:
             case Endpoint.HEALTH:
-                await self._send_json(sink, request, request_id, b'{"status":"ok"}')
+                await self._send(tally, request, request_id, b'{"status":"ok"}')
+            case Endpoint.METRICS:
+                text, content_type = await self._books.metrics.exposition(
+                    request.headers.get("accept", ""), self.settings.account_header
+                )
+                await self._send(tally, request, request_id, text, content_type=content_type)
             case Endpoint.MODELS:
-                await self._send_json(sink, request, request_id, self._models.list())
+                await self._send(tally, request, request_id, self._models.list(request.client))
             case Endpoint.MODEL:
-                await self._send_json(sink, request, request_id, self._models.one(route.id))
+                await self._send(tally, request, request_id, self._models.one(route.id, request.client))
             case endpoint if endpoint in DIALECTS:
-                await self._exchange(endpoint, request, read_body(), sink, trace, request_id)
+                await self._exchange(endpoint, request, read_body(), tally, trace, request_id)
             case _:
                 answer = await self._kept.answer(route, request, read_body)
-                await self._send_json(sink, request, request_id, answer)
+                await self._send(tally, request, request_id, answer)
 
     async def _exchange(
-        self, endpoint: Endpoint, request: RequestHead, body: bytes, sink: Sink, trace: Trace, request_id: str
+        self,
+        endpoint: Endpoint,
+        request: RequestHead,
+        body: bytes,
+        tally: Tally,
+        trace: Trace,
+        request_id: str,
     ) -> None:
+        deadline = Deadline.after(self.settings.request_timeout)
         call = DIALECTS[endpoint](body, request.headers.get("content-type", ""))
         trace.model_asked = call.model
-        trace.model = model = self._catalog.resolve(call.model)
+        model = self._models.resolve(call.model, request.client)
+        trace.model = model
+        tally.count()
         surroundings = Surroundings(
             request.owner,
             self._memory,
             self._media,
             searches_web=self._catalog.searches_web(call.model),
         )
+        identity = Identity(
+            response_id=secrets.token_hex(14),
+            created=int(self._unix_time()),
+            model=call.model,
+            new_id=_new_id,
+            unix_time=self._unix_time,
+        )
+        prepared = await self._prepared(call, model, surroundings, deadline)
         exchange = Exchange(
-            await call.prepare(model, surroundings),
-            model=model,
-            identity=Identity(
-                response_id=secrets.token_hex(14),
-                created=int(self._unix_time()),
-                model=call.model,
-                new_id=_new_id,
-                unix_time=self._unix_time,
+            prepared,
+            wish=Wish(
+                model,
+                self.settings.strategy,
+                fixed=self.settings.fixed_account,
+                conversation=conversation_of(
+                    request.headers,
+                    call.conversation,
+                    prepared.bodies[0],
+                    owner=request.owner,
+                    response_id=f"resp_{identity.response_id}" if endpoint is Endpoint.RESPONSES else "",
+                ),
             ),
+            identity=identity,
             upstream=self._upstream,
             settings=self.settings,
+            deadline=deadline,
             trace=trace,
         )
         headers = self._headers(request, request_id=request_id, trace=trace)
         if call.stream:
-            await exchange.stream(sink, lambda account: _stream_head(headers | self._account_header(account)))
+            await exchange.stream(
+                tally, lambda account: _stream_head(headers | self._account_header(account))
+            )
         else:
             account, answer = await exchange.whole()
             head = Head(200, headers | self._account_header(account) | {"content-type": call.content_type})
-            await sink.send(head=head, body=answer, end=True)
+            await tally.send(head=head, body=answer, end=True)
 
-    async def _send_json(self, sink: Sink, request: RequestHead, request_id: str, body: bytes) -> None:
-        headers = self._headers(request, request_id=request_id, trace=Trace()) | {"content-type": _JSON}
+    @staticmethod
+    async def _prepared(call: Call, model: str, surroundings: Surroundings, deadline: Deadline) -> Prepared:
+        """What a request refers to is fetched within its deadline, too."""
+        try:
+            async with asyncio.timeout_at(deadline.at):
+                return await call.prepare(model, surroundings)
+        except TimeoutError as error:
+            raise deadline.missed() from error
+
+    async def _send(
+        self,
+        sink: Sink,
+        request: RequestHead,
+        request_id: str,
+        body: bytes,
+        *,
+        content_type: str = _JSON,
+    ) -> None:
+        headers = self._headers(request, request_id=request_id, trace=Trace()) | {
+            "content-type": content_type
+        }
         await sink.send(head=Head(200, headers), body=body, end=True)
 
     def _error(
@@ -217,6 +296,8 @@ class Gateway:
         headers = {"x-request-id": request_id}
         if trace.model:
             headers["x-mapped-model"] = trace.model
+        if request.client.key is not None:
+            headers |= self._books.limits.headers(request.client.key)
         return headers | self._cors_headers(request)
 
     def _cors_headers(self, request: RequestHead) -> dict[str, str]:
@@ -255,17 +336,31 @@ class Gateway:
 
 
 class _Models:
-    """Bodies of the model endpoints."""
+    """The models that there are for a client, and the bodies of the model endpoints."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
 
-    def list(self) -> bytes:
-        models = ModelList(data=tuple(self._model(name) for name in self._catalog.names()))
-        return models.model_dump_json().encode()
+    def resolve(self, name: str, client: Client) -> str:
+        """The Gemini model that serves `name`.
 
-    def one(self, name: str) -> bytes:
+        Raises: ModelNotFound: none, or it is not for this client.
+        """
+        model = self._catalog.resolve(name)
+        if not client.may_use(name, model):
+            raise ModelNotFound(
+                f"The model {name[:200]!r} does not exist or you do not have access to it. GET /v1/models lists "
+                "the names that this API key may use."
+            )
+        return model
+
+    def list(self, client: Client) -> bytes:
+        names = (name for name in self._catalog.names() if client.may_use(name, self._catalog.resolve(name)))
+        return ModelList(data=tuple(self._model(name) for name in names)).model_dump_json().encode()
+
+    def one(self, name: str, client: Client) -> bytes:
         self._catalog.require(name)
+        self.resolve(name, client)
         return self._model(name).model_dump_json().encode()
 
     def _model(self, name: str) -> Model:

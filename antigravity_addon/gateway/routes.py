@@ -13,6 +13,7 @@ class Endpoint(StrEnum):
     """Everything that is served, by its one true path."""
 
     HEALTH = "/healthz"
+    METRICS = "/metrics"
     MODELS = "/v1/models"
     MODEL = "/v1/models/{id}"
     CHAT_COMPLETIONS = "/v1/chat/completions"
@@ -36,6 +37,7 @@ _POST = frozenset({"POST"})
 
 METHODS: dict[Endpoint, frozenset[str]] = {
     Endpoint.HEALTH: _GET,
+    Endpoint.METRICS: _GET,
     Endpoint.MODELS: _GET,
     Endpoint.MODEL: _GET,
     Endpoint.CHAT_COMPLETIONS: _POST,
@@ -78,6 +80,7 @@ _TAILS: tuple[tuple[re.Pattern[str], Endpoint | None], ...] = tuple(
         (r"/responses/(?P<id>[^/]+)$", Endpoint.RESPONSE),
         (r"/conversations/(?P<id>[^/]+)$", Endpoint.CONVERSATION),
         (r"^/health(?:z)?$|/v1/health(?:z)?$", Endpoint.HEALTH),
+        (r"^/metrics$", Endpoint.METRICS),
     )
 )
 

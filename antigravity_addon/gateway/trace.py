@@ -11,10 +11,15 @@ from antigravity_addon.translate.events import Usage
 class AttemptRecord:
     account: str
     """E-mail."""
+    upstream: str
+    """Its kind."""
     seconds: float
     """From leasing the account to the attempt's end."""
     failure: str = ""
     """Empty if it served the client."""
+    first_token_seconds: float | None = None
+    """From leasing the account to the first event of the turn."""
+    usage: Usage | None = None
 
 
 @dataclass(slots=True)
@@ -36,6 +41,8 @@ class Trace:
     error: str = ""
     """Why the client did not get a whole answer."""
     first_token_seconds: float | None = None
+    waited_seconds: float = 0.0
+    """For an account, and between attempts."""
     remedies: list[str] = field(default_factory=list[str])
     """What was left out of the request for a second try, since the upstream refused it."""
 
@@ -67,6 +74,7 @@ class Trace:
             f"{self.account.partition('@')[0]}@…" if self.account else "",
             f"{count} attempt{'' if count == 1 else 's'}" if count else "",
             f"{self.seconds:.1f} s",
+            f"waited {self.waited_seconds:.1f} s" if self.waited_seconds >= 0.05 else "",
             f"{usage.input_tokens}/{usage.output_tokens} tok" if usage else "",
             self.error,
         )
@@ -78,13 +86,19 @@ class Trace:
             "model": self.model,
             "account": self.account,
             "attempts": [
-                {"account": a.account, "seconds": round(a.seconds, 3), "failure": a.failure}
+                {
+                    "account": a.account,
+                    "upstream": a.upstream,
+                    "seconds": round(a.seconds, 3),
+                    "failure": a.failure,
+                }
                 for a in self.attempts
             ],
             "remedies": list(self.remedies),
             "status": self.status,
             "error": self.error,
             "seconds": round(self.seconds, 3),
+            "waited_seconds": round(self.waited_seconds, 3),
             "first_token_seconds": None
             if self.first_token_seconds is None
             else round(self.first_token_seconds, 3),

@@ -11,6 +11,7 @@ from mitmproxy.net.http import status_codes
 
 from antigravity_addon.errors import GatewayError, InvalidRequest
 from antigravity_addon.gateway.client_stream import Head
+from antigravity_addon.gateway.clients import ANYBODY, Client
 from antigravity_addon.gateway.gateway import Gateway, RequestHead, new_request_id
 from antigravity_addon.gateway.tasks import spawn
 from antigravity_addon.gateway.trace import Trace
@@ -25,7 +26,7 @@ _ENCODINGS = ("identity", "gzip", "deflate", "br", "zstd")
 """Of bodies. mitmproxy would take any codec that Python has."""
 
 
-def head_of(flow: http.HTTPFlow, *, owner: str = "") -> RequestHead:
+def head_of(flow: http.HTTPFlow, *, client: Client = ANYBODY) -> RequestHead:
     request = flow.request
     return RequestHead(
         method=request.method.upper(),
@@ -35,7 +36,7 @@ def head_of(flow: http.HTTPFlow, *, owner: str = "") -> RequestHead:
             name.lower().decode("utf-8", "surrogateescape"): value.decode("utf-8", "surrogateescape")
             for name, value in request.headers.fields
         },
-        owner=owner,
+        client=client,
     )
 
 
@@ -100,9 +101,9 @@ class LiveAnswer:
     State: what was sent so far, since mitmproxy keeps nothing of an answer that its client leaves.
     """
 
-    def __init__(self, flow: http.HTTPFlow, wire: Wire, gateway: Gateway, *, owner: str) -> None:
+    def __init__(self, flow: http.HTTPFlow, wire: Wire, gateway: Gateway, *, client: Client) -> None:
         self._flow = flow
-        self._owner = owner
+        self._client = client
         self._wire = wire
         self._gateway = gateway
         self._pieces: list[bytes] = []
@@ -122,7 +123,7 @@ class LiveAnswer:
         try:
             # mitmproxy drops clients that are quiet for ten minutes, also those that wait for us
             with handler.timeout_watchdog.disarm():
-                head = head_of(self._flow, owner=self._owner)
+                head = head_of(self._flow, client=self._client)
                 await self._gateway.serve(head, lambda: body_of(self._flow), self, self.trace)
         except CancelledError:
             with contextlib.suppress(CancelledError):
@@ -188,15 +189,15 @@ class LiveAnswer:
 class ReplayedAnswer:
     """The answer to a flow that mitmproxy replays: collected, since such a flow has no client to stream to."""
 
-    def __init__(self, flow: http.HTTPFlow, *, owner: str) -> None:
+    def __init__(self, flow: http.HTTPFlow, *, client: Client) -> None:
         self._flow = flow
-        self._owner = owner
+        self._client = client
         self._head: Head | None = None
         self._body = b""
 
     async def run(self, gateway: Gateway) -> None:
         trace = Trace()
-        head = head_of(self._flow, owner=self._owner)
+        head = head_of(self._flow, client=self._client)
         await gateway.serve(head, lambda: body_of(self._flow), self, trace)
         assert self._head is not None  # noqa: S101  serve always sends one
         trace.status = self._head.status

@@ -3,65 +3,75 @@
 import asyncio
 import gc
 import logging
+import random
 import socket
 import time
 from collections.abc import Collection
-from importlib.metadata import version
 from pathlib import Path
 
 from mitmproxy import ctx
 from mitmproxy.proxy.mode_specs import ProxyMode, ReverseMode
-from pydantic import SecretStr
 
-from antigravity_addon.accounts.account import Account, ApiKey
-from antigravity_addon.accounts.file import AccountsFileError, read_accounts, readable_by_others
 from antigravity_addon.accounts.pool import AccountPool
-from antigravity_addon.gateway.attempts import Upstream
+from antigravity_addon.gateway.attempt import Upstream
+from antigravity_addon.gateway.bookkeeping import Bookkeeping
+from antigravity_addon.gateway.connections import TOKEN_FILE, USER_AGENT, Connections
 from antigravity_addon.gateway.gateway import Gateway
+from antigravity_addon.gateway.keeper import Keeper
 from antigravity_addon.gateway.settings import Settings, UpstreamKind, to_settings
 from antigravity_addon.gateway.tasks import spawn
 from antigravity_addon.simulator.server import Simulator
-from antigravity_addon.state.sqlite import IN_MEMORY, SqliteMemory
-from antigravity_addon.upstream.authorize import AccountAuthorizer
+from antigravity_addon.state.sqlite import SqliteMemory
+from antigravity_addon.state.sqlite_file import IN_MEMORY, SqliteFile
+from antigravity_addon.state.sqlite_pool_store import SqlitePoolStore
 from antigravity_addon.upstream.endpoints import Endpoints
 from antigravity_addon.upstream.remedies import Lessons
-from antigravity_addon.upstream.transport import Transport
 from antigravity_addon.upstream.web_media import WebMedia
 
 from . import listener, options
+from .operator_files import Accounts, OperatorFiles, StartError
 
 logger = logging.getLogger(__name__)
 
 STATE_FILE = "gateway.sqlite"
-USER_AGENT = f"antigravity-addon/{version('antigravity-addon')}"
-"""Says who we are; imitates nobody."""
-
-_NOT_GEMINI_API = {
-    "aiplatform.googleapis.com": "Vertex AI",
-    "cloudcode-pa.googleapis.com": "Code Assist",
-}
-_SIMULATED = (Account("simulator@localhost", ApiKey(SecretStr("simulator"))),)
-
-
-class StartError(Exception):
-    """The gateway cannot start; the message says in a sentence what to do."""
 
 
 class Runtime:
     """A gateway and what it stands on, for one set of options after the other."""
 
     def __init__(
-        self, settings: Settings, accounts: tuple[Account, ...], simulator: socket.socket | None
+        self, settings: Settings, files: OperatorFiles, accounts: Accounts, simulator: socket.socket | None
     ) -> None:
         self._settings = settings
-        self._pool = AccountPool(accounts, clock=time.monotonic)
-        self._transport = Transport()
-        self._lessons = Lessons()
-        self._memory = _memory(settings)
-        self._media = WebMedia(user_agent=USER_AGENT)
+        self._files = files
+        self._accounts = accounts
+        self._pool = AccountPool(
+            accounts.usable,
+            clock=time.monotonic,
+            unix_time=time.time,  # noqa: TID251  what is kept outlives the process, and so must its dates
+            chance=random.random,
+        )
+        state = _state_file()
+        self._memory = _memory(state, settings)
+        self._pool_store = SqlitePoolStore(state, unix_time=time.time)  # noqa: TID251  as above
+        self._books = Bookkeeping(account_states=self._pool.reports)
+        self._books.replace_keys(files.client_keys)
+        self._keeper = Keeper(
+            self._pool_store,
+            self._pool,
+            self._books.ledger,
+            unix_time=time.time,  # noqa: TID251  as above
+        )
         self._simulator_socket = simulator
         self._simulator: Simulator | None = None
+        self._connections = Connections(
+            target=_url(simulator) if simulator is not None else listener.upstream_url(),
+            token_file=None if state.path == IN_MEMORY else Path(state.path).with_name(TOKEN_FILE),
+        )
+        self._lessons = Lessons()
+        self._media = WebMedia(user_agent=USER_AGENT)
         self._gateways: dict[ProxyMode, Gateway] = {}
+        self._watch: asyncio.Task[None] | None = None
 
     @classmethod
     def from_options(cls) -> "Runtime":
@@ -74,10 +84,11 @@ class Runtime:
         else:
             simulator = None
             target = listener.GOOGLE
-            check_target(listener.upstream_url())
-        accounts = read_account_file(settings)
+        files = OperatorFiles(simulator_url=target if simulator is not None else None)
+        accounts = files.read_accounts(settings)
+        files.read_client_keys()
         listener.settle(target=target, allow_lan_access=settings.allow_lan_access)
-        return cls(settings, accounts, simulator)
+        return cls(settings, files, accounts, simulator)
 
     @property
     def settings(self) -> Settings:
@@ -86,9 +97,17 @@ class Runtime:
     def gateway_for(self, mode: ProxyMode) -> Gateway:
         """The gateway behind a listener: each reverse target is an upstream of its own."""
         if mode not in self._gateways:
-            endpoints = Endpoints(target=self._upstream_url(mode), user_agent=USER_AGENT)
-            upstream = Upstream(endpoints, AccountAuthorizer(), self._pool, self._transport, self._lessons)
-            self._gateways[mode] = Gateway(self._settings, upstream, memory=self._memory, media=self._media)
+            upstream = Upstream(
+                Endpoints(target=self._upstream_url(mode), user_agent=USER_AGENT),
+                self._connections.authorizer,
+                self._pool,
+                self._connections.transport,
+                self._lessons,
+                chance=random.random,
+            )
+            self._gateways[mode] = Gateway(
+                self._settings, upstream, memory=self._memory, media=self._media, books=self._books
+            )
         return self._gateways[mode]
 
     def _upstream_url(self, mode: ProxyMode) -> str:
@@ -108,13 +127,37 @@ class Runtime:
         settings = to_settings(options.read())
         if settings.upstream is not self._settings.upstream:
             raise StartError("gateway_upstream cannot be changed while the gateway runs: restart it.")
-        if "gateway_accounts" in updated:
-            self._pool.replace_accounts(read_account_file(settings))
+        accounts = (
+            self._files.read_accounts(settings)
+            if "gateway_accounts" in updated
+            else self._files.accounts(settings)
+        )
+        if "gateway_client_keys" in updated:
+            self._files.read_client_keys()
         self._settings = settings
         self._gateways.clear()
+        self._take_accounts(accounts)
+        self._take_keys()
+
+    def _take_accounts(self, accounts: Accounts) -> None:
+        if accounts != self._accounts:
+            self._accounts = accounts
+            self._files.say_what_is_wrong(accounts)
+            self._pool.replace_accounts(accounts.usable)
+
+    def _take_keys(self) -> None:
+        self._books.replace_keys(self._files.client_keys)
 
     async def start(self) -> None:
         _spare_the_collector()
+        await self._keeper.begin()
+        self._watch = spawn(
+            self._files.watch(
+                accounts_changed=lambda: self._take_accounts(self._files.accounts(self._settings)),
+                keys_changed=self._take_keys,
+            ),
+            name="watch the operator's files",
+        )
         if self._simulator_socket is not None:
             self._simulator = Simulator(sock=self._simulator_socket)
             await self._simulator.__aenter__()
@@ -127,11 +170,16 @@ class Runtime:
         spawn(self._stop(after), name="stop the gateway")
 
     async def _stop(self, after: Collection[asyncio.Task[None]]) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.wait([self._watch])
         if after:
             await asyncio.wait(after)
-        await self._transport.aclose()
+        await self._keeper.aclose()
+        await self._connections.aclose()
         await self._media.aclose()
         await self._memory.aclose()
+        await self._pool_store.aclose()
         if self._simulator is not None:
             await self._simulator.__aexit__(None, None, None)
 
@@ -155,41 +203,14 @@ def check_mitmproxy_options() -> None:
         ctx.options.update(connection_strategy="lazy")
 
 
-def check_target(url: str) -> None:
-    """Raises: StartError: the reverse target is an upstream of a kind that is not built yet."""
-    for host, name in _NOT_GEMINI_API.items():
-        if url.endswith(host):
-            raise StartError(
-                f"--mode reverse:{url}: {name} is not supported yet; the Gemini API is: {listener.GOOGLE}."
-            )
-
-
-def read_account_file(settings: Settings) -> tuple[Account, ...]:
-    """Raises: StartError: there is no account that can pay."""
-    path_text = ctx.options.gateway_accounts
-    if not path_text:
-        if settings.upstream is UpstreamKind.SIMULATOR:
-            return _SIMULATED
-        raise StartError(
-            "There is no account to pay with: list one in accounts.yaml and add --set gateway_accounts=accounts.yaml, "
-            "or try the gateway without one: --set gateway_upstream=simulator."
-        )
-    path = Path(path_text).expanduser()
-    try:
-        accounts = read_accounts(path)
-    except AccountsFileError as error:
-        raise StartError(str(error)) from None
-    if readable_by_others(path):
-        logger.warning("%s holds keys and can be read by other users of this machine: chmod 600 it.", path)
-    if not any(not account.disabled for account in accounts):
-        raise StartError(f"{path}: there is no account in it that is not disabled.")
-    return accounts
-
-
-def _memory(settings: Settings) -> SqliteMemory:
+def _state_file() -> SqliteFile:
     named = ctx.options.gateway_state or str(Path(ctx.options.confdir) / STATE_FILE)
+    return SqliteFile(IN_MEMORY if named == "memory" else Path(named).expanduser())
+
+
+def _memory(file: SqliteFile, settings: Settings) -> SqliteMemory:
     return SqliteMemory(
-        IN_MEMORY if named == "memory" else Path(named).expanduser(),
+        file,
         clock=time.time,  # noqa: TID251  what is kept outlives the process, and so must its dates
         max_age=settings.state_days * 86_400.0,
         max_bytes=settings.state_megabytes * 1_000_000,

@@ -16,7 +16,8 @@ from mitmproxy.proxy.layers.modes import ReverseProxy
 from mitmproxy.proxy.mode_specs import ReverseMode
 from mitmproxy.proxy.tunnel import LayerStack
 
-from antigravity_addon.gateway.clients import owner_of
+from antigravity_addon.gateway.clients import ANYBODY, Client
+from antigravity_addon.gateway.gateway import Refusal
 from antigravity_addon.gateway.settings import SettingsError
 from antigravity_addon.gateway.tasks import spawn
 
@@ -30,7 +31,7 @@ from .upstream_layer import InProcessHttpLayer, Wire
 logger = logging.getLogger(__name__)
 
 # Kept here, not in the addon: mitmproxy makes a new one when addon.py is saved, and streams go on.
-_owners: WeakKeyDictionary[http.HTTPFlow, str] = WeakKeyDictionary()
+_clients: WeakKeyDictionary[http.HTTPFlow, Client] = WeakKeyDictionary()
 """Flows whose head was found good, and whose they are: what was kept for a client is found by its key, and that is
 taken out of the flow. Not in the flow's metadata, which is saved: no file should tell one client from another.
 """
@@ -133,12 +134,11 @@ class GatewayAddon:
             flow.response = failed_response(flow.request)
             return
         gateway = self._runtime.gateway_for(flow.client_conn.proxy_mode)
-        head = head_of(flow)
-        refusal = gateway.refuse(head)
-        if refusal is None:
-            _owners[flow] = owner_of(head.headers, gateway.settings)
-        else:
-            flow.response = to_response(refusal.head, refusal.body, flow.request)
+        match gateway.admit(head_of(flow)):
+            case Refusal(head=head, body=body):
+                flow.response = to_response(head, body, flow.request)
+            case client:
+                _clients[flow] = client
 
     async def request(self, flow: http.HTTPFlow) -> None:
         """Replays come without a client connection, so they are answered here or would go to the network."""
@@ -149,17 +149,17 @@ class GatewayAddon:
                 flow.response = failed_response(flow.request)
             else:
                 gateway = self._runtime.gateway_for(flow.client_conn.proxy_mode)
-                await ReplayedAnswer(flow, owner=_owners.get(flow, "")).run(gateway)
+                await ReplayedAnswer(flow, client=_clients.get(flow, ANYBODY)).run(gateway)
         except Exception:
             logger.exception("A replay failed in a way that nobody foresaw.")
             flow.response = failed_response(flow.request)
 
     def start_answer(self, flow: http.HTTPFlow, wire: Wire) -> LiveAnswer | None:
         """The layer has the whole request. `None`: it was never let in."""
-        if flow not in _owners or self._runtime is None:
+        if flow not in _clients or self._runtime is None:
             return None
         gateway = self._runtime.gateway_for(flow.client_conn.proxy_mode)
-        answer = LiveAnswer(flow, wire, gateway, owner=_owners[flow])
+        answer = LiveAnswer(flow, wire, gateway, client=_clients[flow])
         _answers[flow] = answer
         return answer
 

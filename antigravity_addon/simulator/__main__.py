@@ -5,14 +5,14 @@ import asyncio
 import signal
 import sys
 
-from .faults import listing
+from . import faults, licences, tokens
 from .server import Simulator
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m antigravity_addon.simulator",
-        description="A Gemini API without a model: answers are made up, failures happen on demand.",
+        description="The APIs of Gemini without a model: answers are made up, failures happen on demand.",
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=0, help="port to listen on (default: any free one)")
@@ -22,7 +22,7 @@ def main() -> None:
     parser.add_argument("--faults", action="store_true", help="list the faults as Markdown, and stop")
     options = parser.parse_args()
     if options.faults:
-        sys.stdout.write(listing())
+        sys.stdout.write("\n".join(each.listing() for each in (faults, tokens, licences)))
         return
     try:
         asyncio.run(serve(options.host, options.port, options.seconds_between_events))

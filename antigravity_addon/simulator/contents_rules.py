@@ -2,6 +2,7 @@
 
 import re
 
+from .families import Family
 from .models import Model
 from .request import Blob, Content, FileData, FunctionResponse, GenerateContentRequest, Part
 from .signature import is_known
@@ -21,11 +22,13 @@ OFFICE_MEDIA = re.compile(r"application/(msword|vnd\.(openxmlformats-officedocum
 PLACE = "GenerateContentRequest.contents"
 
 
-def check_contents(request: GenerateContentRequest, model: Model) -> None:
+def check_contents(request: GenerateContentRequest, model: Model, family: Family = Family.GEMINI) -> None:
     """
     Raises:
         Refused: for the first rule broken.
     """
+    if family is Family.VERTEX and not all(content.role for content in request.contents):
+        raise invalid("Please use a valid role: user, model.")
     if not request.contents:
         raise invalid(f"* {PLACE}: contents is not specified\n")
     for index, content in enumerate(request.contents):

@@ -8,6 +8,10 @@ SSE_HEADERS: Mapping[str, str] = {
     "Content-Disposition": "attachment",
     "X-Gemini-Service-Tier": "standard",
 }
+PLAIN_SSE_HEADERS: Mapping[str, str] = {
+    name: value for name, value in SSE_HEADERS.items() if not name.startswith("X-Gemini-")
+}
+"""Only the Gemini API speaks of tiers."""
 JSON_HEADERS: Mapping[str, str] = {"Content-Type": "application/json; charset=UTF-8"}
 
 

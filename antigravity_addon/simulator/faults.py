@@ -1,6 +1,6 @@
 """Every way in which the upstream can fail, in one table.
 
-An account whose key is `fault-NAME` or a model called `gemini-fault-NAME` fails that way; with `-xN` at the
+An account whose key or refresh token is `fault-NAME` or a model called `gemini-fault-NAME` fails that way; with `-xN` at the
 end only the first N times. `docs/simulator.md` lists what this table holds.
 """
 
@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from antigravity_addon.wire.base import Json
 
 from . import conditions
-from .exchange import JSON_HEADERS, SSE_HEADERS, Exchange
+from .exchange import JSON_HEADERS, PLAIN_SSE_HEADERS, SSE_HEADERS, Exchange
+from .families import Family
 from .request import GenerateContentRequest
 from .response import Call, Chunk, Framing, Part, Text, Turn, Usage, continuation_token, event, pieces, pretty
 from .status import (
@@ -28,6 +29,7 @@ from .status import (
     model_not_found,
     quota_failure,
     retry_info,
+    unauthenticated,
 )
 
 # --- an answer, and what can be done to it ---------------------------------------------------------------
@@ -56,8 +58,19 @@ class Answered:
     def sending(self, body: tuple[bytes, ...]) -> Exchange:
         """Other bytes than the turn's own, sent as the turn would be."""
         pause = self.pace.seconds_between_events
-        headers = SSE_HEADERS if self.framing is Framing.SSE else JSON_HEADERS
-        return Exchange(200, headers, tuple((pause if i else 0.0, piece) for i, piece in enumerate(body)))
+        return Exchange(
+            200, self._headers, tuple((pause if i else 0.0, piece) for i, piece in enumerate(body))
+        )
+
+    @property
+    def _headers(self) -> Mapping[str, str]:
+        gemini = self.turn.family is Family.GEMINI
+        headers = JSON_HEADERS
+        if self.framing is Framing.SSE:
+            headers = SSE_HEADERS if gemini else PLAIN_SSE_HEADERS
+        if self.turn.family is Family.CODE_ASSIST:
+            return {**headers, "x-cloudaicompanion-trace-id": self.turn.trace_id}
+        return headers
 
     def telling(self, *chunks: Chunk) -> Exchange:
         """Other chunks than the turn's own."""
@@ -178,6 +191,20 @@ def _no_capacity(model: str) -> Exchange:
     return refused(Status(429, message, (info,), legacy_reason="rateLimitExceeded"), in_array=True)
 
 
+def _too_fast(model: str) -> Exchange:
+    message = "You have exhausted your capacity on this model. Your quota will reset after 0s."
+    info = error_info(
+        "RATE_LIMIT_EXCEEDED",
+        CODE_ASSIST,
+        uiMessage="true",
+        model=model,
+        quotaResetDelay="539.477544ms",
+        quotaResetTimeStamp="2026-11-22T19:14:08Z",
+    )
+    status = Status(429, message, (info, retry_info("0.539477544s")), legacy_reason="rateLimitExceeded")
+    return refused(status, in_array=True)
+
+
 def _plan_exhausted(model: str) -> Exchange:
     info = error_info(
         "QUOTA_EXHAUSTED",
@@ -191,7 +218,8 @@ def _plan_exhausted(model: str) -> Exchange:
     return refused(Status(429, message, (info, retry_info("391609.795772632s"))), in_array=True)
 
 
-VALIDATION = "https://accounts.google.com/signin/continue"
+VALIDATION = "https://accounts.google.com/signin/continue?plt=simulated-personal-token"
+"""A page for one person: whoever has the address can go there in their name."""
 VALIDATION_REQUIRED = Status(
     403,
     "Verify your account to continue.",
@@ -220,6 +248,10 @@ TERMS_VIOLATED = Status(
         ),
     ),
 )
+NO_LICENCE = Status(
+    403,
+    "You do not have a valid license of this product. Please contact your administrator to request a license. (#3501)",
+)
 ACTIVATION = (
     "https://console.developers.google.com/apis/api/generativelanguage.googleapis.com/overview?project=0"
 )
@@ -239,11 +271,52 @@ SERVICE_DISABLED = Status(
         ),
     ),
 )
-TOKEN_EXPIRED = Status(
-    401,
-    "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other "
-    "valid authentication credential.",
-    (error_info("ACCESS_TOKEN_EXPIRED", "googleapis.com", service="generativelanguage.googleapis.com"),),
+COMPANION = "cloudaicompanion.googleapis.com"
+COMPANION_ACTIVATION = f"https://console.developers.google.com/apis/api/{COMPANION}/overview?project=0"
+COMPANION_DISABLED = Status(
+    403,
+    "Gemini for Google Cloud API has not been used in project 0 before or it is disabled. Enable it by visiting "
+    f"{COMPANION_ACTIVATION} then retry. If you enabled this API recently, wait a few minutes for the action to "
+    "propagate to our systems and retry.",
+    (
+        error_info(
+            "SERVICE_DISABLED",
+            "googleapis.com",
+            serviceTitle="Gemini for Google Cloud API",
+            service=COMPANION,
+            consumer="projects/0",
+            containerInfo="0",
+            activationUrl=COMPANION_ACTIVATION,
+        ),
+    ),
+)
+IAM_DENIED = Status(
+    403,
+    "Permission 'aiplatform.endpoints.predict' denied on resource '//aiplatform.googleapis.com/projects/simulated' "
+    "(or it may not exist).",
+    (
+        error_info(
+            "IAM_PERMISSION_DENIED",
+            "aiplatform.googleapis.com",
+            permission="aiplatform.endpoints.predict",
+            resource="projects/simulated",
+        ),
+    ),
+)
+SCOPE_MISSING = Status(
+    403,
+    "Request had insufficient authentication scopes.",
+    (error_info("ACCESS_TOKEN_SCOPE_INSUFFICIENT", "googleapis.com", service="aiplatform.googleapis.com"),),
+)
+SHARED_QUOTA = Status(
+    429,
+    "Resource exhausted. Please try again later. Please refer to "
+    "https://cloud.google.com/vertex-ai/generative-ai/docs/error-code-429 for more details.",
+)
+CREDITS_SPENT = Status(
+    429,
+    "You do not have enough credits for this request.",
+    (error_info("INSUFFICIENT_G1_CREDITS_BALANCE", ""),),
 )
 
 
@@ -417,6 +490,17 @@ def _usage_last(answer: Answered) -> Exchange:
     return answer.telling(*(replace(chunk, traffic_only=True) for chunk in before), last)
 
 
+def _with_credits(answer: Answered) -> Exchange:
+    """Behind the first event."""
+    if answer.framing is not Framing.SSE:
+        return answer.exchange()
+    credit: Json = {"creditType": "GOOGLE_ONE_AI", "creditAmount": "997"}
+    first, *others = answer.body
+    return answer.sending(
+        (first, event({"traceId": answer.turn.trace_id, "remainingCredits": [credit]}), *others)
+    )
+
+
 # --- the table -------------------------------------------------------------------------------------------
 
 FAULTS: Mapping[str, Fault] = {
@@ -440,6 +524,9 @@ FAULTS: Mapping[str, Fault] = {
     "quota-zero": Refusal(
         "429 with `limit: 0`: not in this plan at all", _over_quota(PER_DAY, limit="0", seconds="12")
     ),
+    "rate-limited-vertex": Refusal("429 without any detail, in Vertex AI's words", _says(SHARED_QUOTA)),
+    "rate-limited-code-assist": Refusal("429 in an array: too fast, wait 0.54 s", _too_fast),
+    "credits-spent": Refusal("429 in an array: no credits left", _says(CREDITS_SPENT, in_array=True)),
     "quota-code-assist": Refusal("429 in an array: plan quota gone for 108 hours", _plan_exhausted),
     # load
     "overloaded": Refusal("503, the model is overloaded", _says(OVERLOADED)),
@@ -459,7 +546,9 @@ FAULTS: Mapping[str, Fault] = {
     # the account
     "dead-key": Refusal("400, the key is not valid", _says(KEY_INVALID)),
     "dead-key-array": Refusal("400 in an array, the key is not valid", _says(KEY_INVALID, in_array=True)),
-    "unauthenticated": Refusal("401, the token has expired", _says(TOKEN_EXPIRED)),
+    "unauthenticated": Refusal(
+        "401, the token has expired", _says(unauthenticated(Family.GEMINI, "streamGenerateContent"))
+    ),
     "leaked-key": Refusal(
         "403, the key was reported as leaked",
         _says(Status(403, "Your API key was reported as leaked. Please use another API key.")),
@@ -467,6 +556,12 @@ FAULTS: Mapping[str, Fault] = {
     "validation-required": Refusal("403, the account is to be verified", _says(VALIDATION_REQUIRED)),
     "tos": Refusal("403, the terms were violated", _says(TERMS_VIOLATED)),
     "service-disabled": Refusal("403, the API is switched off in the project", _says(SERVICE_DISABLED)),
+    "service-disabled-code-assist": Refusal(
+        "403, Code Assist's API is switched off in the project", _says(COMPANION_DISABLED)
+    ),
+    "no-licence": Refusal("403, no Code Assist licence (#3501)", _says(NO_LICENCE)),
+    "iam": Refusal("403, the project does not permit it", _says(IAM_DENIED)),
+    "scope": Refusal("403, the token is not for this API", _says(SCOPE_MISSING)),
     "permission": Refusal("403 without a reason", _says(Status(403, "The caller does not have permission"))),
     "location": Refusal(
         "400 FAILED_PRECONDITION, not in this country",
@@ -669,6 +764,7 @@ FAULTS: Mapping[str, Fault] = {
     "wrong-content-type": Damage("a sound answer labelled text/html", _mislabelled),
     "garbage": Damage("200 and noise", _garbage),
     "usage-last-only": Damage("token counts in the last chunk only, as on Vertex AI", _usage_last),
+    "credits-event": Damage("an event that tells of credits only, as Code Assist has it", _with_credits),
     "duplicate-finish": Damage("the finish reason comes twice", _finished_twice),
 }
 
@@ -686,15 +782,21 @@ class Plan:
 
 def planned(name: str, prefix: str) -> Plan | None:
     """What `prefix` + NAME or `prefix` + NAME-xN asks for; `None` if no fault is called so."""
+    found = named_in(name, prefix, FAULTS)
+    return Plan(*found) if found else None
+
+
+def named_in[F](name: str, prefix: str, table: Mapping[str, F]) -> tuple[F, int | None] | None:
+    """The entry of the table, and how often it is meant."""
     if not name.startswith(prefix):
         return None
     wanted = name.removeprefix(prefix)
-    if wanted in FAULTS:
-        return Plan(FAULTS[wanted], None)
+    if wanted in table:
+        return table[wanted], None
     counted = re.fullmatch(r"(?P<fault>.+)-x(?P<times>\d{1,9})", wanted)
-    if counted is None or counted["fault"] not in FAULTS:
+    if counted is None or counted["fault"] not in table:
         return None
-    return Plan(FAULTS[counted["fault"]], int(counted["times"]))
+    return table[counted["fault"]], int(counted["times"])
 
 
 def listing() -> str:

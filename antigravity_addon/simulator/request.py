@@ -312,7 +312,53 @@ class GenerateContentRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class VertexRequest(GenerateContentRequest):
+    """Vertex AI's: what the Gemini API alone has is refused by a rule of its own."""
+
+    labels: JsonObject | None = None
+    model_armor_config: JsonObject | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CodeAssistRequest(GenerateContentRequest):
+    """What stands in Code Assist's envelope; what the Gemini API alone has is refused by a rule of its own."""
+
+    labels: JsonObject | None = None
+    session_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CodeAssistEnvelope:
+    model: str = ""
+    project: str = ""
+    user_prompt_id: str = ""
+    request: CodeAssistRequest | None = None
+    enabled_credit_types: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class CountTokensRequest:
     model: str = ""
     contents: tuple[Content, ...] = ()
     generate_content_request: GenerateContentRequest | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VertexCountTokensRequest:
+    model: str = ""
+    contents: tuple[Content, ...] = ()
+    system_instruction: Content | None = None
+    tools: tuple[Tool, ...] = ()
+    generation_config: GenerationConfig | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CountedByCodeAssist:
+    model: str = ""
+    """With `models/` in front, as nowhere else in this API."""
+    contents: tuple[Content, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CodeAssistCountTokensRequest:
+    request: CountedByCodeAssist | None = None

@@ -5,10 +5,12 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from antigravity_addon.wire.base import Json, JsonObject
 
+from .families import Family
 from .models import Model
 
 
@@ -77,20 +79,26 @@ class Usage:
     def prompt_details(self) -> list[Json]:
         return _by_modality(self.prompt_text, self.prompt_images)
 
-    def to_json(self) -> JsonObject:
+    def to_json(self, family: Family = Family.GEMINI) -> JsonObject:
         usage: JsonObject = {"promptTokenCount": self.prompt}
         if self.candidates is not None:
             usage["candidatesTokenCount"] = self.candidates
         usage["totalTokenCount"] = self.prompt + (self.candidates or 0) + self.thoughts
         if self.cached:
             usage["cachedContentTokenCount"] = self.cached
+        if family is Family.VERTEX:
+            usage |= ON_DEMAND
         usage["promptTokensDetails"] = self.prompt_details()
         if self.images:
             usage["candidatesTokensDetails"] = _by_modality(0, self.images)
         if self.thoughts:
             usage["thoughtsTokenCount"] = self.thoughts
-        usage["serviceTier"] = "standard"
+        if family is not Family.VERTEX:
+            usage["serviceTier"] = "standard"
         return usage
+
+
+ON_DEMAND: JsonObject = {"trafficType": "ON_DEMAND"}
 
 
 def _by_modality(text: int, images: int) -> list[Json]:
@@ -142,16 +150,19 @@ class Chunk:
     traffic_only: bool = False
     """Instead of token counts only the kind of traffic, as Vertex AI does before its last chunk."""
 
-    def candidate(self) -> JsonObject:
+    def candidate(self, family: Family = Family.GEMINI) -> JsonObject:
         content: JsonObject = {}
         if not self.withheld:
+            parts: JsonObject = {}
             if self.parts is not None:
-                content["parts"] = [part.to_json() for part in self.parts]
-            content["role"] = "model"
+                parts["parts"] = [_in_family(part, family).to_json() for part in self.parts]
+            role: JsonObject = {"role": "model"}
+            content = role | parts if family is Family.VERTEX else parts | role
         candidate: JsonObject = {"content": content}
         if self.finish_reason is not None:
             candidate["finishReason"] = self.finish_reason
-        candidate["index"] = 0
+        if family is not Family.VERTEX:
+            candidate["index"] = 0
         if self.finish_message is not None:
             candidate["finishMessage"] = self.finish_message
         if self.grounding is not None:
@@ -173,6 +184,8 @@ class Turn:
     model_version: str
     response_id: str
     chunks: tuple[Chunk, ...]
+    family: Family = Family.GEMINI
+    """In whose words it is given."""
 
     def whole(self) -> Chunk:
         """The chunks folded into the one of an answer that is not streamed."""
@@ -200,12 +213,37 @@ class Turn:
         if chunk.block_reason is not None:
             message["promptFeedback"] = {"blockReason": chunk.block_reason}
         elif not chunk.no_candidates:
-            message["candidates"] = [chunk.candidate()]
-        if chunk.traffic_only:
-            message["usageMetadata"] = {"trafficType": "ON_DEMAND"}
+            message["candidates"] = [chunk.candidate(self.family)]
+        if chunk.traffic_only or (self.family is Family.VERTEX and chunk.finish_reason is None):
+            message["usageMetadata"] = ON_DEMAND
         elif chunk.usage is not None:
-            message["usageMetadata"] = chunk.usage.to_json()
-        return message | {"modelVersion": self.model_version, "responseId": self.response_id}
+            message["usageMetadata"] = chunk.usage.to_json(self.family)
+        message["modelVersion"] = self.model_version
+        if self.family is Family.VERTEX:
+            message["createTime"] = _create_time(self.response_id)
+        message["responseId"] = self.response_id
+        if self.family is Family.CODE_ASSIST:
+            return {"response": message, "traceId": self.trace_id}
+        return message
+
+    @property
+    def trace_id(self) -> str:
+        """By which Code Assist knows the answer."""
+        return self.response_id.encode().hex()[:16]
+
+
+def _in_family(part: Part, family: Family) -> Part:
+    """Vertex AI mostly gives no ids to its calls."""
+    return replace(part, id=None) if family is Family.VERTEX and isinstance(part, Call) else part
+
+
+def _create_time(response_id: str) -> str:
+    """Some moment of one day, always the same for the same answer."""
+    microseconds = int.from_bytes(response_id.encode()[:8]) % (24 * 3600 * 1_000_000)
+    return f"{_SOME_DAY + timedelta(microseconds=microseconds):%Y-%m-%dT%H:%M:%S.%fZ}"
+
+
+_SOME_DAY = datetime(2026, 11, 22, tzinfo=UTC)
 
 
 def _merged(parts: list[Part]) -> Iterator[Part]:

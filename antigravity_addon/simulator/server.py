@@ -1,4 +1,7 @@
-"""An HTTP server that speaks the Gemini API, answers without a model and fails on demand."""
+"""An HTTP server that speaks the Gemini API, Vertex AI's and Code Assist's, answers without a model and fails on demand.
+
+It issues the access tokens for them, too.
+"""
 
 import asyncio
 import socket
@@ -11,16 +14,19 @@ from typing import Self
 
 from aiohttp import web
 
-from .api import MODEL_PATH, Api, ReceivedRequest
+from .api import Api, ReceivedRequest, model_named_in
 from .exchange import Exchange
+from .families import Family, address_of
 from .faults import Pace, refused
 from .status import Status
+from .tokens import TOKEN_PATH, TokenRequest, Tokens, read_token_request
 
 MEBIBYTE = 1024 * 1024
+BEARER = "bearer "
 
 
 class Simulator:
-    """A simulated Gemini API on a loopback port, or on any socket.
+    """Simulated APIs of Google's on a loopback port, or on any socket.
 
     async with Simulator() as simulator:
         ...  # requests to simulator.base_url
@@ -38,16 +44,23 @@ class Simulator:
         seconds_of_slow_first: float = 1.0,
         largest_body: int = 100 * MEBIBYTE,
         remembered_requests: int = 1000,
+        seconds_tokens_live: float = 3599,
     ) -> None:
         """`sock` is bound already and takes the place of `host` and `port`; port 0 picks a free one."""
         self.requests: deque[ReceivedRequest] = deque(maxlen=remembered_requests)
+        """What came, but for requests to the token endpoint."""
+        self.token_requests: deque[TokenRequest] = deque(maxlen=remembered_requests)
         self._host = host
         self._port = port
         self._socket = sock
-        self._api = Api(Pace(seconds_between_events, seconds_of_slow_first))
+        self._tokens = Tokens(
+            seconds_live=seconds_tokens_live, clock=lambda: asyncio.get_running_loop().time()
+        )
+        self._api = Api(Pace(seconds_between_events, seconds_of_slow_first), self._tokens)
         self._largest_body = largest_body
         self._script: deque[Exchange] = deque()
         self._received = 0
+        self._tokens_asked = 0
         self._changed = asyncio.Event()
         self._running: set[asyncio.Task[object]] = set()
         self._runner: web.ServerRunner | None = None
@@ -87,8 +100,14 @@ class Simulator:
     # --- for tests ---------------------------------------------------------------------------------------
 
     def script(self, exchanges: Iterable[Exchange]) -> None:
-        """Answer the next requests, whatever they are, with exactly these; then as ever."""
+        """Answer the next requests, whatever they are, with exactly these; then as ever. The token endpoint goes on as
+        it does.
+        """
         self._script.extend(exchanges)
+
+    def revoke_tokens(self) -> None:
+        """All access tokens that are out. New ones may be had as before."""
+        self._tokens.revoke()
 
     async def wait_for(self, predicate: Callable[[Sequence[ReceivedRequest]], bool]) -> None:
         """Returns as soon as the predicate holds for the received requests. Put a deadline around it."""
@@ -125,14 +144,18 @@ class Simulator:
         if content is None:
             too_large = Status(400, f"Request payload size exceeds the limit: {self._largest_body} bytes.")
             return await _send(refused(too_large), request)
-        named = MODEL_PATH.fullmatch(request.path)
+        if request.path == TOKEN_PATH and request.method == "POST":
+            return await _send(self._answer_token(request, content), request)
+        address = address_of(request.path)
+        in_body = address.family is Family.CODE_ASSIST
         received = ReceivedRequest(
             number=self._received,
             method=request.method,
             path=request.path,
-            model=named["model"] if named else None,
-            called=named["method"] if named else None,
+            address=address,
+            model=model_named_in(content) if in_body else address.model,
             api_key=request.headers.get("x-goog-api-key") or request.query.get("key"),
+            bearer=_bearer(request.headers.get("authorization", "")),
             query=request.query,
             headers=request.headers,
             content=content,
@@ -151,6 +174,13 @@ class Simulator:
             # nobody will see it; an exception would be logged as a fault of ours
             return web.StreamResponse()
 
+    def _answer_token(self, request: web.BaseRequest, content: bytes) -> Exchange:
+        asked = read_token_request(self._tokens_asked, request.headers.get("content-type", ""), content)
+        self._tokens_asked += 1
+        self.token_requests.append(asked)
+        self._notify()
+        return self._tokens.answer(asked)
+
     async def _read(self, request: web.BaseRequest) -> bytes | None:
         """The body, or `None` if there is too much of it."""
         content = bytearray()
@@ -159,6 +189,10 @@ class Simulator:
             if len(content) > self._largest_body:
                 return None
         return bytes(content)
+
+
+def _bearer(authorization: str) -> str | None:
+    return authorization[len(BEARER) :] if authorization.lower().startswith(BEARER) else None
 
 
 # --- sending --------------------------------------------------------------------------------------------

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from antigravity_addon.wire.base import JsonObject
 
+from .families import Family
+
 NAMES = {
     400: "INVALID_ARGUMENT",
     401: "UNAUTHENTICATED",
@@ -139,13 +141,71 @@ KEY_INVALID = Status(
     ),
 )
 
+
+def unauthenticated(family: Family, called: str) -> Status:
+    """An access token that is unknown, revoked or dead."""
+    return Status(
+        401,
+        "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie or other valid "
+        "authentication credential. See https://developers.google.com/identity/sign-in/web/devconsole-project.",
+        (
+            error_info(
+                "ACCESS_TOKEN_EXPIRED", "googleapis.com", service=family.service, method=family.method(called)
+            ),
+        ),
+    )
+
+
+def credentials_missing(family: Family, called: str) -> Status:
+    """No access token where it takes one."""
+    return Status(
+        401,
+        "API keys are not supported by this API. Expected OAuth2 access token or other authentication credentials "
+        "that assert a principal. See https://cloud.google.com/docs/authentication",
+        (
+            error_info(
+                "CREDENTIALS_MISSING", "googleapis.com", service=family.service, method=family.method(called)
+            ),
+        ),
+    )
+
+
+PRIVATE_API = Status(
+    403,
+    "Cloud Code Private API has not been used in project 0 before or it is disabled. Enable it by visiting "
+    "https://console.developers.google.com/apis/api/cloudcode-pa.googleapis.com/overview?project=0 then retry.",
+    (
+        error_info(
+            "SERVICE_DISABLED",
+            "googleapis.com",
+            service="cloudcode-pa.googleapis.com",
+            consumer="projects/0",
+            serviceTitle="Cloud Code Private API",
+        ),
+    ),
+)
+"""For a request that has a user's project in its headers: the API is private, and in no project."""
+
 NO_MIXTURE = "Tool call context circulation is not enabled: built-in tools and functions cannot be mixed."
+NO_MIXTURE_ON_VERTEX = "Multiple tools are supported only when they are all search tools."
 NO_PREFILL = "Please ensure that the last turn is a user turn: this model continues no model turn."
 
 
-def model_not_found(model: str, method: str = "generateContent") -> Status:
-    return Status(
-        404,
-        f"models/{model} is not found for API version v1beta, or is not supported for {method}. "
-        "Call ModelService.ListModels to see the list of available models and their supported methods.",
-    )
+def model_not_found(
+    model: str, method: str = "generateContent", family: Family = Family.GEMINI, parent: str = ""
+) -> Status:
+    """`parent` is what stands before `publishers` in a path of Vertex AI."""
+    match family:
+        case Family.GEMINI:
+            message = (
+                f"models/{model} is not found for API version v1beta, or is not supported for {method}. "
+                "Call ModelService.ListModels to see the list of available models and their supported methods."
+            )
+        case Family.VERTEX:
+            message = (
+                f"Publisher Model `{parent}publishers/google/models/{model}` was not found or your project does not "
+                "have access to it. Please ensure you are using a valid model version."
+            )
+        case Family.CODE_ASSIST:
+            message = "Requested entity was not found."
+    return Status(404, message)

@@ -2,16 +2,17 @@
 
 import re
 
+from .families import Family
 from .models import Model
 from .request import FunctionDeclaration, GenerateContentRequest, Mode
 from .schema_rules import check_json_schema, check_typed_schema
-from .status import NO_MIXTURE, invalid
+from .status import NO_MIXTURE, NO_MIXTURE_ON_VERTEX, invalid
 
 MOST_DECLARATIONS = 512
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]*")
 
 
-def check_tools(request: GenerateContentRequest, model: Model) -> None:
+def check_tools(request: GenerateContentRequest, model: Model, family: Family = Family.GEMINI) -> None:
     """
     Raises:
         Refused: for the first rule broken.
@@ -28,7 +29,7 @@ def check_tools(request: GenerateContentRequest, model: Model) -> None:
         raise invalid(f"At most {MOST_DECLARATIONS} function declarations are supported.")
     if seen and model.makes_images:
         raise invalid(f"Function calling is not enabled for models/{model.name}")
-    _check_mixture(request, model)
+    _check_mixture(request, model, family)
     _check_calling(request, seen)
 
 
@@ -48,12 +49,15 @@ def _check_declaration(declaration: FunctionDeclaration, place: str, model: Mode
         check_json_schema(declaration.parameters_json_schema, f"{place}.parameters_json_schema")
 
 
-def _check_mixture(request: GenerateContentRequest, model: Model) -> None:
-    """Built-in tools beside functions are for new models, and only if the request says so."""
+def _check_mixture(request: GenerateContentRequest, model: Model, family: Family) -> None:
+    """Built-in tools beside functions are for new models, and on the Gemini API only if the request says so."""
     built_in = any(tool.is_built_in for tool in request.tools)
     if not (built_in and request.declarations):
         return
-    agreed = request.tool_config is not None and request.tool_config.include_server_side_tool_invocations
+    if family is Family.VERTEX and not model.signs_calls:
+        raise invalid(NO_MIXTURE_ON_VERTEX)
+    config = request.tool_config
+    agreed = family is not Family.GEMINI or (config and config.include_server_side_tool_invocations)
     if not (model.signs_calls and agreed):
         raise invalid(NO_MIXTURE)
 

@@ -113,7 +113,7 @@ class Order:
     account: str
     """E-mail; empty for all of them."""
     scope: str
-    """The account's quota group, whose cooldowns it ends; empty for all of them."""
+    """The account's quota group, whose cooldowns it ends beside those of the account itself; empty for all of them."""
     reason: str = ""
 
 
@@ -168,8 +168,8 @@ class PoolStore(Protocol):
     async def give_order(self, action: Action, *, account: str, scope: str, reason: str, now: float) -> int:
         """To every gateway that shares the store; what is kept follows it at once. Gives its number.
 
-        DISABLE keeps a `KeptDisabled` without a fingerprint. ENABLE and RESET end cooldowns of the scope; ENABLE ends
-        any `KeptDisabled` of the account, RESET only one with a fingerprint.
+        DISABLE, which takes a name, keeps a `KeptDisabled` without a fingerprint. ENABLE and RESET end cooldowns of the
+        scope and of the account; ENABLE ends any `KeptDisabled` of the account, RESET only one with a fingerprint.
         """
         ...
 

@@ -1,63 +1,13 @@
-"""The memory in one SQLite file, for one machine. Several gateways may share it.
+"""The memory in the SQLite file. Uses are noted with the next write, so that reading never waits for a writer."""
 
-sqlite3 blocks, so all of it happens on one thread of its own; that thread also gives calls their order. WAL and
-`synchronous=NORMAL`: a crash of the process loses nothing that was kept, a crash of the machine the last moments,
-and neither harms the file. Reading never waits for a writer: uses are written down with the next write.
-"""
-
-import asyncio
 import logging
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
-from pathlib import Path
 
-from .memory import KeptConversation, KeptItem, KeptResponse, KeptSignature, StateError
+from .memory import KeptConversation, KeptItem, KeptResponse, KeptSignature
+from .sqlite_file import SqliteFile, page_size, pages_in, reading, writing
 
 logger = logging.getLogger(__name__)
-
-IN_MEMORY = ":memory:"
-
-_APPLICATION = int.from_bytes(b"AGst")
-"""`PRAGMA application_id` of our files: another program's database is not to be written into."""
-
-_MIGRATIONS: tuple[tuple[str, ...], ...] = (
-    (
-        # what can be found and forgotten; `id` is null for a deleted response that others go on from
-        """CREATE TABLE kept (
-            number INTEGER PRIMARY KEY, owner TEXT NOT NULL, kind TEXT NOT NULL, id TEXT, used INTEGER NOT NULL,
-            previous INTEGER REFERENCES kept ON DELETE SET NULL
-        )""",
-        "CREATE UNIQUE INDEX kept_id ON kept (owner, kind, id)",
-        "CREATE INDEX kept_used ON kept (used)",
-        "CREATE INDEX kept_previous ON kept (previous)",
-        # apart from what is large, so that noting a use is cheap
-        """CREATE TABLE signature (
-            kept INTEGER PRIMARY KEY REFERENCES kept ON DELETE CASCADE,
-            model TEXT NOT NULL, upstream_id TEXT, signature TEXT NOT NULL
-        )""",
-        """CREATE TABLE response (
-            kept INTEGER PRIMARY KEY REFERENCES kept ON DELETE CASCADE,
-            created INTEGER NOT NULL, previous_id TEXT, response BLOB NOT NULL
-        )""",
-        """CREATE TABLE conversation (
-            kept INTEGER PRIMARY KEY REFERENCES kept ON DELETE CASCADE,
-            created INTEGER NOT NULL, metadata BLOB NOT NULL
-        )""",
-        # of a response or a conversation
-        """CREATE TABLE item (
-            number INTEGER PRIMARY KEY, kept INTEGER NOT NULL REFERENCES kept ON DELETE CASCADE,
-            id TEXT NOT NULL, is_input INTEGER NOT NULL, content BLOB NOT NULL
-        )""",
-        "CREATE INDEX item_kept ON item (kept)",
-        "CREATE INDEX item_id ON item (id)",
-    ),
-)
-"""Each takes the file from one version to the next; the version is `PRAGMA user_version`."""
-
-_BUSY_SECONDS = 5.0
-"""For which a write waits for another gateway's."""
 
 _TICK = 60
 """Seconds. Uses are noted to the minute: most of them then need no write."""
@@ -67,22 +17,19 @@ _ROOM = 16
 
 
 class SqliteMemory:
-    """State: the connection, and the uses that are not written down yet. Both belong to the thread."""
+    """State: the uses that are not written down yet, and the connection that they were found on. Both belong to the
+    file's thread.
+    """
 
     def __init__(
-        self, path: Path | str, *, clock: Callable[[], float], max_age: float, max_bytes: int
+        self, file: SqliteFile, *, clock: Callable[[], float], max_age: float, max_bytes: int
     ) -> None:
-        """`path` may be `IN_MEMORY`; `clock` gives Unix time. What was not used for `max_age` seconds is forgotten.
-
-        Nothing is opened before the first use; one that fails leaves the next to try again.
-        """
-        self._path = path
+        """`clock` gives Unix time. What was not used for `max_age` seconds is forgotten."""
+        self._share = file.share()
         self._clock = clock
         self._max_age = max_age
         self._max_bytes = max_bytes
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="state")
-        self._closed = False
-        self._connection: sqlite3.Connection | None = None
+        self._noted_on: sqlite3.Connection | None = None
         self._uses: dict[int, int] = {}
         self._aged_at = 0
 
@@ -128,11 +75,7 @@ class SqliteMemory:
         return await self._write(lambda store: store.delete_item(owner, conversation_id, item_id))
 
     async def aclose(self) -> None:
-        if self._closed:
-            return
-        self._closed = True
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
-        self._thread.shutdown(wait=False)
+        await self._share.aclose(self._note_last_uses)
 
     async def open(self) -> None:
         """Open the file now, for whoever wants to know at the start. Raises: StateError."""
@@ -141,42 +84,20 @@ class SqliteMemory:
     # --- the thread -------------------------------------------------------------------------------------
 
     async def _read[T](self, work: "Callable[[_Store], T]") -> T:
-        return await self._on_thread(lambda: self._one_read(work))
+        return await self._share.run(lambda connection: self._one_read(connection, work))
 
     async def _write[T](self, work: "Callable[[_Store], T]") -> T:
-        return await self._on_thread(lambda: self._one_write(work))
+        return await self._share.run(lambda connection: self._one_write(connection, work))
 
-    async def _on_thread[T](self, transaction: Callable[[], T]) -> T:
-        if self._closed:
-            raise StateError(f"{self._path} was closed.")
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._attempt, transaction)
-
-    def _attempt[T](self, transaction: Callable[[], T]) -> T:
-        """Once more with a new file if this one turns out to be broken. Raises: StateError."""
-        try:
-            try:
-                return transaction()
-            except sqlite3.DatabaseError as error:
-                if not _tells_of_damage(error):
-                    raise
-                self._disconnect()
-                put_aside_if_broken(Path(self._path))
-                return transaction()
-        except (sqlite3.Error, OSError) as error:
-            raise StateError(f"{self._path} cannot be used: {error}.") from error
-        except UnicodeEncodeError:
-            raise StateError(f"{self._path} cannot hold it: some text in it is not Unicode.") from None
-
-    def _one_read[T](self, work: "Callable[[_Store], T]") -> T:
-        connection = self._connected()
-        with connection:
-            connection.execute("BEGIN")
+    def _one_read[T](self, connection: sqlite3.Connection, work: "Callable[[_Store], T]") -> T:
+        self._forget_another_file_s(connection)
+        with reading(connection):
             return work(_Store(connection, self._now(), self._uses))
 
-    def _one_write[T](self, work: "Callable[[_Store], T]") -> T:
-        connection, now = self._connected(), self._now()
-        with connection:
-            connection.execute("BEGIN IMMEDIATE")
+    def _one_write[T](self, connection: sqlite3.Connection, work: "Callable[[_Store], T]") -> T:
+        self._forget_another_file_s(connection)
+        now = self._now()
+        with writing(connection):
             done = work(_Store(connection, now, self._uses))
             self._note_uses(connection)
             if now != self._aged_at:
@@ -185,6 +106,12 @@ class SqliteMemory:
         self._aged_at = now
         self._uses.clear()
         return done
+
+    def _forget_another_file_s(self, connection: sqlite3.Connection) -> None:
+        """Another connection is one to a new file: in it, the numbers are others'."""
+        if connection is not self._noted_on:
+            self._uses.clear()
+            self._noted_on = connection
 
     def _note_uses(self, connection: sqlite3.Connection) -> None:
         """A use of a response is one of all that it goes on from: these are never older than it."""
@@ -198,26 +125,15 @@ class SqliteMemory:
     def _now(self) -> int:
         return int(self._clock()) // _TICK * _TICK
 
-    def _connected(self) -> sqlite3.Connection:
-        if self._connection is None:
-            self._connection = open_file(self._path)
-        return self._connection
-
-    def _disconnect(self) -> None:
-        self._uses.clear()
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-
-    def _close(self) -> None:
-        if self._connection is None:
+    def _note_last_uses(self, connection: sqlite3.Connection) -> None:
+        self._forget_another_file_s(connection)
+        if not self._uses:
             return
         try:
-            with self._connection as connection:
+            with writing(connection):
                 self._note_uses(connection)
         except sqlite3.Error as error:
-            logger.warning("%s: the last uses of what is kept are lost: %s.", self._path, error)
-        self._disconnect()
+            logger.warning("%s: the last uses of what is kept are lost: %s.", self._share.path, error)
 
 
 _SIGNATURE, _RESPONSE, _CONVERSATION = "signature", "response", "conversation"
@@ -413,7 +329,9 @@ class _Store:
 
 
 def make_room(connection: sqlite3.Connection, max_bytes: int) -> None:
-    """Forget what was used longest ago if the file holds more than `max_bytes`. Looking costs three header fields."""
+    """Forget what was used longest ago if the memory takes more than `max_bytes` of the file. Looking costs three
+    header fields and one row.
+    """
     if bytes_in(connection) <= max_bytes:
         return
     enough = max_bytes - max_bytes // _ROOM
@@ -428,91 +346,6 @@ def _forget_one(connection: sqlite3.Connection) -> bool:
 
 
 def bytes_in(connection: sqlite3.Connection) -> int:
-    """Without the pages that are free."""
-    used_pages = _pragma(connection, "page_count") - _pragma(connection, "freelist_count")
-    return used_pages * _pragma(connection, "page_size")
-
-
-def _pragma(connection: sqlite3.Connection, name: str) -> int:
-    return connection.execute(f"PRAGMA {name}").fetchone()[0]
-
-
-# --- the file ---------------------------------------------------------------------------------------------
-
-
-def open_file(path: Path | str) -> sqlite3.Connection:
-    """The file, ready for use, made if there is none.
-
-    Raises: StateError: it cannot be made, or is a newer gateway's or another program's. sqlite3.Error.
-    """
-    if path != IN_MEMORY:
-        _make_private(Path(path))
-    connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
-    try:
-        # before there is a page in the file, or it has no effect
-        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-        connection.execute("PRAGMA journal_mode = WAL").fetchall()
-        connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute("PRAGMA foreign_keys = ON")
-        migrate(connection, path, _MIGRATIONS)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _make_private(path: Path) -> None:
-    """Ahead of SQLite, which has modes of its own; the files that it puts beside this one take this one's."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path.touch(mode=0o600)
-        path.chmod(0o600)
-    except OSError as error:
-        raise StateError(f"{path} cannot be made: {error.strerror}.") from error
-
-
-def migrate(connection: sqlite3.Connection, path: Path | str, migrations: Sequence[Sequence[str]]) -> None:
-    """Raises: StateError: the file is a newer gateway's or another program's."""
-    with connection:
-        # the version is only certain once nobody else can change it
-        connection.execute("BEGIN IMMEDIATE")
-        version = _pragma(connection, "user_version")
-        if version > len(migrations):
-            raise StateError(
-                f"{path} was written by a newer gateway: update this one, or name another file in gateway_state."
-            )
-        (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-        if tables and _pragma(connection, "application_id") != _APPLICATION:
-            raise StateError(f"{path} is another program's: name another file in gateway_state.")
-        for migration in migrations[version:]:
-            for statement in migration:
-                connection.execute(statement)
-        connection.execute(f"PRAGMA application_id = {_APPLICATION}")
-        connection.execute(f"PRAGMA user_version = {len(migrations)}")
-
-
-def _tells_of_damage(error: sqlite3.DatabaseError) -> bool:
-    # sqlite3's own complaints have no code
-    code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK)
-    return code & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-
-
-def put_aside_if_broken(path: Path) -> None:
-    """To NAME.broken, in place of an earlier one. Looked at afresh: another gateway may have done it already."""
-    if _is_sound(path):
-        return
-    broken = path.with_name(f"{path.name}.broken")
-    path.replace(broken)
-    for beside in ("-wal", "-shm"):
-        path.with_name(path.name + beside).unlink(missing_ok=True)
-    logger.warning("%s is broken: it is %s now, and a new one was begun.", path, broken.name)
-
-
-def _is_sound(path: Path) -> bool:
-    try:
-        with closing(sqlite3.connect(path, timeout=_BUSY_SECONDS)) as connection:
-            return connection.execute("PRAGMA integrity_check(1)").fetchone() == ("ok",)
-    except sqlite3.DatabaseError as error:
-        if _tells_of_damage(error):
-            return False
-        raise
+    """Without the pages that are free, and without the pool's, which nothing in here could make room in."""
+    (of_the_pool,) = connection.execute("SELECT pages FROM pool_size").fetchone()
+    return (pages_in(connection) - of_the_pool) * page_size(connection)

@@ -23,11 +23,13 @@ from antigravity_addon.errors import (
     UpstreamTimeout,
 )
 from antigravity_addon.wire.gemini import GenerateContentResponse
+from antigravity_addon.wire.google_day import seconds_to_midnight
 from antigravity_addon.wire.google_error import (
     GoogleError,
     StreamMessage,
     is_error_document,
     longest,
+    parse_date,
     parse_google_error,
     parse_retry_after,
 )
@@ -37,23 +39,22 @@ from antigravity_addon.wire.sse import ServerSentEvent, StrayJson
 def classify(
     status: int, headers: Mapping[str, str], body: bytes, *, model: str, now: float
 ) -> UpstreamFailure:
-    """What an answer with a status other than 200 means. `now` is Unix time, for dates in headers and metadata."""
-    retry_after = next((value for name, value in headers.items() if name.lower() == "retry-after"), "")
+    """What an answer with a status other than 200 means. `now` is Unix time, for dates in headers and metadata; the
+    upstream's own `Date` is believed first, since it is its clock that its quotas go by.
+    """
+    named = {name.lower(): value for name, value in headers.items()}
+    now = parse_date(named.get("date", "")) or now
     error = parse_google_error(body, status)
+    delay = longest(parse_retry_after(named.get("retry-after", ""), now), error.stated_delay(now))
     # the body's code counts inside a 200 stream only: a relay's status line knows better what it did
-    return _classify(
-        status,
-        error,
-        model=model,
-        delay=longest(parse_retry_after(retry_after, now), error.stated_delay(now)),
-    )
+    return _classify(status, error, model=model, delay=delay, now=now)
 
 
 def classify_error_object(error_object: bytes, *, model: str, now: float) -> UpstreamFailure:
     """What an error inside a 200 stream means: as if its own code had been the status."""
     error = parse_google_error(error_object, status=0)
     status = error.code or _HTTP_STATUS.get(error.status or "", 500)
-    return _classify(status, error, model=model, delay=error.stated_delay(now))
+    return _classify(status, error, model=model, delay=error.stated_delay(now), now=now)
 
 
 def decode_item(
@@ -79,21 +80,31 @@ def decode_item(
     return answer
 
 
-def _classify(status: int, error: GoogleError, *, model: str, delay: float | None) -> UpstreamFailure:
+def _classify(
+    status: int, error: GoogleError, *, model: str, delay: float | None, now: float
+) -> UpstreamFailure:
     failure = _kind(status, error, model=model, delay=delay)
     failure.upstream_status = status
-    failure.retry_after = _retry_after(failure, error, delay)
+    match failure:
+        case UpstreamRefused() | AccountRefused():
+            pass
+        case QuotaExhausted() if error.reason in _EXHAUSTED_REASONS:
+            failure.retry_after = delay
+        case QuotaExhausted():
+            # a day, or a bill, does not end in the seconds that come with it
+            _until_it_comes_back(failure, error, now)
+        case _:
+            failure.retry_after = delay
     return failure
 
 
-def _retry_after(failure: UpstreamFailure, error: GoogleError, delay: float | None) -> float | None:
-    match failure:
-        case UpstreamRefused() | AccountRefused():
-            return None
-        case QuotaExhausted() if error.reason not in _EXHAUSTED_REASONS:
-            return None  # a day, or a bill, does not end in the seconds that come with it
-        case _:
-            return delay
+def _until_it_comes_back(failure: QuotaExhausted, error: GoogleError, now: float) -> None:
+    if _not_on_this_plan(error):
+        failure.rest = _UNTIL_THE_PLAN_CHANGES
+    elif _daily(error):
+        failure.retry_after = seconds_to_midnight(now)
+    else:
+        failure.rest = _UNTIL_THE_BILL_IS_PAID
 
 
 def _kind(status: int, error: GoogleError, *, model: str, delay: float | None) -> UpstreamFailure:
@@ -264,16 +275,51 @@ def _is_region(error: GoogleError) -> bool:
     return error.status in ("FAILED_PRECONDITION", "PERMISSION_DENIED") and bool(_REGION.match(error.message))
 
 
+_OF_MODEL = ("IAM_PERMISSION_DENIED", "SECURITY_POLICY_VIOLATED")
+_MENDED_THERE = frozenset({
+    "API_KEY_HTTP_REFERRER_BLOCKED",
+    "API_KEY_IP_ADDRESS_BLOCKED",
+    "API_KEY_SERVICE_BLOCKED",
+    "BILLING_DISABLED",
+    "CONSUMER_INVALID",
+    "IAM_PERMISSION_DENIED",
+    "SECURITY_POLICY_VIOLATED",
+    "SERVICE_DISABLED",
+    "USER_PROJECT_DENIED",
+    "accessNotConfigured",
+})  # fmt: skip
+"""At Google's, by somebody who need not know of this gateway."""
+_UNTIL_IT_IS_MENDED_THERE = 3600.0
+_UNTIL_IT_HAS_PASSED = 600.0
 _TERMS_REASONS = ("TOS_VIOLATION", "VALIDATION_REQUIRED", "UNSUPPORTED_CLIENT")
 
 
 def _account_refused(status: int, error: GoogleError, *, code: str | None = None) -> AccountRefused:
-    kind = TermsRefused if error.reason in _TERMS_REASONS else AccountRefused
-    return kind(
-        "The upstream refused the account this gateway used. The gateway's operator has to mend that.",
-        reason=_grounds(status, error),
-        code=code,
+    message = "The upstream refused the account this gateway used. The gateway's operator has to mend that."
+    if error.reason in _TERMS_REASONS:
+        refused = TermsRefused(message, reason=_grounds(status, error), code=code)
+        refused.concerns_all = error.reason == "TOS_VIOLATION"
+        return refused
+    failure = AccountRefused(
+        message, reason=_grounds(status, error), code=code, rest=_rest_of_refused(status, error)
     )
+    failure.is_of_model = error.reason in _OF_MODEL
+    failure.ends_in_disabling = _may_be_passing(error)
+    return failure
+
+
+def _rest_of_refused(status: int, error: GoogleError) -> float | None:
+    """`None` for what is mended here, with another key. What is mended at Google's is looked at again."""
+    if status != 403:
+        return None
+    if _may_be_passing(error):
+        return _UNTIL_IT_HAS_PASSED
+    return _UNTIL_IT_IS_MENDED_THERE if error.reason in _MENDED_THERE else None
+
+
+def _may_be_passing(error: GoogleError) -> bool:
+    """Said without a reason: also by a service that was switched on minutes ago."""
+    return error.reason in {None, "forbidden"} and error.message.startswith("The caller does not have")
 
 
 def _region_refused(status: int, error: GoogleError) -> AccountRefused:
@@ -295,6 +341,8 @@ def _grounds(status: int, error: GoogleError) -> str:
 
 _CAPACITY_REASONS = ("MODEL_CAPACITY_EXHAUSTED", "MODEL_CAPACITY_EXCEEDED")
 _EXHAUSTED_REASONS = ("QUOTA_EXHAUSTED", "INSUFFICIENT_G1_CREDITS_BALANCE")
+_UNTIL_THE_PLAN_CHANGES = 86_400.0
+_UNTIL_THE_BILL_IS_PAID = 3600.0
 _DAILY_QUOTA = re.compile(r"PerDay|Daily", re.IGNORECASE)
 _LIMIT_ZERO = re.compile(r"\blimit:\s*0(?!\d|\.\d)")
 _OUT_OF_MONEY = re.compile(
@@ -313,9 +361,11 @@ def _quota(error: GoogleError, *, model: str, delay: float | None) -> UpstreamFa
         return _quota_exhausted(error)
     # Codex takes the time to wait from these words, not from a header
     again = "" if delay is None else f"Please try again in {max(delay, 0.1):.1f}s."
-    return RateLimited(
+    failure = RateLimited(
         _joined(_said(error, f"The upstream's rate limit for model {model!r} is reached."), again)
     )
+    failure.quotas = error.quota_ids
+    return failure
 
 
 def _quota_exhausted(error: GoogleError) -> QuotaExhausted:

@@ -223,10 +223,13 @@ def _says(*beginnings: str) -> re.Pattern[str]:
 
 
 def _unknown(*names: str, at: str) -> str:
-    """Google's parser knows none of these fields. Other fields it may name before, each on a line of its own."""
+    """Google's parser knows none of these fields. Other fields it may name before, each on a line of its own.
+
+    In Code Assist's envelope the path begins with `request`.
+    """
     line = r'Invalid JSON payload received\. Unknown name "'
     spellings = "|".join(re.sub(r"(?<=[a-z])([A-Z])", r"_?\1", name) for name in names)
-    return rf"(?:{line}\w+\"[^\n]*\n)*{line}(?:{spellings})\" at '{at}': Cannot find field"
+    return rf"(?:{line}\w+\"[^\n]*\n)*{line}(?:{spellings})\" at '(?:request\.)?{at}': Cannot find field"
 
 
 FORGOTTEN_SIGNATURES = Remedy(

@@ -1,4 +1,4 @@
-"""Connections to upstreams. Only this module and `web_media.py` open any.
+"""Connections to upstreams. Only this module, `google_auth.py` and `web_media.py` open any.
 
 httpx for its API with aiohttp under it: measured 2.3 times the streams of httpx on its own transport.
 One pool of connections for all clients and accounts.
@@ -22,6 +22,8 @@ IDLE_CONNECTION_SECONDS = 60.0
 """Google's front end closes idle connections after some minutes; ours must go first."""
 ERROR_BODY_BYTES = 256 * 1024
 """As much of an error answer as is read; real ones have a few kilobytes."""
+SMALL_BYTES = 1024 * 1024
+"""Nothing is read as a whole that is larger."""
 
 PIECE_BYTES = 256 * 1024
 """A larger body is sent in pieces of this size, so that others get their turn in between."""
@@ -44,7 +46,19 @@ class UpstreamResponse:
             async for chunk in self._response.aiter_bytes():
                 yield chunk
         except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
-            raise StreamTruncated(f"The upstream cut the answer off ({_cause(error)}).") from error
+            raise StreamTruncated(f"The upstream cut the answer off ({kind_of_cause(error)}).") from error
+
+    async def read(self) -> bytes:
+        """The whole body of an answer that is small by its nature.
+
+        Raises: StreamTruncated: see `chunks`. UpstreamBroken: it is not small.
+        """
+        body = b""
+        async for chunk in self.chunks():
+            body += chunk
+            if len(body) > SMALL_BYTES:
+                raise UpstreamBroken("The upstream's answer is larger than it can be.")
+        return body
 
     async def read_error(self) -> bytes:
         """The first part of an error answer's body; what could be had of it if the connection breaks."""
@@ -88,14 +102,16 @@ class Transport:
         try:
             response = await transport.handle_async_request(outgoing)
         except httpx.ConnectError as error:
-            raise UpstreamUnreachable(f"The upstream cannot be reached ({_cause(error)}).") from error
+            raise UpstreamUnreachable(f"The upstream cannot be reached ({kind_of_cause(error)}).") from error
         except httpx.TimeoutException as error:
             # httpx-aiohttp 0.2 gives every lost connection this name, a real timeout has it as its cause
             if isinstance(error.__cause__, aiohttp.ServerTimeoutError | TimeoutError):
                 raise UpstreamTimeout("The upstream did not accept a connection in time.") from error
-            raise UpstreamUnreachable(f"The upstream closed the connection ({_cause(error)}).") from error
+            raise UpstreamUnreachable(
+                f"The upstream closed the connection ({kind_of_cause(error)})."
+            ) from error
         except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
-            raise UpstreamBroken(f"The upstream answered no HTTP ({_cause(error)}).") from error
+            raise UpstreamBroken(f"The upstream answered no HTTP ({kind_of_cause(error)}).") from error
         try:
             yield UpstreamResponse(response.status_code, response.headers, response)
         finally:
@@ -123,7 +139,7 @@ def _parsed(url: str) -> httpx.URL:
     return httpx.URL(url)
 
 
-def _cause(error: BaseException) -> str:
+def kind_of_cause(error: BaseException) -> str:
     """The kind of the error at the root. Its text may hold addresses and is left to the traceback."""
     while error.__cause__ is not None:
         error = error.__cause__

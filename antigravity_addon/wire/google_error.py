@@ -193,7 +193,8 @@ class GoogleError:
         return tuple(filter(None, [*named, self.metadata.quota_limit]))
 
     def stated_delay(self, now: float) -> float | None:
-        """Seconds to wait: the longest the error states in a field of its own. Prose is never read for it.
+        """Seconds to wait: the longest the error states, in a field of its own or in Google's own last words. No other
+        prose is read for it: "4 models in 5 minutes" is no delay.
 
         Args:
             now: seconds since the epoch, to measure a reset time against.
@@ -201,7 +202,8 @@ class GoogleError:
         reset_delay = parse_duration(self.metadata.quota_reset_delay or "")
         if reset_delay is None:
             reset_delay = _seconds_until(self.metadata.quota_reset_time_stamp, now)
-        return longest(self.retry_delay, reset_delay)
+        said = _LAST_WORDS.search(self.message)
+        return longest(self.retry_delay, reset_delay, parse_duration(said[1]) if said else None)
 
 
 def parse_google_error(body: bytes, status: int) -> GoogleError:
@@ -245,6 +247,12 @@ _DURATION = re.compile(rf"(?:{_DURATION_PART.pattern})+")
 _DELAY_SECONDS = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,15})?")
 
 
+_LAST_WORDS = re.compile(
+    rf"(?:Please retry in|Resets in|Your quota will reset after) ((?:{_DURATION_PART.pattern})+)\.?\s*\Z"
+)
+"""`Please retry in 56.185908122s.` stands at the end, behind whatever was quoted."""
+
+
 def parse_duration(text: str) -> float | None:
     """Seconds of protobuf's `34.07s` and Go's `108h48m20.8s` and `539.4ms`; `None` if it is neither."""
     if not _DURATION.fullmatch(text):
@@ -254,12 +262,22 @@ def parse_duration(text: str) -> float | None:
 
 def parse_retry_after(value: str, now: float) -> float | None:
     """Seconds of a `Retry-After` header: a number of them, or an HTTP date after `now`, seconds since the epoch."""
-    if _DELAY_SECONDS.fullmatch(value.strip()):
+    value = value.strip()
+    if _DELAY_SECONDS.fullmatch(value):
         return float(value)
+    moment = parse_date(value)
+    return None if moment is None else max(0.0, moment - now)
+
+
+def parse_date(value: str) -> float | None:
+    """Unix time of an HTTP date; `None` if it is none, or of no time in which this can run."""
     try:
-        return _remaining(parsedate_to_datetime(value), now)
+        moment = parsedate_to_datetime(value)
     except ValueError:
         return None
+    if not 2000 < moment.year < 2200:
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def _seconds_until(timestamp: str | None, now: float) -> float | None:

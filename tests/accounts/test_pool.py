@@ -1,137 +1,666 @@
-"""Who pays next, and what a failure changes about it."""
+"""What a failure changes about who pays next, and the line of those who wait for an account."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
 
 import pytest
 from pydantic import SecretStr
 
-from antigravity_addon.accounts.account import Account, ApiKey
-from antigravity_addon.accounts.policy import AccountState, Decision, Nobody, Use, Wait, choose
-from antigravity_addon.accounts.pool import AccountPool
-from antigravity_addon.errors import AccountRefused, Overloaded, RateLimited, UpstreamFailure
+from antigravity_addon.accounts.account import Account, ApiKey, CodeAssistLicence, OAuthClient, RefreshGrant
+from antigravity_addon.accounts.policy import Nobody, Strategy, Wait, Wish
+from antigravity_addon.accounts.pool import BINDING_SECONDS, AccountPool, Lease, RestReport
+from antigravity_addon.errors import (
+    AccountRefused,
+    NotOnThisUpstream,
+    Overloaded,
+    QuotaExhausted,
+    RateLimited,
+    TermsRefused,
+    TokenUnavailable,
+    UpstreamBroken,
+    UpstreamFailure,
+)
+from antigravity_addon.state.pool_store import Action, CooldownKey, KeptPool, Order
+from benchmarks.pool.virtual_time import run
 
-NONE: frozenset[str] = frozenset()
-ANA, BO = AccountState("ana@x.y"), AccountState("bo@x.y", last_lease=1)
-COOLING = AccountState("ana@x.y", cooling_until={"m": 130.0})
+ANA, BO, CY = "ana@x.y", "bo@x.y", "cy@x.y"
+WISH = Wish("m")
+UNIX = 1_795_000_000.0
+"""When the pool's clock says 0."""
 
-DECISIONS: dict[str, tuple[tuple[AccountState, ...], frozenset[str], frozenset[str], Decision]] = {
-    "longest unused first": ((BO, ANA), NONE, NONE, Use("ana@x.y")),
-    "least busy first": ((AccountState("ana@x.y", leases=1), BO), NONE, NONE, Use("bo@x.y")),
-    "untried first": ((ANA, BO), frozenset({"ana@x.y"}), NONE, Use("bo@x.y")),
-    "tried if there is no other": ((ANA,), frozenset({"ana@x.y"}), NONE, Use("ana@x.y")),
-    "spent never": ((ANA,), frozenset({"ana@x.y"}), frozenset({"ana@x.y"}), Nobody()),
-    "free before cooling": ((COOLING, BO), NONE, NONE, Use("bo@x.y")),
-    "tried and free before untried and cooling": ((COOLING, BO), frozenset({"bo@x.y"}), NONE, Use("bo@x.y")),
-    "the first to be free again": (
-        (COOLING, AccountState("bo@x.y", cooling_until={"m": 110.0})),
-        NONE,
-        NONE,
-        Wait("bo@x.y", 10.0),
-    ),
-    "a cooldown that is over": (
-        (AccountState("ana@x.y", cooling_until={"m": 100.0}),),
-        NONE,
-        NONE,
-        Use("ana@x.y"),
-    ),
-    "C93 another model is not cooling": (
-        (AccountState("ana@x.y", cooling_until={"n": 130.0}),),
-        NONE,
-        NONE,
-        Use("ana@x.y"),
-    ),
-    "disabled never": ((AccountState("ana@x.y", disabled_because="dead"),), NONE, NONE, Nobody()),
-    "no accounts": ((), NONE, NONE, Nobody()),
+
+def account(email: str, *, key: str = "k", project: str = "") -> Account:
+    return Account(email, ApiKey(SecretStr(f"{key}-{email}")), project=project)
+
+
+def licence(email: str) -> Account:
+    grant = RefreshGrant(OAuthClient("id", SecretStr("s")), SecretStr(email))
+    return Account(email, CodeAssistLicence(grant, "p"))
+
+
+def pool_of(*accounts: Account | str) -> AccountPool:
+    loop = asyncio.get_running_loop()
+    given = [account(each) if isinstance(each, str) else each for each in accounts]
+    return AccountPool(given, clock=loop.time, unix_time=lambda: UNIX + loop.time(), chance=lambda: 0.5)
+
+
+async def lease(pool: AccountPool, wish: Wish = WISH, *, patience: float = 0.0) -> Lease:
+    found = await pool.lease(wish, patience=patience)
+    assert isinstance(found, Lease)
+    return found
+
+
+async def use(pool: AccountPool, wish: Wish = WISH, *, patience: float = 0.0) -> str:
+    """One attempt that is answered; gives who paid."""
+    with await lease(pool, wish, patience=patience) as held:
+        held.answered(first_token_seconds=1.0)
+    return held.account.email
+
+
+def ask(lease: Coroutine[object, object, Lease | Wait | Nobody]) -> asyncio.Task[Lease | Wait | Nobody]:
+    return asyncio.get_running_loop().create_task(lease)
+
+
+async def fail(pool: AccountPool, failure: UpstreamFailure, wish: Wish = WISH) -> str:
+    held = await lease(pool, wish)
+    with pytest.raises(type(failure)), held:
+        raise failure
+    return held.account.email
+
+
+def limited(seconds: float | None = None) -> RateLimited:
+    return RateLimited("slow down", retry_after=seconds)
+
+
+def exhausted(seconds: float) -> QuotaExhausted:
+    return QuotaExhausted("used up", retry_after=seconds)
+
+
+def refused(rest: float | None = None) -> AccountRefused:
+    return AccountRefused("no", reason="HTTP 403: no", rest=rest)
+
+
+async def wait(seconds: float) -> None:
+    await asyncio.sleep(seconds)
+
+
+# --- what a failure changes ------------------------------------------------------------------------------
+
+
+async def rests(pool: AccountPool, email: str = ANA) -> tuple[RestReport, ...]:
+    report = next(each for each in pool.reports() if each.account.email == email)
+    return report.rests
+
+
+def test_a_limited_account_rests_for_as_long_as_was_said_and_for_that_model_only() -> None:
+    async def main() -> None:
+        pool = pool_of(ANA)
+        await fail(pool, limited(30.0))
+        assert await pool.lease(WISH, patience=0.0) == Wait(30.0)
+        assert await use(pool, Wish("another")) == ANA, "C93: another model is not resting"
+        await wait(29.0)
+        assert await pool.lease(WISH, patience=0.0) == Wait(1.0)
+        await wait(1.0)
+        assert await use(pool) == ANA
+        assert await rests(pool) == ()
+
+    run(main())
+
+
+def test_unstated_rests_grow_and_an_answer_ends_them() -> None:
+    async def main() -> None:
+        pool = pool_of(ANA)
+        seconds: list[float] = []
+        for _ in range(3):
+            await fail(pool, limited())
+            (rest,) = await rests(pool)
+            seconds.append(rest.seconds)
+            await wait(rest.seconds)
+        assert seconds == [5.0, 10.0, 20.0]
+        await use(pool)
+        await fail(pool, limited())
+        assert [rest.seconds for rest in await rests(pool)] == [5.0], "C93: success clears the counter"
+
+    run(main())
+
+
+def test_a_burst_of_limits_counts_once() -> None:
+    async def main() -> None:
+        pool = pool_of(ANA)
+        burst = [await lease(pool) for _ in range(10)]
+        for held in burst:
+            with pytest.raises(RateLimited), held:
+                raise limited()
+        assert [rest.seconds for rest in await rests(pool)] == [5.0]
+
+    run(main())
+
+
+def test_an_answer_that_was_under_way_does_not_end_a_rest() -> None:
+    async def main() -> None:
+        pool = pool_of(ANA)
+        with await lease(pool) as early:
+            await fail(pool, limited(30.0))
+            early.answered(first_token_seconds=1.0)
+        assert await pool.lease(WISH, patience=0.0) == Wait(30.0)
+
+    run(main())
+
+
+def test_accounts_of_one_project_rest_together() -> None:
+    async def main() -> None:
+        pool = pool_of(account(ANA, project="p"), account(BO, project="p"), CY)
+        assert await fail(pool, exhausted(5000.0)) == ANA
+        assert {await use(pool) for _ in range(5)} == {CY}
+        await fail(pool, exhausted(9000.0))
+        assert await pool.lease(WISH, patience=0.0) == Wait(5000.0)
+
+    run(main())
+
+
+def test_a_dead_key_does_not_take_its_project_along() -> None:
+    async def main() -> None:
+        pool = pool_of(account(ANA, project="p"), account(BO, project="p"))
+        assert await fail(pool, refused()) == ANA
+        assert [await use(pool) for _ in range(3)] == [BO] * 3
+        assert pool.reports()[0].disabled_because == "HTTP 403: no"
+
+    run(main())
+
+
+def test_what_may_mend_itself_is_asked_again_and_given_up_after_the_third_time() -> None:
+    def passing() -> AccountRefused:
+        failure = refused(600.0)
+        failure.ends_in_disabling = True
+        return failure
+
+    async def main() -> None:
+        pool = pool_of(ANA)
+        for _ in range(2):
+            await fail(pool, passing())
+            assert await pool.lease(Wish("any model"), patience=0.0) == Wait(600.0)
+            await wait(600.0)
+        await fail(pool, passing())
+        assert await pool.lease(WISH, patience=0.0) == Nobody()
+
+    run(main())
+
+
+def test_a_refusal_of_one_model_leaves_the_others() -> None:
+    async def main() -> None:
+        pool = pool_of(ANA)
+        failure = refused(3600.0)
+        failure.is_of_model = True
+        await fail(pool, failure)
+        assert await pool.lease(WISH, patience=0.0) == Wait(3600.0)
+        assert await use(pool, Wish("another")) == ANA
+
+    run(main())
+
+
+def test_no_token_for_now_is_a_short_rest_for_every_model() -> None:
+    async def main() -> None:
+        pool = pool_of(ANA)
+        await fail(pool, TokenUnavailable("later"))
+        assert await pool.lease(Wish("another"), patience=0.0) == Wait(30.0)
+
+    run(main())
+
+
+@pytest.mark.parametrize("failure", [UpstreamBroken("x"), NotOnThisUpstream("x")], ids=["500", "not there"])
+def test_what_is_not_the_accounts_fault_changes_nothing(failure: UpstreamFailure) -> None:
+    async def main() -> None:
+        pool = pool_of(ANA)
+        for _ in range(5):
+            await fail(pool, failure)
+        assert await use(pool) == ANA
+
+    run(main())
+
+
+def test_an_overloaded_model_rests_and_no_account_does() -> None:
+    async def main() -> None:
+        pool = pool_of(ANA, BO, licence(CY))
+        without_cy = replace(WISH, spent=frozenset({CY}))
+        for _ in range(3):
+            await fail(pool, Overloaded("busy"), without_cy)
+        assert await pool.lease(without_cy, patience=0.0) == Wait(10.0, is_model_at_fault=True)
+        assert await use(pool) == CY, "another kind of upstream"
+        assert await use(pool, replace(without_cy, model="another")) in {ANA, BO}
+        assert [report.rests for report in pool.reports()] == [(), (), ()]
+        assert pool.models_at_rest() == (RestReport("m", 10.0, "busy"),)
+
+    run(main())
+
+
+def test_overloads_with_answers_in_between_break_nothing() -> None:
+    async def main() -> None:
+        pool = pool_of(ANA)
+        for _ in range(10):
+            await fail(pool, Overloaded("busy"))
+            await fail(pool, Overloaded("busy"))
+            assert await use(pool) == ANA
+
+    run(main())
+
+
+def test_a_refusal_over_terms_pauses_the_operators_other_licences() -> None:
+    async def main() -> None:
+        pool = pool_of(licence(ANA), licence(BO), CY)
+        failure = TermsRefused("no", reason="HTTP 403 TOS_VIOLATION: no")
+        failure.concerns_all = True
+        await fail(pool, failure)
+        assert {await use(pool) for _ in range(5)} == {CY}
+        assert [report.disabled_because for report in pool.reports()] == [
+            "HTTP 403 TOS_VIOLATION: no",
+            f"Paused, since {ANA} was refused over its terms: HTTP 403 TOS_VIOLATION: no",
+            None,
+        ]
+
+    run(main())
+
+
+# --- trial -------------------------------------------------------------------------------------------------
+
+
+def test_after_a_rest_one_goes_ahead_and_the_crowd_follows_its_answer() -> None:
+    async def main() -> None:
+        pool = pool_of(ANA)
+        await fail(pool, limited(10.0))
+        crowd = [ask(pool.lease(WISH, patience=20.0)) for _ in range(50)]
+        await wait(10.1)
+        ahead = [task for task in crowd if task.done()]
+        assert len(ahead) == 1
+        held = ahead[0].result()
+        assert isinstance(held, Lease)
+        held.answered(first_token_seconds=1.0)
+        await wait(0.0)
+        assert all(task.done() for task in crowd)
+
+    run(main())
+
+
+def test_the_crowd_stays_where_it_is_if_the_one_ahead_fails() -> None:
+    async def main() -> None:
+        pool = pool_of(ANA)
+        await fail(pool, limited(10.0))
+        crowd = [ask(pool.lease(WISH, patience=100.0)) for _ in range(5)]
+        await wait(10.1)
+        held = next(task for task in crowd if task.done()).result()
+        assert isinstance(held, Lease)
+        with pytest.raises(RateLimited), held:
+            raise limited(30.0)
+        await wait(29.0)
+        assert sum(task.done() for task in crowd) == 1
+        await wait(1.1)
+        assert sum(task.done() for task in crowd) == 2
+        for task in crowd:
+            task.cancel()
+
+    run(main())
+
+
+def test_a_trial_that_is_cancelled_lets_the_next_one_try() -> None:
+    async def main() -> None:
+        pool = pool_of(ANA)
+        await fail(pool, limited(1.0))
+        await wait(1.0)
+        with await lease(pool):
+            assert await pool.lease(WISH, patience=0.0) == Wait(0.0)
+        assert await use(pool) == ANA
+
+    run(main())
+
+
+# --- the line ----------------------------------------------------------------------------------------------
+
+
+def narrow(email: str, places: int = 1) -> Account:
+    return replace(account(email), max_concurrent=places)
+
+
+def test_places_are_given_in_the_order_of_asking() -> None:
+    async def main() -> None:
+        pool = pool_of(narrow(ANA))
+        served: list[int] = []
+
+        async def take(number: int) -> None:
+            with await lease(pool, patience=1000.0):
+                served.append(number)
+                await wait(1.0)
+
+        async with asyncio.TaskGroup() as group:
+            for number in range(20):
+                group.create_task(take(number))
+        assert served == list(range(20))
+
+    run(main())
+
+
+def test_a_newcomer_does_not_overtake() -> None:
+    async def main() -> None:
+        pool = pool_of(narrow(ANA))
+        held = await lease(pool)
+        first = ask(pool.lease(WISH, patience=9.0))
+        await wait(0.0)
+        with held:
+            pass
+        second = await pool.lease(WISH, patience=0.0)
+        assert isinstance(await first, Lease)
+        assert second == Wait(0.0)
+
+    run(main())
+
+
+def test_who_waits_for_one_model_does_not_hold_up_another() -> None:
+    async def main() -> None:
+        pool = pool_of(ANA)
+        await fail(pool, limited(10.0))
+        waiting = ask(pool.lease(WISH, patience=20.0))
+        await wait(0.0)
+        assert await use(pool, Wish("another")) == ANA
+        assert not waiting.done()
+        waiting.cancel()
+
+    run(main())
+
+
+def test_never_more_than_its_places() -> None:
+    async def main() -> None:
+        pool = pool_of(narrow(ANA, 2), narrow(BO, 3))
+        under_way: dict[str, int] = {ANA: 0, BO: 0}
+
+        async def take() -> None:
+            with await lease(pool, patience=1000.0) as held:
+                under_way[held.account.email] += 1
+                assert under_way[ANA] <= 2
+                assert under_way[BO] <= 3
+                await wait(1.0)
+                under_way[held.account.email] -= 1
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(50):
+                group.create_task(take())
+        assert asyncio.get_running_loop().time() == pytest.approx(1010.0)
+
+    run(main())
+
+
+@pytest.mark.parametrize("gives_up", ["cancelled", "out of patience"])
+def test_who_gives_up_leaves_the_line(gives_up: str) -> None:
+    async def main() -> None:
+        pool = pool_of(narrow(ANA))
+        with await lease(pool):
+            waiting = ask(pool.lease(WISH, patience=5.0))
+            await wait(1.0)
+            if gives_up == "cancelled":
+                waiting.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await waiting
+            else:
+                assert await waiting == Wait(0.0)
+        assert await use(pool) == ANA
+
+    run(main())
+
+
+def test_a_place_that_comes_to_one_who_is_cancelled_is_given_back() -> None:
+    async def main() -> None:
+        pool = pool_of(narrow(ANA))
+        held = await lease(pool)
+        waiting = ask(pool.lease(WISH, patience=5.0))
+        await wait(1.0)
+        with held:
+            pass
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        assert [report.leases for report in pool.reports()] == [0]
+        assert await use(pool) == ANA
+
+    run(main())
+
+
+ENDINGS: dict[str, Callable[[AccountPool], object]] = {
+    "a reset": lambda pool: pool.obey(Order(1, Action.RESET, ANA, ANA)),
+    "a reset of all": lambda pool: pool.obey(Order(1, Action.RESET, "", "")),
+    "a new account": lambda pool: pool.replace_accounts([account(ANA), account(BO)]),
+    "another key": lambda pool: pool.replace_accounts([account(ANA, key="new")]),
 }
 
 
-@pytest.mark.parametrize(("states", "tried", "spent", "decision"), DECISIONS.values(), ids=DECISIONS.keys())
-def test_the_choice(
-    states: tuple[AccountState, ...], tried: frozenset[str], spent: frozenset[str], decision: Decision
-) -> None:
-    assert choose(states, model="m", now=100.0, tried=tried, spent=spent) == decision
+@pytest.mark.parametrize("end", ENDINGS.values(), ids=ENDINGS.keys())
+def test_nobody_waits_for_a_rest_that_has_been_ended(end: Callable[[AccountPool], object]) -> None:
+    async def main() -> None:
+        pool = pool_of(ANA)
+        await fail(pool, limited(15.0))
+        waiting = ask(pool.lease(WISH, patience=20.0))
+        await wait(1.0)
+        end(pool)
+        await wait(0.0)
+        assert isinstance(waiting.result(), Lease)
+
+    run(main())
 
 
-class Clock:
-    now = 100.0
+# --- conversations -----------------------------------------------------------------------------------------
 
-    def __call__(self) -> float:
-        return self.now
+TALK = Wish("m", Strategy.CACHE_FIRST, conversation=("talk",))
 
 
-def pool_of(*emails: str) -> tuple[AccountPool, Clock]:
-    clock = Clock()
-    return AccountPool(
-        [Account(email, ApiKey(SecretStr(f"key of {email}"))) for email in emails], clock=clock
-    ), clock
+def test_c94_a_conversation_stays_and_after_a_limit_stays_moved() -> None:
+    async def main() -> None:
+        pool = pool_of(ANA, BO)
+        assert [await use(pool, TALK) for _ in range(5)] == [ANA] * 5
+        assert await use(pool, replace(TALK, conversation=("another",))) == BO
+        assert await fail(pool, limited(60.0), TALK) == ANA
+        assert [await use(pool, TALK) for _ in range(5)] == [BO] * 5
+        await wait(61.0)
+        assert [await use(pool, TALK) for _ in range(5)] == [BO] * 5
+
+    run(main())
 
 
-def decide(pool: AccountPool, model: str = "m") -> Decision:
-    return pool.decide(model, tried=NONE, spent=NONE)
+def test_a_conversation_waits_a_little_for_its_account_and_not_long() -> None:
+    async def main() -> None:
+        pool = pool_of(narrow(ANA), BO)
+        assert await use(pool, TALK) == ANA
+        began = asyncio.get_running_loop().time()
+        with await lease(pool, replace(TALK, conversation=("x",)), patience=0.0) as other:
+            assert other.account.email == BO
+        with await lease(pool, TALK):
+            assert await use(pool, TALK, patience=20.0) == BO, "it is lent out for longer than that"
+            assert asyncio.get_running_loop().time() - began == pytest.approx(5.0)
+        assert await use(pool, TALK) == ANA, "the account was only busy: it keeps the conversation"
+
+    run(main())
 
 
-def fail(pool: AccountPool, email: str, failure: UpstreamFailure) -> None:
-    with pytest.raises(UpstreamFailure), pool.lease(Use(email), "m"):
-        raise failure
+def test_a_short_wait_is_not_begun_without_the_patience_for_it() -> None:
+    async def main() -> None:
+        pool = pool_of(narrow(ANA), BO)
+        await use(pool, TALK)
+        with await lease(pool, TALK):
+            assert await use(pool, TALK, patience=0.0) == BO
+
+    run(main())
 
 
-def test_accounts_take_turns() -> None:
-    pool, _ = pool_of("a@x", "b@x", "c@x")
-    served: list[str] = []
-    for _ in range(6):
-        decision = decide(pool)
-        assert isinstance(decision, Use)
-        with pool.lease(decision, "m") as lease:
-            served.append(lease.account.email)
-    assert served == ["a@x", "b@x", "c@x"] * 2
+def test_a_binding_is_forgotten_after_an_hour_without_use() -> None:
+    async def main() -> None:
+        pool = pool_of(ANA, BO)
+        await use(pool, TALK)
+        await wait(BINDING_SECONDS - 1)
+        assert await use(pool, TALK) == ANA
+        await wait(BINDING_SECONDS)
+        assert await use(pool, TALK) == BO, "as if it were new: to the one that has served least"
+
+    run(main())
 
 
-def test_concurrent_leases_are_spread() -> None:
-    pool, _ = pool_of("a@x", "b@x")
-    with pool.lease(Use("a@x"), "m"):
-        assert decide(pool) == Use("b@x")
+def test_only_an_answer_binds() -> None:
+    async def main() -> None:
+        pool = pool_of(ANA, BO)
+        with await lease(pool, TALK):
+            pass
+        assert [report.conversations for report in pool.reports()] == [0, 0]
+
+    run(main())
 
 
-def test_c93_a_stated_delay_cools_one_model_of_one_account_until_it_is_over() -> None:
-    pool, clock = pool_of("a@x")
-    fail(pool, "a@x", RateLimited("m", retry_after=30.0))
-    assert decide(pool) == Wait("a@x", 30.0)
-    assert decide(pool, "other") == Use("a@x")
-    clock.now += 30.0
-    assert decide(pool) == Use("a@x")
+# --- fairness ----------------------------------------------------------------------------------------------
 
 
-def test_success_ends_a_cooldown() -> None:
-    pool, _ = pool_of("a@x")
-    fail(pool, "a@x", RateLimited("m", retry_after=30.0))
-    with pool.lease(Use("a@x"), "m"):
-        pass
-    assert decide(pool) == Use("a@x")
+def test_accounts_serve_by_their_weights() -> None:
+    async def main() -> None:
+        pool = pool_of(replace(account(ANA), weight=3.0), BO)
+        paid = [await use(pool) for _ in range(400)]
+        assert paid.count(ANA) == 300
+
+    run(main())
 
 
-def test_without_a_stated_delay_nothing_cools() -> None:
-    pool, _ = pool_of("a@x")
-    fail(pool, "a@x", RateLimited("m"))
-    fail(pool, "a@x", Overloaded("m"))
-    assert decide(pool) == Use("a@x")
+def test_who_was_away_does_not_catch_up() -> None:
+    async def main() -> None:
+        pool = pool_of(ANA, BO)
+        assert await fail(pool, limited(60.0)) == ANA
+        assert {await use(pool) for _ in range(100)} == {BO}
+        await wait(60.0)
+        assert [await use(pool) for _ in range(10)].count(ANA) in {5, 6}
+
+    run(main())
 
 
-def test_a_refused_account_is_out_until_its_credential_changes() -> None:
-    pool, _ = pool_of("a@x")
-    fail(pool, "a@x", AccountRefused("dead key"))
-    assert decide(pool) == Nobody()
-    pool.replace_accounts([Account("a@x", ApiKey(SecretStr("key of a@x")))])
-    assert decide(pool) == Nobody()
-    pool.replace_accounts([Account("a@x", ApiKey(SecretStr("a new key")))])
-    assert decide(pool) == Use("a@x")
+def test_shares_go_on_from_what_was_served_before_a_restart() -> None:
+    async def main() -> None:
+        pool = pool_of(replace(account(ANA), weight=2.0), BO)
+        pool.restore(KeptPool({}, {}, {}, last_order=0), served={ANA: 40, BO: 10})
+        paid = [await use(pool) for _ in range(40)]
+        assert (paid.count(ANA) + 40) / 2 == pytest.approx(paid.count(BO) + 10, abs=1)
+
+    run(main())
 
 
-def test_an_account_may_leave_while_it_is_leased() -> None:
-    pool, _ = pool_of("a@x")
-    with pool.lease(Use("a@x"), "m"):
-        pool.replace_accounts([])
-    assert decide(pool) == Nobody()
+# --- keeping -----------------------------------------------------------------------------------------------
 
 
-def test_accounts_that_the_operator_disabled_do_not_pay() -> None:
-    account = Account("a@x", ApiKey(SecretStr("k")), disabled=True)
-    pool = AccountPool([account], clock=Clock())
-    assert (decide(pool), pool.size) == (Nobody(), 0)
+def test_what_was_kept_is_given_to_the_next_pool() -> None:
+    async def main() -> None:
+        pool = pool_of(ANA, BO, CY)
+        assert await fail(pool, limited(60.0)) == ANA
+        assert await fail(pool, refused()) == BO
+        assert await use(pool, TALK) == CY
+        changes = pool.take_changes()
+        assert pool.take_changes().is_empty
+        kept = KeptPool(
+            {key: each for key, each in changes.cooldowns.items() if each},
+            {email: each for email, each in changes.disabled.items() if each},
+            {name: each for name, each in changes.bindings.items() if each},
+            last_order=0,
+        )
+        await wait(10.0)
+        later = pool_of(CY, BO, ANA)
+        later.restore(kept, served={})
+        assert {each.account.email: each.disabled_because for each in later.reports()} == {
+            CY: None,
+            BO: "HTTP 403: no",
+            ANA: None,
+        }
+        assert [rest.seconds for rest in await rests(later)] == [pytest.approx(50.0)]
+        assert await use(later, TALK) == CY
+        mended = pool_of(account(BO, key="new"))
+        mended.restore(kept, served={})
+        assert await use(mended) == BO
+
+    run(main())
+
+
+def test_what_could_not_be_kept_is_given_again() -> None:
+    async def main() -> None:
+        pool = pool_of(ANA)
+        await fail(pool, limited(60.0))
+        changes = pool.take_changes()
+        pool.give_back(changes)
+        assert pool.take_changes() == changes
+        assert list(changes.cooldowns) == [CooldownKey(ANA, "m")]
+
+    run(main())
+
+
+def test_an_answer_ends_what_was_kept() -> None:
+    async def main() -> None:
+        pool = pool_of(ANA)
+        await fail(pool, limited(1.0))
+        pool.take_changes()
+        await wait(1.0)
+        await use(pool)
+        assert dict(pool.take_changes().cooldowns) == {CooldownKey(ANA, "m"): None}
+
+    run(main())
+
+
+# --- the operator ------------------------------------------------------------------------------------------
+
+
+def order(action: Action, reason: str = "") -> Order:
+    return Order(1, action, ANA, ANA, reason)
+
+
+def test_an_operator_switches_off_and_on() -> None:
+    async def main() -> None:
+        pool = pool_of(ANA, BO)
+        pool.obey(order(Action.DISABLE, "no more money"))
+        assert {await use(pool) for _ in range(4)} == {BO}
+        assert pool.reports()[0].disabled_because == "no more money"
+        pool.obey(order(Action.RESET))
+        assert pool.reports()[0].disabled_because == "no more money", "a reset forgets what the upstream said"
+        pool.obey(order(Action.ENABLE))
+        assert {await use(pool) for _ in range(4)} == {ANA, BO}
+
+    run(main())
+
+
+@pytest.mark.parametrize("action", [Action.RESET, Action.ENABLE])
+def test_a_refused_account_is_given_another_chance(action: Action) -> None:
+    async def main() -> None:
+        pool = pool_of(ANA)
+        await fail(pool, refused())
+        assert await pool.lease(WISH, patience=0.0) == Nobody()
+        pool.obey(order(action))
+        assert await use(pool) == ANA
+
+    run(main())
+
+
+def test_a_changed_list_keeps_what_is_known_and_takes_new_keys_for_new() -> None:
+    async def main() -> None:
+        pool = pool_of(ANA, BO)
+        assert await fail(pool, refused()) == ANA
+        pool.replace_accounts([account(CY), account(ANA)])
+        assert {await use(pool) for _ in range(4)} == {CY}
+        pool.replace_accounts([account(ANA, key="new"), account(CY)])
+        assert {await use(pool) for _ in range(4)} == {ANA, CY}
+
+    run(main())
+
+
+def test_an_account_may_leave_while_its_attempt_is_under_way() -> None:
+    async def main() -> None:
+        pool = pool_of(ANA)
+        held = await lease(pool)
+        pool.replace_accounts([account(BO)])
+        with pytest.raises(RateLimited), held:
+            raise limited(5.0)
+        assert await use(pool) == BO
+
+    run(main())
+
+
+def test_an_account_disabled_in_the_file_is_not_used() -> None:
+    async def main() -> None:
+        pool = pool_of(replace(account(ANA), disabled=True))
+        assert await pool.lease(WISH, patience=9.0) == Nobody()
+        assert pool.reports()[0].disabled_because == "It is disabled in the accounts file."
+
+    run(main())

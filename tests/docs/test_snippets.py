@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from antigravity_addon.accounts.file import parse_accounts
+from antigravity_addon.accounts.file import check_accounts
 from tests.running import RunningGateway, run_gateway
 
 from .pages import PAGES, ROOT, Snippet, snippets
@@ -82,4 +82,4 @@ def test_yaml_and_json_can_be_read(snippet: Snippet) -> None:
     else:
         document = yaml.safe_load(snippet.text)
         if "accounts" in document:
-            assert parse_accounts(snippet.text, source=snippet.id)
+            check_accounts(snippet.text, source=snippet.id)

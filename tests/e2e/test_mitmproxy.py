@@ -146,7 +146,7 @@ async def test_a_bug_never_forwards_the_request(tmp_path: Path, monkeypatch: pyt
         Simulator() as simulator,
         run_gateway(simulator.base_url, tmp_path, gateway_accounts=write_accounts(tmp_path, ANA)) as gateway,
     ):
-        for name in ("refuse", "serve"):
+        for name in ("admit", "serve"):
             with monkeypatch.context() as patch:
                 patch.setattr(Gateway, name, broken)
                 answer = await ask(gateway)

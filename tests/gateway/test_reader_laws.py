@@ -16,7 +16,8 @@ from antigravity_addon.gateway.dialects.registry import DIALECTS
 from antigravity_addon.gateway.routes import Endpoint
 from antigravity_addon.simulator.proto_json import load, parse
 from antigravity_addon.simulator.request import GenerateContentRequest
-from antigravity_addon.state.sqlite import IN_MEMORY, SqliteMemory
+from antigravity_addon.state.sqlite import SqliteMemory
+from antigravity_addon.state.sqlite_file import IN_MEMORY, SqliteFile
 
 SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -107,7 +108,7 @@ def spoiled(draw: st.DrawFn, sound: dict[str, Any]) -> bytes:
 
 
 async def check(endpoint: Endpoint, body: bytes, model: str) -> None:
-    memory = SqliteMemory(IN_MEMORY, clock=lambda: 1e9, max_age=1e6, max_bytes=10**6)
+    memory = SqliteMemory(SqliteFile(IN_MEMORY), clock=lambda: 1e9, max_age=1e6, max_bytes=10**6)
     try:
         call = DIALECTS[endpoint](body, "application/json")
         prepared = await call.prepare(model, Surroundings("", memory, None))

@@ -52,6 +52,9 @@ MEANT: dict[tuple[str, str], Route] = {
     ("GET", "/healthz"): Route(Endpoint.HEALTH),
     ("GET", "/health"): Route(Endpoint.HEALTH),
     ("GET", "/healthz/"): Route(Endpoint.HEALTH),
+    ("GET", "/metrics"): Route(Endpoint.METRICS),
+    ("HEAD", "/metrics/"): Route(Endpoint.METRICS),
+    ("GET", "/v1/models/metrics"): Route(Endpoint.MODEL, "metrics"),
 }
 
 

@@ -1,12 +1,12 @@
 """A running simulator, and a client that asks it things."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 
 import httpx
 import pytest
 
 from antigravity_addon.simulator.server import Simulator
-from tests.simulator.talking import Asker
+from tests.simulator.talking import Asker, TokenBearer
 
 
 @pytest.fixture
@@ -19,3 +19,9 @@ async def simulator() -> AsyncGenerator[Simulator]:
 async def ask(simulator: Simulator) -> AsyncGenerator[Asker]:
     async with httpx.AsyncClient(base_url=simulator.base_url, timeout=20, verify=False) as http:
         yield Asker(http)
+
+
+@pytest.fixture
+def bearer(ask: Asker) -> Callable[[str], TokenBearer]:
+    """A client that has the refresh token of this name."""
+    return lambda refresh_token: TokenBearer(ask.http, refresh_token)

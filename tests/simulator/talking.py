@@ -1,5 +1,6 @@
 """Saying things to a simulator, and reading what it says."""
 
+import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -98,3 +99,63 @@ def asking(*contents: Json, **fields: Json) -> JsonObject:
     """A request; a bare text is a user's turn."""
     turns: list[Json] = [user(content) if isinstance(content, str) else content for content in contents]
     return {"contents": turns, **fields}
+
+
+# --- with access tokens ----------------------------------------------------------------------------------
+
+VERTEX = "/v1beta1/projects/p-1/locations/global/publishers/google/models"
+CODE_ASSIST = "/v1internal"
+
+
+def segment(content: Json) -> str:
+    """A part of a JWT."""
+    return base64.urlsafe_b64encode(json.dumps(content).encode()).decode().rstrip("=")
+
+
+def assertion(issuer: str, *, alg: str = "RS256", seconds: int = 3600) -> str:
+    """A JWT that nobody signed."""
+    claims: JsonObject = {"iss": issuer, "iat": 1_000, "exp": 1_000 + seconds}
+    return f"{segment({'alg': alg, 'typ': 'JWT'})}.{segment(claims)}.{segment('unsigned')}"
+
+
+@dataclass(frozen=True, slots=True)
+class TokenBearer:
+    """A client of one simulator that pays with access tokens."""
+
+    http: httpx.AsyncClient
+    refresh_token: str = "refresh"
+
+    async def ask_for_token(self, **fields: str) -> httpx.Response:
+        """A refresh as Google's libraries ask for it, with some fields exchanged. An empty one is left out."""
+        form = {
+            "grant_type": "refresh_token",
+            "client_id": "client",
+            "client_secret": "hush",
+            "refresh_token": self.refresh_token,
+            **fields,
+        }
+        return await self.http.post("/token", data={name: value for name, value in form.items() if value})
+
+    async def headers(self) -> dict[str, str]:
+        """Another access token each time."""
+        answer = await self.ask_for_token()
+        assert answer.status_code == 200, answer.text
+        return {"authorization": f"Bearer {answer.json()['access_token']}"}
+
+    async def vertex(
+        self, model: str, body: Json = None, *, method: str = "streamGenerateContent?alt=sse"
+    ) -> httpx.Response:
+        sent = HELLO if body is None else body
+        return await self.http.post(f"{VERTEX}/{model}:{method}", json=sent, headers=await self.headers())
+
+    async def code_assist(self, method: str, body: Json, **headers: str) -> httpx.Response:
+        return await self.http.post(
+            f"{CODE_ASSIST}:{method}", json=body, headers={**await self.headers(), **headers}
+        )
+
+    async def ask_code_assist(
+        self, model: str, body: Json = None, *, method: str = "streamGenerateContent?alt=sse"
+    ) -> httpx.Response:
+        """The request in its envelope."""
+        envelope: JsonObject = {"model": model, "project": "p-1", "request": HELLO if body is None else body}
+        return await self.code_assist(method, envelope)

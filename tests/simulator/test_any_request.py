@@ -2,11 +2,13 @@
 
 import itertools
 import json
+from dataclasses import replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from antigravity_addon.simulator.answer import answer, prompt_usage
+from antigravity_addon.simulator.families import Family
 from antigravity_addon.simulator.faults import FAULTS, Answered, Damage, Selective
 from antigravity_addon.simulator.models import MODELS, Model
 from antigravity_addon.simulator.response import Framing, pieces
@@ -63,17 +65,23 @@ def requests(draw: st.DrawFn) -> Json:
     st.sampled_from(MODELS),
     st.sampled_from(Framing),
     st.sampled_from([fault for fault in FAULTS.values() if isinstance(fault, Damage)]),
+    st.sampled_from(Family),
 )
-def test_it_answers_or_refuses(body: Json, model: Model, framing: Framing, fault: Damage) -> None:
+def test_it_answers_or_refuses(
+    body: Json, model: Model, framing: Framing, fault: Damage, family: Family
+) -> None:
+    sent = {"model": model.name, "project": "p", "request": body} if family is Family.CODE_ASSIST else body
     try:
-        request = read_request(json.dumps(body).encode(), model, streamed=framing is Framing.SSE)
+        request = read_request(
+            json.dumps(sent).encode(), model, streamed=framing is Framing.SSE, family=family
+        )
     except Refused as refused:
         assert refused.status.code in {400, 403}
         assert json.dumps(refused.status.to_json())
         return
-    turn = answer(request, model, bytes(range(32)))
+    turn = replace(answer(request, model, bytes(range(32))), family=family)
     assert b"".join(pieces(turn, framing))
-    assert turn == answer(request, model, bytes(range(32)))
+    assert turn == replace(answer(request, model, bytes(range(32))), family=family)
     assert fault.damage(Answered(turn, framing)).status == 200
     assert turn.chunks[-1].finish_reason in {"STOP", "MAX_TOKENS"}
     assert prompt_usage(request).prompt > 0

@@ -10,7 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from antigravity_addon.simulator.faults import FAULTS, Answered, Damage, Selective, listing, planned
+from antigravity_addon.simulator import faults, licences, tokens
+from antigravity_addon.simulator.faults import FAULTS, Answered, Damage, Selective, planned
 from antigravity_addon.simulator.response import Chunk, Framing, Text, Turn
 from antigravity_addon.simulator.server import Simulator
 from antigravity_addon.simulator.signature import sign
@@ -24,6 +25,9 @@ REFUSALS: dict[str, tuple[int, str]] = {
     "rate-limited-short": (429, '"retryDelay": "0.3s"'),
     "rate-limited-bare": (429, "Resource has been exhausted (e.g. check quota)."),
     "rate-limited-header": (429, "Resource has been exhausted (e.g. check quota)."),
+    "rate-limited-vertex": (429, "Resource exhausted. Please try again later."),
+    "rate-limited-code-assist": (429, '"quotaResetDelay": "539.477544ms"'),
+    "credits-spent": (429, '"reason": "INSUFFICIENT_G1_CREDITS_BALANCE"'),
     "quota-day": (429, "GenerateRequestsPerDayPerProjectPerModel-FreeTier"),
     "quota-zero": (429, "limit: 0, model: gemini-2.5-flash"),
     "quota-code-assist": (429, '"reason": "QUOTA_EXHAUSTED"'),
@@ -43,6 +47,10 @@ REFUSALS: dict[str, tuple[int, str]] = {
     "validation-required": (403, '"reason": "VALIDATION_REQUIRED"'),
     "tos": (403, '"reason": "TOS_VIOLATION"'),
     "service-disabled": (403, '"reason": "SERVICE_DISABLED"'),
+    "service-disabled-code-assist": (403, "cloudaicompanion.googleapis.com"),
+    "no-licence": (403, "(#3501)"),
+    "iam": (403, '"reason": "IAM_PERMISSION_DENIED"'),
+    "scope": (403, '"reason": "ACCESS_TOKEN_SCOPE_INSUFFICIENT"'),
     "permission": (403, "The caller does not have permission"),
     "location": (400, '"status": "FAILED_PRECONDITION"'),
     "bad-request": (400, "Request contains an invalid argument."),
@@ -50,7 +58,14 @@ REFUSALS: dict[str, tuple[int, str]] = {
     "too-long": (400, "exceeds the maximum number of tokens"),
     "not-found": (404, "models/gemini-2.5-flash is not found"),
 }
-IN_ARRAY = {"quota-code-assist", "capacity", "cancelled", "dead-key-array"}
+IN_ARRAY = {
+    "rate-limited-code-assist",
+    "credits-spent",
+    "quota-code-assist",
+    "capacity",
+    "cancelled",
+    "dead-key-array",
+}
 PAGES = {"html-502", "html-413"}
 
 
@@ -277,6 +292,9 @@ DAMAGED: dict[str, Check] = {
         [usage(message) for message in events(faulty)[:-1]]
         == [{"trafficType": "ON_DEMAND"}] * (len(events(sound)) - 1)
         and usage(events(faulty)[-1]) == usage(events(sound)[-1])
+    ),
+    "credits-event": lambda faulty, sound: (
+        "remainingCredits" in events(faulty)[1] and text(*events(faulty)) == text(*events(sound))
     ),
     "duplicate-finish": lambda faulty, sound: (
         finishes(faulty)[-2:] == ["STOP", "STOP"] and text(*events(faulty)) == text(*events(sound))
@@ -592,6 +610,19 @@ def test_every_fault_is_tested() -> None:
     assert {name for name, fault in FAULTS.items() if isinstance(fault, Selective)} == selective
 
 
-def test_the_documentation_lists_the_table() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "simulator.md").read_text(encoding="utf-8")
-    assert listing() in page, "put the output of `python -m antigravity_addon.simulator --faults` in there"
+PAGE = Path(__file__).parents[2] / "docs" / "simulator.md"
+
+
+TABLES = {"faults": faults.listing, "token faults": tokens.listing, "licences": licences.listing}
+
+
+def test_the_page_has_the_tables(request: pytest.FixtureRequest) -> None:
+    """`pytest --update-golden` writes them there."""
+    expected = PAGE.read_text(encoding="utf-8")
+    for name, listing in TABLES.items():
+        begin = f"<!-- begin: {name}, written by tests/simulator/test_faults.py -->\n"
+        before, marker, rest = expected.partition(begin)
+        expected = f"{before}{marker}\n{listing()}\n{rest[rest.index('<!-- end -->') :]}"
+    if request.config.getoption("--update-golden"):
+        PAGE.write_text(expected, encoding="utf-8")
+    assert PAGE.read_text(encoding="utf-8") == expected

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from antigravity_addon.state.memory import KeptConversation, KeptItem, KeptResponse, KeptSignature, Memory
-from antigravity_addon.state.sqlite import IN_MEMORY, SqliteMemory
+from antigravity_addon.state.sqlite import SqliteMemory
+from antigravity_addon.state.sqlite_file import IN_MEMORY, SqliteFile
 
 ANA, BO = "owner-ana", "owner-bo"
 DAY = 86_400.0
@@ -31,7 +32,7 @@ def clock() -> Clock:
 @pytest.fixture(params=["file", "memory"])
 async def memory(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> AsyncGenerator[Memory]:
     path = tmp_path / "state.sqlite" if request.param == "file" else IN_MEMORY
-    made = SqliteMemory(path, clock=clock, max_age=30 * DAY, max_bytes=10_000_000)
+    made = SqliteMemory(SqliteFile(path), clock=clock, max_age=30 * DAY, max_bytes=10_000_000)
     yield made
     await made.aclose()
 
@@ -191,7 +192,9 @@ async def test_a_living_conversation_keeps_its_beginning(memory: Memory, clock: 
 
 
 async def test_what_was_used_longest_ago_goes_first(tmp_path: Path, clock: Clock) -> None:
-    memory = SqliteMemory(tmp_path / "small.sqlite", clock=clock, max_age=30 * DAY, max_bytes=400_000)
+    memory = SqliteMemory(
+        SqliteFile(tmp_path / "small.sqlite"), clock=clock, max_age=30 * DAY, max_bytes=400_000
+    )
     for number in range(200):
         clock.now += 1
         big = KeptItem("big", is_input=True, content=b"x" * 10_000)

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from antigravity_addon.state.memory import KeptConversation, KeptItem, KeptResponse, KeptSignature
-from antigravity_addon.state.sqlite import IN_MEMORY, SqliteMemory
+from antigravity_addon.state.sqlite import SqliteMemory
+from antigravity_addon.state.sqlite_file import IN_MEMORY, SqliteFile
 
 OWNERS = st.sampled_from(["ana", "bo"])
 IDS = st.sampled_from(["1", "2", "3", "4"])
@@ -25,7 +26,7 @@ class MemoryMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.runner = asyncio.Runner()
-        self.memory = SqliteMemory(IN_MEMORY, clock=lambda: 1e9, max_age=1e6, max_bytes=10**9)
+        self.memory = SqliteMemory(SqliteFile(IN_MEMORY), clock=lambda: 1e9, max_age=1e6, max_bytes=10**9)
         self.signatures: dict[Key, KeptSignature] = {}
         self.responses: dict[Key, KeptResponse] = {}
         self.histories: dict[Key, tuple[KeptItem, ...] | None] = {}

@@ -13,6 +13,7 @@ import pytest
 
 from antigravity_addon.state.memory import KeptSignature, StateError
 from antigravity_addon.state.sqlite import SqliteMemory
+from antigravity_addon.state.sqlite_file import SqliteFile
 
 from .test_memory import ANA, response
 
@@ -20,7 +21,7 @@ SIGNATURE = {"call_1": KeptSignature("s", "m", None)}
 
 
 def opened(path: Path) -> SqliteMemory:
-    return SqliteMemory(path, clock=time.time, max_age=1e6, max_bytes=10**8)  # noqa: TID251  as in the gateway
+    return SqliteMemory(SqliteFile(path), clock=time.time, max_age=1e6, max_bytes=10**8)  # noqa: TID251  as in the gateway
 
 
 async def test_what_was_kept_is_there_after_a_restart(tmp_path: Path) -> None:
@@ -89,9 +90,10 @@ import asyncio, sys, time
 sys.path[:0] = sys.argv[2:]
 from antigravity_addon.state.memory import KeptItem, KeptResponse
 from antigravity_addon.state.sqlite import SqliteMemory
+from antigravity_addon.state.sqlite_file import SqliteFile
 
 async def write() -> None:
-    memory = SqliteMemory(sys.argv[1], clock=time.time, max_age=1e6, max_bytes=10**8)
+    memory = SqliteMemory(SqliteFile(sys.argv[1]), clock=time.time, max_age=1e6, max_bytes=10**8)
     for number in range(100_000):
         items = tuple(KeptItem(f"{number}-{i}", is_input=True, content=b"x" * 5_000) for i in range(5))
         await memory.keep_response("ana", KeptResponse(str(number), 7, None, b"{}", items))

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from antigravity_addon.state.memory import KeptConversation, KeptItem, KeptResponse, KeptSignature, StateError
-from antigravity_addon.state.sqlite import SqliteMemory, bytes_in, migrate
+from antigravity_addon.state.sqlite import SqliteMemory, bytes_in
+from antigravity_addon.state.sqlite_file import SqliteFile, migrate
 
 from .test_memory import ANA, BO, DAY, Clock, item, names, response
 
@@ -29,8 +30,13 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-async def memory(path: Path, clock: Clock) -> AsyncGenerator[SqliteMemory]:
-    memory = SqliteMemory(path, clock=clock, max_age=30 * DAY, max_bytes=1_000_000)
+def file(path: Path) -> SqliteFile:
+    return SqliteFile(path)
+
+
+@pytest.fixture
+async def memory(file: SqliteFile, clock: Clock) -> AsyncGenerator[SqliteMemory]:
+    memory = SqliteMemory(file, clock=clock, max_age=30 * DAY, max_bytes=1_000_000)
     yield memory
     await memory.aclose()
 
@@ -63,7 +69,7 @@ async def test_damage_that_shows_only_in_use_puts_the_file_aside(
         await memory.keep_response(ANA, response(f"r{number}"))
     await memory.aclose()
     damage(path)
-    again = SqliteMemory(path, clock=Clock(), max_age=DAY, max_bytes=10**6)
+    again = SqliteMemory(SqliteFile(path), clock=Clock(), max_age=DAY, max_bytes=10**6)
     assert await again.response(ANA, "r1") is None
     await again.keep_signatures(ANA, SIGNATURE)
     assert await again.signatures(ANA, ["call_1"]) == SIGNATURE
@@ -103,11 +109,12 @@ async def test_reading_does_not_wait_for_another_gateway_s_write(path: Path, mem
     other.close()
 
 
-async def test_a_full_disk_refuses_a_write_as_a_whole_and_still_reads(memory: SqliteMemory) -> None:
+async def test_a_full_disk_refuses_a_write_as_a_whole_and_still_reads(
+    file: SqliteFile, memory: SqliteMemory
+) -> None:
     await memory.keep_response(ANA, response("r1"))
-    assert memory._connection is not None
     # the connection's own bound stands for the disk's
-    await memory._on_thread(lambda: memory._connected().execute("PRAGMA max_page_count = 25").fetchall())
+    await file.run(lambda connection: connection.execute("PRAGMA max_page_count = 35").fetchall())
     items = (item("small"), KeptItem("large", is_input=False, content=b"x" * 200_000))
     with pytest.raises(StateError, match="full"):
         await memory.keep_response(ANA, KeptResponse("r2", 7, "r1", b"{}", items))
@@ -141,9 +148,10 @@ from pathlib import Path
 sys.path[:0] = sys.argv[2:]
 from antigravity_addon.state.memory import KeptSignature
 from antigravity_addon.state.sqlite import SqliteMemory
+from antigravity_addon.state.sqlite_file import SqliteFile
 
 async def write() -> None:
-    memory = SqliteMemory(Path(sys.argv[1]), clock=lambda: 1e9, max_age=1e6, max_bytes=10**8)
+    memory = SqliteMemory(SqliteFile(Path(sys.argv[1])), clock=lambda: 1e9, max_age=1e6, max_bytes=10**8)
     print("ready", flush=True)
     sys.stdin.readline()
     await memory.keep_signatures("ana", {f"{sys.argv[3]}": KeptSignature("s", "m", None)})
@@ -212,7 +220,7 @@ def test_a_migration_that_fails_leaves_the_file_as_it_was() -> None:
 
 
 async def test_the_file_is_no_larger_than_its_bound_and_no_emptier_than_it_must_be(
-    path: Path, memory: SqliteMemory, clock: Clock
+    path: Path, file: SqliteFile, memory: SqliteMemory, clock: Clock
 ) -> None:
     for number in range(60):
         clock.now += 60
@@ -220,7 +228,7 @@ async def test_the_file_is_no_larger_than_its_bound_and_no_emptier_than_it_must_
     ids = [f"call_{number}" for number in range(60)]
     kept = list(await memory.signatures(ANA, ids))
     assert kept == ids[-len(kept) :]
-    size = await memory._on_thread(lambda: bytes_in(memory._connected()))
+    size = await file.run(bytes_in)
     assert 880_000 < size <= 1_000_000
     await memory.aclose()
     assert size_of(path) <= 1_000_000
@@ -302,7 +310,7 @@ async def test_uses_outlast_the_process_that_noted_them(
     await memory.history(ANA, "r1")
     await memory.aclose()
     clock.now += 20 * DAY
-    later = SqliteMemory(path, clock=clock, max_age=30 * DAY, max_bytes=10**6)
+    later = SqliteMemory(SqliteFile(path), clock=clock, max_age=30 * DAY, max_bytes=10**6)
     await later.keep_signatures(BO, SIGNATURE)
     assert names(await later.history(ANA, "r1")) == ["r1-in", "r1-out"]
     await later.aclose()

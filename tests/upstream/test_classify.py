@@ -65,6 +65,8 @@ BUSY = Answer(Overloaded, 503, "server_is_overloaded")
 LATE = Answer(UpstreamTimeout, 504, "timeout")
 LIMITED = Answer(RateLimited, 429, "rate_limit_exceeded")
 EXHAUSTED = Answer(QuotaExhausted, 429, "insufficient_quota")
+UNTIL_MIDNIGHT = Answer(QuotaExhausted, 429, "insufficient_quota", 75_200.0)
+"""NOW is 03:06:40 in California."""
 NO_ACCOUNT = Answer(AccountRefused, 503, "no_account_available")
 TERMS = Answer(TermsRefused, 503, "no_account_available")
 REGION = Answer(AccountRefused, 403, "unsupported_country_region_territory")
@@ -158,11 +160,11 @@ CASES: dict[str, tuple[int, bytes, Answer]] = {
     "per minute": (
         429,
         body(f"{PLAN} limit: 2, model: m\nPlease retry in 56.1s.", quota("GenerateRequestsPerMinute-FreeTier"), retry("56s")),
-        Answer(RateLimited, 429, "rate_limit_exceeded", 56.0),
+        Answer(RateLimited, 429, "rate_limit_exceeded", 56.1),
     ),
-    "per day": (429, body(PLAN, quota("GenerateRequestsPerDayPerProjectPerModel"), retry("9s")), EXHAUSTED),
-    "per minute and per day": (429, body(PLAN, quota("PerMinute", "PerDay"), retry("9s")), EXHAUSTED),
-    "quota id in metadata": (429, body(PLAN, info("RATE_LIMIT_EXCEEDED", quota_limit="RequestsPerDay")), EXHAUSTED),
+    "per day": (429, body(PLAN, quota("GenerateRequestsPerDayPerProjectPerModel"), retry("9s")), UNTIL_MIDNIGHT),
+    "per minute and per day": (429, body(PLAN, quota("PerMinute", "PerDay"), retry("9s")), UNTIL_MIDNIGHT),
+    "quota id in metadata": (429, body(PLAN, info("RATE_LIMIT_EXCEEDED", quota_limit="RequestsPerDay")), UNTIL_MIDNIGHT),
     "not on this plan": (429, body(f"{PLAN}\n* Quota exceeded, limit: 0, model: m", retry("9s")), EXHAUSTED),
     "not on this plan, as a field": (429, body(PLAN, quota("PerMinute", value="0")), EXHAUSTED),
     "limit 0.5": (429, body("limit: 0.5, model: m"), LIMITED),
@@ -184,7 +186,13 @@ CASES: dict[str, tuple[int, bytes, Answer]] = {
         body("Resets in 108h.", info("QUOTA_EXHAUSTED", quotaResetDelay="108h48m20s"), retry("9s")),
         Answer(QuotaExhausted, 429, "insufficient_quota", 391_700.0),
     ),
-    "C88: delays in prose": (429, body("You requested 4 models in 5 minutes window. Please retry in 9s."), LIMITED),
+    "C88: numbers in prose": (429, body("You requested 4 models in 5 minutes window"), LIMITED),
+    "a delay in Google's last words": (
+        429,
+        body("You requested 4 models. Please retry in 9s."),
+        Answer(RateLimited, 429, "rate_limit_exceeded", 9.0),
+    ),
+    "those words in the middle": (429, body("'Please retry in 9s.' is what you sent."), LIMITED),
     "429 page": (429, PAGE, LIMITED),
     "capacity as 429": (429, body("No capacity available for model m on the server", info("MODEL_CAPACITY_EXHAUSTED")), BUSY),
     "capacity as 503 with a delay": (
@@ -407,3 +415,44 @@ def test_recorded_errors(recorded: Path) -> None:
     for number, (status, answer) in expected.items():
         (path,) = recorded.glob(f"{number}-*")
         assert answer_of(classify(status, {}, path.read_bytes(), model="m", now=NOW)) == answer, path.name
+
+
+RESTS: dict[str, tuple[int, bytes, float | None]] = {
+    "limit: 0 lasts until the plan changes": (429, body("limit: 0, model: m"), 86_400.0),
+    "a bill": (429, body("Your prepayment credits are depleted."), 3600.0),
+    "a dead key is mended here": (400, body("API key expired. Please renew the API key."), None),
+    "a service that is switched off is mended there": (403, body("x", info("SERVICE_DISABLED")), 3600.0),
+    "permission may be passing": (403, body("The caller does not have permission"), 600.0),
+    "a limit": (429, body("m", retry("9s")), None),
+}
+
+
+@pytest.mark.parametrize(("status", "error", "rest"), RESTS.values(), ids=RESTS.keys())
+def test_how_long_the_account_is_left_alone_where_the_client_is_not_told(
+    status: int, error: bytes, rest: float | None
+) -> None:
+    assert classify(status, {}, error, model="m", now=NOW).rest == rest
+
+
+def test_the_upstreams_own_clock_counts() -> None:
+    error = body(PLAN, quota("PerDay"))
+    late_in_california = {"Date": "Wed, 18 Nov 2026 07:59:00 GMT"}
+    assert classify(429, late_in_california, error, model="m", now=NOW).retry_after == 60.0
+
+
+@pytest.mark.parametrize(
+    ("quotas", "may_be"),
+    [((), True), (("InputTokensPerModelPerMinute",), True), (("GenerateRequestsPerMinute",), False)],
+)
+def test_only_a_quota_of_requests_is_never_one_requests_fault(quotas: tuple[str, ...], may_be: bool) -> None:  # noqa: FBT001
+    failure = classify(429, {}, body("m", quota(*quotas)), model="m", now=NOW)
+    assert isinstance(failure, RateLimited)
+    assert failure.may_be_the_requests_fault is may_be
+
+
+def test_a_violation_of_terms_concerns_all_accounts_of_its_kind() -> None:
+    violated = classify(403, {}, body("x", info("TOS_VIOLATION")), model="m", now=NOW)
+    unverified = classify(403, {}, body("x", info("VALIDATION_REQUIRED")), model="m", now=NOW)
+    assert isinstance(violated, TermsRefused)
+    assert isinstance(unverified, TermsRefused)
+    assert (violated.concerns_all, unverified.concerns_all) == (True, False)

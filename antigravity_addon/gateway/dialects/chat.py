@@ -6,7 +6,7 @@ from antigravity_addon.translate.openai_chat.request import TranslatedRequest, t
 from antigravity_addon.translate.openai_chat.response import ChatStream, ChatWhole
 from antigravity_addon.wire.openai_chat.request import ChatCompletionRequest, parse
 
-from .dialect import Call, Identity, Surroundings
+from .dialect import Call, Identity, Surroundings, conversation_ids
 from .fetching import fetch_all
 from .remembering import keep_signatures, recall_signatures
 
@@ -72,4 +72,9 @@ def read_chat(body: bytes, _content_type: str = "") -> Call:
         )
         return _ChatPrepared(request, model, surroundings, translated)
 
-    return Call(request.model, bool(request.stream), prepare)
+    return Call(
+        request.model,
+        bool(request.stream),
+        prepare,
+        conversation=conversation_ids(prompt_cache_key=request.prompt_cache_key, user=request.user),
+    )

@@ -4,7 +4,7 @@ from antigravity_addon.translate.openai_completions.request import prompts_of, t
 from antigravity_addon.translate.openai_completions.response import CompletionStream, CompletionWhole
 from antigravity_addon.wire.openai_completions.request import CompletionRequest, parse
 
-from .dialect import Call, Identity, Surroundings
+from .dialect import Call, Identity, Surroundings, conversation_ids
 
 
 class _CompletionPrepared:
@@ -41,4 +41,6 @@ def read_completion(body: bytes, _content_type: str = "") -> Call:
     async def prepare(model: str, _surroundings: Surroundings) -> _CompletionPrepared:
         return _CompletionPrepared(request, model)
 
-    return Call(request.model, bool(request.stream), prepare)
+    return Call(
+        request.model, bool(request.stream), prepare, conversation=conversation_ids(user=request.user)
+    )

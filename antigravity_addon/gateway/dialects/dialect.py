@@ -87,6 +87,25 @@ class Prepared(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class ConversationId:
+    """What a request's body calls the conversation that it belongs to."""
+
+    kind: str
+    """The parameter."""
+    value: str
+
+    @property
+    def is_of_turn(self) -> bool:
+        """Every turn has another one."""
+        return self.kind == "previous_response_id"
+
+
+def conversation_ids(**named: str | None) -> tuple[ConversationId, ...]:
+    """Those that are given, in the order of the call."""
+    return tuple(ConversationId(kind, value) for kind, value in named.items() if value)
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """A client's request, read and found well formed."""
 
@@ -97,6 +116,8 @@ class Call:
     """Translates it for a Gemini model. Raises: InvalidRequest: what is asked for cannot be asked of that model."""
     content_type: str = "application/json"
     """Of a whole answer."""
+    conversation: tuple[ConversationId, ...] = ()
+    """The one to trust most first."""
 
 
 type Dialect = Callable[[bytes, str], Call]

@@ -33,7 +33,7 @@ from antigravity_addon.wire.openai_responses.request import (
     parse_verbatim,
 )
 
-from .dialect import Call, Identity, Surroundings, Turn
+from .dialect import Call, ConversationId, Identity, Surroundings, Turn, conversation_ids
 from .fetching import fetch_all
 from .remembering import keep_signatures, recall_signatures
 
@@ -240,7 +240,9 @@ def read_response(body: bytes, _content_type: str = "") -> Call:
         request = await translate(asked.request, model, surroundings, referred)
         return _ResponsePrepared(asked, model, surroundings, referred, request)
 
-    return Call(asked.request.model, bool(asked.request.stream), prepare)
+    return Call(
+        asked.request.model, bool(asked.request.stream), prepare, conversation=_conversation(asked.request)
+    )
 
 
 def read_compact(body: bytes, _content_type: str = "") -> Call:
@@ -252,4 +254,13 @@ def read_compact(body: bytes, _content_type: str = "") -> Call:
         request = await translate(asked.request, model, surroundings, referred)
         return _CompactPrepared(asked, model, surroundings, referred, request)
 
-    return Call(asked.request.model, stream=False, prepare=prepare)
+    return Call(asked.request.model, stream=False, prepare=prepare, conversation=_conversation(asked.request))
+
+
+def _conversation(request: ResponsesRequest) -> tuple[ConversationId, ...]:
+    return conversation_ids(
+        prompt_cache_key=request.prompt_cache_key,
+        conversation=request.conversation_id,
+        previous_response_id=request.previous_response_id,
+        user=request.user,
+    )

@@ -280,6 +280,8 @@ class ChatCompletionRequest(ClientInbound):
     response_format: ResponseFormat | None = None
     modalities: tuple[str, ...] | None = None
     web_search_options: JsonObject | None = None
+    prompt_cache_key: str | None = None
+    user: str | None = None
 
     reasoning_effort: str | None = None
     reasoning: Reasoning | None = None

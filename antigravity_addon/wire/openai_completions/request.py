@@ -42,6 +42,7 @@ class CompletionRequest(ClientInbound):
     seed: Integer | None = None
     presence_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
     frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
+    user: str | None = None
 
 
 _REQUEST = TypeAdapter(CompletionRequest)

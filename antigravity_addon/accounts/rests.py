@@ -1,0 +1,118 @@
+"""Who rests, for which model, until when: cooldowns of quota groups and accounts, and breakers of models.
+
+A rest that has ended leaves its scope on trial: one attempt goes through, and if it gets an answer, all others may
+follow. So a crowd that has waited for a quota does not run into the same wall together.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from antigravity_addon.state.pool_store import CooldownKey, KeptCooldown
+
+EVERY_MODEL = ""
+
+
+@dataclass(slots=True)
+class Rest:
+    number: int
+    """In the sequence of rests and attempts: which began first."""
+    until: float
+    """By the pool's clock; in the past for one that has ended, and waits for its trial."""
+    failures: int
+    """In a row."""
+    reason: str
+    needs_trial: bool
+    """False for what only counts failures so far."""
+    trial: object | None = None
+    """The lease that tries whether it is over."""
+
+
+@dataclass(slots=True)
+class Rests:
+    """State: the rests, and which of them changed since they were last taken to be kept."""
+
+    clock: Callable[[], float]
+    _rests: dict[CooldownKey, Rest] = field(default_factory=dict[CooldownKey, Rest])
+    _changed: set[CooldownKey] = field(default_factory=set[CooldownKey])
+    _number: int = 0
+
+    def next_number(self) -> int:
+        """For something that begins now, a rest or an attempt."""
+        self._number += 1
+        return self._number
+
+    def find(self, scopes: Iterable[str], model: str) -> Iterator[tuple[str, Rest]]:
+        """Those that speak of `model`, with their scopes; ended ones, too."""
+        if not self._rests:
+            return
+        for scope in scopes:
+            for name in (model, EVERY_MODEL):
+                if (rest := self._rests.get(CooldownKey(scope, name))) is not None:
+                    yield scope, rest
+
+    def failures_with(self, key: CooldownKey, *, attempt: int) -> int:
+        """In a row, with that attempt's. What was under way when the rest began fails together, and counts once."""
+        rest = self._rests.get(key)
+        if rest is None:
+            return 1
+        return rest.failures + (attempt > rest.number or not rest.needs_trial)
+
+    def begin(self, key: CooldownKey, *, seconds: float, failures: int, reason: str) -> None:
+        """`seconds` may be 0, to count a failure that no rest follows."""
+        now = self.clock()
+        known = self._rests.get(key)
+        if known is not None and known.until > now + seconds:
+            known.failures = failures
+        else:
+            self._rests[key] = self._new(now + seconds, failures, reason, needs_trial=seconds > 0)
+        self._changed.add(key)
+
+    def _new(self, until: float, failures: int, reason: str, *, needs_trial: bool) -> Rest:
+        return Rest(self.next_number(), until, failures, reason, needs_trial)
+
+    def end_answered(self, scopes: Iterable[str], model: str, *, attempt: int) -> None:
+        """An attempt got an answer: whatever rests began before it are over."""
+        for scope, rest in tuple(self.find(scopes, model)):
+            if rest.number < attempt:
+                self.end(CooldownKey(scope, model))
+                self.end(CooldownKey(scope, EVERY_MODEL))
+
+    def end(self, key: CooldownKey) -> None:
+        if self._rests.pop(key, None) is not None:
+            self._changed.add(key)
+
+    def end_all(self, scopes: Iterable[str] | None = None) -> None:
+        """Of these scopes, or of all."""
+        wanted = None if scopes is None else set(scopes)
+        for key in [key for key in self._rests if wanted is None or key.scope in wanted]:
+            self.end(key)
+
+    def of(self, scopes: Iterable[str]) -> Mapping[CooldownKey, Rest]:
+        """Those that are not over."""
+        wanted, now = set(scopes), self.clock()
+        return {key: rest for key, rest in self._rests.items() if key.scope in wanted and rest.until > now}
+
+    # --- keeping ----------------------------------------------------------------------------------------
+
+    def restore(self, kept: Mapping[CooldownKey, KeptCooldown], *, unix_now: float, longest: float) -> None:
+        now = self.clock()
+        for key, cooldown in kept.items():
+            seconds = min(cooldown.until - unix_now, longest)
+            if seconds > 0:
+                self._rests[key] = self._new(
+                    now + seconds, cooldown.failures, cooldown.reason, needs_trial=True
+                )
+
+    def take_changes(self, *, unix_now: float) -> Mapping[CooldownKey, KeptCooldown | None]:
+        changed, self._changed = self._changed, set()
+        return {key: self._kept(key, unix_now) for key in changed}
+
+    def mark_changed(self, keys: Iterable[CooldownKey]) -> None:
+        """They were taken, but could not be kept."""
+        self._changed.update(keys)
+
+    def _kept(self, key: CooldownKey, unix_now: float) -> KeptCooldown | None:
+        rest = self._rests.get(key)
+        if rest is None:
+            return None
+        return KeptCooldown(unix_now + rest.until - self.clock(), rest.failures, rest.reason)

@@ -1,0 +1,251 @@
+"""One attempt at a turn, on one leased account: the upstream asked, to the end of what it says.
+
+Within the attempt the same account is asked again where that helps: with a new access token, or without what the
+upstream refused and the client need not know of. A long answer takes several requests, one after the other.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Protocol
+
+from antigravity_addon.accounts.pool import AccountPool, Lease
+from antigravity_addon.errors import AccountRefused, StreamTruncated, UpstreamFailure, UpstreamTimeout
+from antigravity_addon.translate.events import Finished, TurnEvent, Usage
+from antigravity_addon.translate.gemini import GeminiTurn
+from antigravity_addon.upstream.endpoint import Authorization, Authorizer, UpstreamRequest
+from antigravity_addon.upstream.endpoints import Endpoints
+from antigravity_addon.upstream.remedies import Lessons, Remedy, remedy_for
+from antigravity_addon.upstream.transport import Transport
+from antigravity_addon.wire.gemini import GenerateContentRequest, GenerateContentResponse
+from antigravity_addon.wire.sse import ServerSentEvent, SseDecoder, StrayJson
+
+from .dialects.dialect import Turn
+from .settings import Settings
+
+MOST_HOPS = 20
+"""Upstream requests that one long answer may take. Gemini gives 65,536 tokens a hop, and has room for 16 of them."""
+_REST_AFTER_TWO_401S = 600.0
+"""Seconds. A token made a moment ago was refused, so the next one will be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """Everything it takes to reach a model."""
+
+    endpoints: Endpoints
+    authorizer: Authorizer
+    pool: AccountPool
+    transport: Transport
+    lessons: Lessons
+    chance: Callable[[], float]
+    """Numbers in [0, 1), for waits of uneven length."""
+
+
+class Reader(Protocol):
+    """Whoever reads a turn as it is written."""
+
+    @property
+    def committed(self) -> bool:
+        """Has part of it already."""
+        ...
+
+    async def write(self, body: bytes) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """When a request must be over, by the event loop's clock."""
+
+    at: float
+    seconds: float
+    """As the operator set it."""
+
+    @classmethod
+    def after(cls, seconds: float) -> "Deadline":
+        return cls(asyncio.get_running_loop().time() + seconds, seconds)
+
+    @property
+    def remaining(self) -> float:
+        return self.at - asyncio.get_running_loop().time()
+
+    @property
+    def is_over(self) -> bool:
+        return self.remaining <= 0
+
+    def missed(self) -> UpstreamTimeout:
+        return UpstreamTimeout(f"The answer was not complete after {self.seconds:g} seconds.")
+
+
+class Attempt:
+    """State: the turn as far as it is written, which begins with the first event, and what was given up for it."""
+
+    def __init__(
+        self,
+        lease: Lease,
+        *,
+        upstream: Upstream,
+        settings: Settings,
+        deadline: Deadline,
+        unix_time: Callable[[], float],
+        begin: Callable[[], Turn],
+        reader: Reader,
+        heard: Callable[["Attempt"], None],
+    ) -> None:
+        """`begin` starts the client's turn afresh. `heard` is told of the first event before anything is written of it."""
+        self.lease = lease
+        self._upstream = upstream
+        self._endpoint = upstream.endpoints.of(lease.account)
+        self._settings = settings
+        self._deadline = deadline
+        self._unix_time = unix_time
+        self._begin = begin
+        self._reader = reader
+        self._heard = heard
+        self._clock = asyncio.get_running_loop().time
+        self._started = self._clock()
+        self._turn: Turn | None = None
+        self.first_token_seconds: float | None = None
+        """From the attempt's start."""
+        self.usage: Usage | None = None
+        self.remedies: list[Remedy] = []
+
+    @property
+    def seconds(self) -> float:
+        """Since its start."""
+        return self._clock() - self._started
+
+    async def run(self, body: GenerateContentRequest) -> bytes:
+        """Write the turn as it comes; gives its last bytes, not written yet.
+
+        Raises: UpstreamFailure: there will be none, or no more of it.
+        """
+        lessons, model = self._upstream.lessons, self.lease.model
+        body = lessons.softened(body, model)
+        while True:
+            self._turn = None
+            try:
+                last = await self._authorized(body)
+            except UpstreamFailure as failure:
+                remedy = None if self._reader.committed else remedy_for(failure, body)
+                if remedy is None:
+                    raise
+                body = remedy.soften(body)
+                self.remedies.append(remedy)
+            else:
+                for remedy in self.remedies:
+                    lessons.learn(model, remedy)
+                return last
+
+    async def _authorized(self, body: GenerateContentRequest) -> bytes:
+        """Ask; and if the access token is refused, once more with a new one."""
+        authorization = await self._authorize()
+        try:
+            return await self._ask(body, authorization)
+        except AccountRefused as failure:
+            if failure.upstream_status != 401 or self._reader.committed:
+                raise
+            if not self._upstream.authorizer.reject(self.lease.account, authorization):
+                raise
+        try:
+            return await self._ask(body, await self._authorize())
+        except AccountRefused as failure:
+            if failure.upstream_status == 401:
+                failure.rest = _REST_AFTER_TWO_401S
+            raise
+
+    async def _authorize(self) -> Authorization:
+        try:
+            async with asyncio.timeout_at(self._deadline.at):
+                return await self._upstream.authorizer.authorize(self.lease.account)
+        except TimeoutError as error:
+            raise self._deadline.missed() from error
+
+    async def _ask(self, body: GenerateContentRequest, authorization: Authorization) -> bytes:
+        config = body.generation_config
+        gemini = GeminiTurn(may_be_empty=bool(config and config.stop_sequences))
+        for _ in range(MOST_HOPS):
+            request = self._endpoint.prepare(body, model=self.lease.model, authorization=authorization)
+            try:
+                await self._hop(request, gemini)
+            except StreamTruncated:
+                if gemini.checkpoint in {None, body.continuation_token}:
+                    raise
+            token = gemini.continuation or gemini.checkpoint
+            if token in {None, body.continuation_token}:
+                break
+            gemini.next_hop()
+            body = body.model_copy(update={"continuation_token": token})
+        return self._written(gemini.finish())
+
+    async def _hop(self, request: UpstreamRequest, gemini: GeminiTurn) -> None:
+        """One upstream request, to the end of its answer."""
+        decoder = SseDecoder()
+        try:
+            async with (
+                asyncio.timeout_at(self._end_of_patience()) as timer,
+                self._upstream.transport.open(request) as response,
+            ):
+                if response.status != 200:
+                    refusal = await response.read_error()
+                    raise self._classify(response.status, response.headers, refusal)
+                async with aclosing(response.chunks()) as chunks:
+                    async for chunk in chunks:
+                        # a slow client is not the upstream's silence
+                        timer.reschedule(self._deadline.at)
+                        await self._pass_on(decoder.feed(chunk), gemini)
+                        timer.reschedule(self._end_of_patience())
+        except TimeoutError as error:
+            raise self._timed_out() from error
+        await self._pass_on(decoder.finish(), gemini)
+
+    def _end_of_patience(self) -> float:
+        return min(self._clock() + self._settings.first_token_timeout, self._deadline.at)
+
+    def _timed_out(self) -> UpstreamTimeout:
+        if self._deadline.is_over:
+            return self._deadline.missed()
+        return UpstreamTimeout(f"The upstream was silent for {self._settings.first_token_timeout:g} seconds.")
+
+    async def _pass_on(self, items: Iterable[ServerSentEvent | StrayJson], gemini: GeminiTurn) -> None:
+        """Upstream items -> turn events -> the client's bytes, in one write."""
+        body = b""
+        try:
+            for chunk in self._unwrapped(items):
+                body += self._written(gemini.feed(chunk))
+        except UpstreamFailure:
+            # what came in front of an error belongs to a client that has part of the answer already
+            if body and self._reader.committed:
+                await self._reader.write(body)
+            raise
+        if body:
+            await self._reader.write(body)
+
+    def _unwrapped(self, items: Iterable[ServerSentEvent | StrayJson]) -> Iterator[GenerateContentResponse]:
+        for item in items:
+            chunk = self._endpoint.unwrap(item, model=self.lease.model, now=self._unix_time())
+            if chunk is not None:
+                yield chunk
+
+    def _written(self, events: Iterable[TurnEvent]) -> bytes:
+        body = b""
+        for event in events:
+            if self._turn is None:
+                self._turn = self._begun()
+            if isinstance(event, Finished):
+                self.usage = event.usage
+            body += self._turn.feed(event)
+        return body
+
+    def _begun(self) -> Turn:
+        if self.first_token_seconds is None:
+            self.first_token_seconds = self.seconds
+        self._heard(self)
+        self.lease.answered(first_token_seconds=self.first_token_seconds)
+        return self._begin()
+
+    def _classify(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFailure:
+        return self._endpoint.classify(
+            status=status, headers=headers, body=body, model=self.lease.model, now=self._unix_time()
+        )

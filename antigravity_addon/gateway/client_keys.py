@@ -1,0 +1,336 @@
+"""The file of client keys: YAML text -> client keys, and the same file edited.
+
+It holds hashes, so whoever reads it can let nobody in. A key of ours has 256 random bits, which nobody can try out: a plain
+SHA-256 is enough, where a password that a person thought up would need a slow hash with a salt.
+"""
+
+import hashlib
+import os
+import re
+import secrets
+import tempfile
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, Strict, StringConstraints, ValidationError
+from pydantic_core import ErrorDetails
+
+from .catalog import Rule
+from .yaml_lines import path_of, place_of
+
+OPERATORS_KEY = "default"
+"""The name of `gateway_api_key`; no key in the file may have it."""
+
+_ROOT = "client_keys"
+_HASH = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+class ClientKeysFileError(ValueError):
+    """The file of client keys cannot be used, or not be changed so; the message is for the operator and holds no key."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientKey:
+    """What the operator allows whoever shows a key."""
+
+    name: str
+    hash: str
+    """`hash_key` of the key."""
+    expires: datetime | None = None
+    """With its time zone; from then on nobody is let in."""
+    models: tuple[str, ...] = ()
+    """Names and patterns with `*`, as clients ask for them or as Gemini calls them. Empty for every model."""
+    requests_per_minute: int | None = None
+    requests_per_day: int | None = None
+    tokens_per_day: int | None = None
+    """Input and output together, cached and thinking ones included. Days are those of UTC."""
+    disabled: bool = False
+    metrics: bool = False
+    """May read `/metrics`, which tells of every client and account."""
+
+    def may_use(self, *names: str) -> bool:
+        """One of a model's names is in the list, or there is none."""
+        return not self.models or any(
+            Rule(pattern, "").matches(name) for pattern in self.models for name in names
+        )
+
+
+def new_key(random_bytes: Callable[[int], bytes] = secrets.token_bytes) -> str:
+    """`sk-` and 43 characters, which stand for 256 bits."""
+    return "sk-" + urlsafe_b64encode(random_bytes(32)).rstrip(b"=").decode()
+
+
+def hash_key(key: str) -> str:
+    """As the file has it. `key` may be anything that a header can hold."""
+    return "sha256:" + hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+# --- reading -----------------------------------------------------------------------------------------------
+
+type _Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=64)]
+type _Limit = Annotated[int, Field(ge=1, strict=True)]
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: _Name
+    hash: Annotated[str, StringConstraints(pattern=rf"^{_HASH.pattern}$")]
+    expires: Annotated[date, Strict()] | Annotated[datetime, Strict()] | None = None
+    models: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    requests_per_minute: _Limit | None = None
+    requests_per_day: _Limit | None = None
+    tokens_per_day: _Limit | None = None
+    disabled: Annotated[bool, Strict()] = False
+    metrics: Annotated[bool, Strict()] = False
+
+    def to_client_key(self) -> ClientKey:
+        return ClientKey(
+            self.name,
+            self.hash,
+            expires=None if self.expires is None else end_of(self.expires),
+            models=self.models,
+            requests_per_minute=self.requests_per_minute,
+            requests_per_day=self.requests_per_day,
+            tokens_per_day=self.tokens_per_day,
+            disabled=self.disabled,
+            metrics=self.metrics,
+        )
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    client_keys: tuple[_Entry, ...]
+
+
+def end_of(expires: date | datetime) -> datetime:
+    """The moment that ends a key's life. A date is its last day; a time without a zone is in UTC, as YAML has it."""
+    if isinstance(expires, datetime):
+        return expires if expires.tzinfo else expires.replace(tzinfo=UTC)
+    if expires == date.max:
+        return datetime.max.replace(tzinfo=UTC)
+    return datetime(expires.year, expires.month, expires.day, tzinfo=UTC) + timedelta(days=1)
+
+
+def read_client_keys(path: Path) -> tuple[ClientKey, ...]:
+    """Raises: ClientKeysFileError: unreadable, not YAML, or not of the file's shape."""
+    return parse_client_keys(_read(path), source=str(path))
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ClientKeysFileError(f"{path}: there is no such file.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ClientKeysFileError(f"{path}: cannot be read: {error}.") from error
+
+
+def parse_client_keys(text: str, *, source: str) -> tuple[ClientKey, ...]:
+    """Raises: ClientKeysFileError: see `read_client_keys`. `source` is the file's name in messages."""
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        document: object = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise ClientKeysFileError(f"{source}{line}: not valid YAML: {error.problem}.") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ClientKeysFileError(f"{source}: not valid YAML ({type(error).__name__}).") from None
+    try:
+        entries = _File.model_validate(document).client_keys
+    except ValidationError as error:
+        problems = (_describe(detail, root, source) for detail in error.errors(include_url=False))
+        raise ClientKeysFileError("\n".join(dict.fromkeys(problems))) from None
+    _check_across(entries, root, source)
+    return tuple(entry.to_client_key() for entry in entries)
+
+
+def _check_across(entries: tuple[_Entry, ...], root: yaml.Node | None, source: str) -> None:
+    """What no single entry can tell: names and keys that stand there twice."""
+    names: set[str] = {OPERATORS_KEY}
+    hashes: dict[str, str] = {}
+    for index, entry in enumerate(entries):
+        if entry.name in names:
+            why = "is the name of gateway_api_key" if entry.name == OPERATORS_KEY else "is listed twice"
+            location = (_ROOT, index, "name")
+            raise ClientKeysFileError(
+                f"{place_of(root, location, source)}: {path_of(location)}: {entry.name!r} {why}."
+            )
+        if entry.hash in hashes:
+            location = (_ROOT, index, "hash")
+            raise ClientKeysFileError(
+                f"{place_of(root, location, source)}: {path_of(location)}: "
+                f"is the key of {hashes[entry.hash]!r}, too."
+            )
+        names.add(entry.name)
+        hashes[entry.hash] = entry.name
+
+
+def _describe(detail: ErrorDetails, root: yaml.Node | None, source: str) -> str:
+    """Never shows the value at fault: somebody may have put a key there."""
+    location = detail["loc"]
+    if "expires" in location:
+        location = location[: location.index("expires") + 1]  # the rest names the types that it could be
+    where = f"{place_of(root, location, source)}: {path_of(location) or 'the file'}"
+    match detail["type"], location[-1] if location else "":
+        case "missing", _:
+            return f"{where}: is missing."
+        case "extra_forbidden", _:
+            fields = ", ".join(_Entry.model_fields if len(location) > 1 else (_ROOT,))
+            return f"{where}: is not a field that is known here ({fields})."
+        case _, "expires":
+            return f"{where}: must be a date such as 2027-01-31, or a time such as 2027-01-31T18:00:00Z, unquoted."
+        case "string_pattern_mismatch", "name":
+            return f"{where}: must be made of a to z, 0 to 9, dots, dashes and underscores."
+        case "string_pattern_mismatch", "hash":
+            return f"{where}: must be sha256: and 64 hexadecimal digits in lower case."
+        case "model_type" | "model_attributes_type", _:
+            return f"{where}: must be a mapping such as `name: ana`."
+        case _:
+            return f"{where}: {detail['msg']}."
+
+
+# --- editing -----------------------------------------------------------------------------------------------
+#
+# Lines are put in and taken out, and all others stay as they are: to write the document anew would move its comments.
+
+_NEW_FILE = """\
+# Who may use the gateway, beside gateway_api_key. A key itself is shown once, when it is made; here is its hash.
+client_keys: []
+"""
+
+
+def add_key(path: Path, key: ClientKey) -> None:
+    """Put a key at the end of the list, in a new file if there is none. Blocks.
+
+    Raises: ClientKeysFileError: the name is taken, or the file cannot be changed so; it is then as it was.
+    """
+    text = _read(path) if path.exists() else _NEW_FILE
+    before = parse_client_keys(text, source=str(path))
+    if any(key.name == other.name for other in before):
+        raise ClientKeysFileError(f"{path}: there is a key with the name {key.name!r} already.")
+    _write(path, _with_entry(text, key), wanted=(*before, key))
+
+
+def remove_key(path: Path, name: str) -> None:
+    """Take a key out, with the comments on it. Blocks.
+
+    Raises: ClientKeysFileError: there is no such key, or the file cannot be changed so; it is then as it was.
+    """
+    text = _read(path)
+    before = parse_client_keys(text, source=str(path))
+    index = next((index for index, key in enumerate(before) if key.name == name), None)
+    if index is None:
+        raise ClientKeysFileError(f"{path}: there is no key with the name {name!r}.")
+    wanted = tuple(key for key in before if key.name != name)
+    _write(path, _without_entry(text, index), wanted=wanted)
+
+
+def _with_entry(text: str, key: ClientKey) -> str:
+    entries = _entries_of(text)
+    if not entries.value:
+        # `client_keys: []`, with whatever stands behind it
+        start, end = entries.start_mark.index, entries.end_mark.index
+        text = text[:start].rstrip() + text[end:]
+        lines, at, indent = text.splitlines(), entries.start_mark.line + 1, 2
+    else:
+        lines, at, indent = text.splitlines(), _last_line(entries) + 1, entries.start_mark.column
+    # a null is not written: what is as it is by default need not be said
+    fields = {name: value for name, value in _to_fields(key).items() if value is not None}
+    new = yaml.safe_dump([fields], sort_keys=False, allow_unicode=True, width=4096).splitlines()
+    lines[at:at] = [" " * indent + line for line in new]
+    return "\n".join(lines) + "\n"
+
+
+def _to_fields(key: ClientKey) -> Mapping[str, object]:
+    return {
+        "name": key.name,
+        "hash": key.hash,
+        "expires": None if key.expires is None else _to_yaml(key.expires),
+        "models": list(key.models) or None,
+        "requests_per_minute": key.requests_per_minute,
+        "requests_per_day": key.requests_per_day,
+        "tokens_per_day": key.tokens_per_day,
+        "disabled": key.disabled or None,
+        "metrics": key.metrics or None,
+    }
+
+
+def _to_yaml(expires: datetime) -> date | datetime:
+    """A key that ends at midnight has a last day."""
+    moment = expires.astimezone(UTC)
+    midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    # without a zone, which YAML takes for UTC
+    return (midnight - timedelta(days=1)).date() if moment == midnight else moment.replace(tzinfo=None)
+
+
+def _without_entry(text: str, index: int) -> str:
+    entries, lines = _entries_of(text), text.splitlines()
+    entry: yaml.Node = entries.value[index]
+    start, end = entry.start_mark.line, _last_line(entry) + 1
+    while lines[start - 1].lstrip().startswith("#"):
+        start -= 1
+    if lines[start - 1] == "" and (end == len(lines) or lines[end] == ""):
+        start -= 1
+    del lines[start:end]
+    if len(entries.value) == 1:
+        line = next(number for number, text in enumerate(lines) if text.startswith(f"{_ROOT}:"))
+        lines[line] = lines[line].replace(":", ": []", 1)
+    return "\n".join(lines) + "\n"
+
+
+def _entries_of(text: str) -> yaml.SequenceNode:
+    """The list in a file that was read already."""
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    assert isinstance(root, yaml.MappingNode)  # noqa: S101  or it could not have been read
+    [entries] = [value for key, value in root.value if key.value == _ROOT]
+    assert isinstance(entries, yaml.SequenceNode)  # noqa: S101  the same
+    return entries
+
+
+def _last_line(node: yaml.Node) -> int:
+    """Of what it says. PyYAML has a block end where the next one begins, with the comments between them."""
+    match node:
+        # PyYAML says `None` of a list that is not indented
+        case yaml.SequenceNode(flow_style=False | None, value=[*_, last]):
+            return _last_line(last)
+        case yaml.MappingNode(flow_style=False | None, value=[*_, (_, last)]):
+            return _last_line(last)
+        case _:
+            return node.end_mark.line
+
+
+def _write(path: Path, text: str, *, wanted: tuple[ClientKey, ...]) -> None:
+    """Raises: ClientKeysFileError: the text does not say what is wanted, or cannot be written."""
+    try:
+        is_sound = parse_client_keys(text, source=str(path)) == wanted
+    except ClientKeysFileError:
+        is_sound = False
+    if not is_sound:
+        # a list on one line, or entries that share something
+        raise ClientKeysFileError(f"{path}: cannot be changed line by line: edit it by hand.")
+    try:
+        _replace(path.resolve(), text)
+    except OSError as error:
+        raise ClientKeysFileError(f"{path}: cannot be written: {error}.") from error
+
+
+def _replace(path: Path, text: str) -> None:
+    """Whoever reads the file meanwhile reads all of the old one or all of the new one. Only its owner may."""
+    # mkstemp makes it 0600
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,110 @@
+"""What outlives the process: the pool's state and the usage, kept twice a second; and orders that come back with it.
+
+A crash loses what happened since the last time. A store that fails costs nothing but that: the gateway serves on, and
+what could not be kept is kept when it can be again.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from antigravity_addon.accounts.pool import AccountPool
+from antigravity_addon.state.memory import StateError
+from antigravity_addon.state.pool_store import Action, PoolStore, UsageKey, UsageSum
+
+from .tasks import spawn
+from .usage import UsageLedger
+
+logger = logging.getLogger(__name__)
+
+SECONDS = 0.5
+"""Between two saves."""
+
+
+class Keeper:
+    """State: the last order that was followed, and whether the store fails."""
+
+    def __init__(
+        self,
+        store: PoolStore,
+        pool: AccountPool,
+        ledger: UsageLedger,
+        *,
+        unix_time: Callable[[], float],
+        seconds: float = SECONDS,
+    ) -> None:
+        self._store = store
+        self._pool = pool
+        self._ledger = ledger
+        self._unix_time = unix_time
+        self._seconds = seconds
+        self._last_order = 0
+        self._is_failing = False
+        self._one_at_a_time = asyncio.Lock()
+        self._task: asyncio.Task[None] | None = None
+
+    async def begin(self) -> None:
+        """Give back what was kept, and go on keeping until `aclose`."""
+        try:
+            kept = await self._store.load()
+            today = self._ledger.today
+            usage = await self._store.usage(first_day=today, last_day=today)
+        except StateError as error:
+            logger.warning("Cooldowns and usage of before are not known: %s", error)
+        else:
+            self._ledger.restore(usage)
+            served = Counter[str]()
+            for key, used in usage.items():
+                served[key.account] += used.attempts
+            self._pool.restore(kept, served=served)
+            self._last_order = kept.last_order
+        self._task = spawn(self._keep_on(), name="keep what the pool knows")
+
+    async def _keep_on(self) -> None:
+        while True:
+            await asyncio.sleep(self._seconds)
+            await self.sync()
+
+    async def sync(self) -> None:
+        """Keep what is new, and follow the orders that have come."""
+        async with self._one_at_a_time:
+            changes = replace(self._pool.take_changes(), usage=self._ledger.take())
+            try:
+                orders = await self._store.sync(changes, orders_after=self._last_order)
+            except BaseException as error:
+                self._pool.give_back(changes)
+                self._ledger.give_back(changes.usage)
+                if not isinstance(error, StateError):
+                    raise
+                if not self._is_failing:
+                    logger.warning("Cooldowns and usage cannot be kept at the moment: %s", error)
+                self._is_failing = True
+                return
+            self._is_failing = False
+            for order in orders:
+                self._pool.obey(order)
+                self._last_order = order.number
+
+    async def order(self, action: Action, email: str = "", *, reason: str = "") -> None:
+        """For this gateway and all that share the store. An empty `email` means every account.
+
+        Raises: StateError. KeyError: there is no such account.
+        """
+        groups = {account.email: account.quota_group for account in self._pool.accounts}
+        scope = groups[email] if email else ""
+        await self._store.give_order(action, account=email, scope=scope, reason=reason, now=self._unix_time())
+        await self.sync()
+
+    async def usage(self, *, first_day: str, last_day: str) -> Mapping[UsageKey, UsageSum]:
+        """Of these days, both included; up to this moment. Raises: StateError."""
+        await self.sync()
+        return await self._store.usage(first_day=first_day, last_day=last_day)
+
+    async def aclose(self) -> None:
+        """Keep what is left. The store is somebody else's to close."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        await self.sync()

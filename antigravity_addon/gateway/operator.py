@@ -1,0 +1,475 @@
+"""What an operator sees and does, on a gateway that runs or on its files alone. Results are plain; nothing is printed."""
+
+import difflib
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
+from functools import partial
+from typing import Protocol, assert_never
+
+from pydantic import SecretStr
+
+from antigravity_addon.accounts.account import Account, Upstream
+from antigravity_addon.accounts.file import Unusable
+from antigravity_addon.accounts.pool import AccountPool, AccountReport, RestReport
+from antigravity_addon.state.pool_store import (
+    Action,
+    KeptDisabled,
+    KeptPool,
+    PoolStore,
+    UsageKey,
+    UsageSum,
+)
+
+from .keeper import Keeper
+from .tasks import all_of
+
+CHECK_MODEL = "gemini-2.5-flash"
+"""Every kind of upstream has it, and a word of it costs next to nothing."""
+
+_BY_OPERATOR = "by the operator"
+"""So begins the reason of everything that an operator switches off; no refusal of Google's does."""
+_WITH_REASON = f"{_BY_OPERATOR}: "
+
+
+class OperatorError(ValueError):
+    """What was asked for cannot be done; the message is for the operator and holds no secret."""
+
+
+# --- results -----------------------------------------------------------------------------------------------
+
+
+class Standing(StrEnum):
+    """Whether an account pays, and if it does not, whose doing that is."""
+
+    USABLE = "usable"
+    RESTING = "resting"
+    """For some model, or for all."""
+    SWITCHED_OFF = "switched_off"
+    """By the operator, while gateways ran."""
+    REFUSED = "refused"
+    """By Google."""
+    DISABLED_IN_FILE = "disabled_in_file"
+    UNUSABLE = "unusable"
+    """Something that it needs cannot be had."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    model: str
+    """Empty for every model."""
+    until: float
+    """Unix time."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AccountStatus:
+    email: str
+    standing: Standing
+    kind: Upstream | None = None
+    """`None` for one that cannot be used and of which no more is known."""
+    project: str = ""
+    weight: float | None = None
+    reason: str = ""
+    """Why it does not pay. Empty for one that does, and where no reason was given."""
+    rests: tuple[Rest, ...] = ()
+    leases: int | None = None
+    """Attempts under way; `None` where no gateway runs that could tell."""
+    conversations: int | None = None
+    """That stay with it; `None` as above."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    accounts: tuple[AccountStatus, ...]
+    overloaded: tuple[Rest, ...] = ()
+    """Models that are left alone for everybody."""
+
+
+class Verdict(StrEnum):
+    OK = "ok"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    email: str
+    verdict: Verdict
+    message: str = ""
+    """What is wrong and what to do, in sentences; empty if all is well."""
+    code: str = ""
+    """The failure's, as in docs/errors.md."""
+    milliseconds: int | None = None
+    """From the question to the end of the answer; `None` if nobody was asked."""
+    link: SecretStr | None = None
+    """A page of Google's for the account's owner alone. For a terminal, and for no log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Obeyed:
+    """An order that was given to all gateways that share the store."""
+
+    action: Action
+    email: str
+    """Empty for all accounts."""
+    note: str = ""
+    """What stands in the way of its effect all the same."""
+
+
+class Dimension(StrEnum):
+    """What usage can be told apart by."""
+
+    DAY = "day"
+    ACCOUNT = "account"
+    MODEL = "model"
+    CLIENT = "client"
+
+    def of(self, key: UsageKey) -> str:
+        match self:
+            case Dimension.DAY:
+                return key.day
+            case Dimension.ACCOUNT:
+                return key.account
+            case Dimension.MODEL:
+                return key.model
+            case Dimension.CLIENT:
+                return key.client
+            case _:
+                assert_never(self)
+
+
+@dataclass(frozen=True, slots=True)
+class UsageRow:
+    names: tuple[str, ...]
+    """One for each dimension of the report. An empty account: none could serve; an empty client: no key was asked for."""
+    used: UsageSum
+
+
+@dataclass(frozen=True, slots=True)
+class UsageReport:
+    first_day: date
+    last_day: date
+    by: tuple[Dimension, ...]
+    rows: tuple[UsageRow, ...]
+    total: UsageSum
+
+
+# --- what an operator stands on ----------------------------------------------------------------------------
+
+
+class Ground(Protocol):
+    """Where accounts are known from, and through whom orders go. An account may be in `unusable` as well."""
+
+    @property
+    def accounts(self) -> Collection[Account]: ...
+
+    @property
+    def unusable(self) -> Sequence[Unusable]: ...
+
+    def overview(self) -> Overview: ...
+
+    def place(self, account: Account) -> str:
+        """Where the account's `disabled` stands."""
+        ...
+
+    async def order(self, action: Action, account: Account | None, *, reason: str) -> None:
+        """For one account or all. Raises: StateError."""
+        ...
+
+    async def usage(self, *, first_day: str, last_day: str) -> Mapping[UsageKey, UsageSum]:
+        """Raises: StateError."""
+        ...
+
+
+class RunningGateway:
+    """A gateway in this process."""
+
+    def __init__(
+        self,
+        pool: AccountPool,
+        keeper: Keeper,
+        unusable: Callable[[], Sequence[Unusable]],
+        *,
+        unix_time: Callable[[], float],
+    ) -> None:
+        """`unusable` gives the accounts of the file that the pool does not have."""
+        self._pool = pool
+        self._keeper = keeper
+        self._unusable = unusable
+        self._unix_time = unix_time
+
+    @property
+    def accounts(self) -> Collection[Account]:
+        return self._pool.accounts
+
+    @property
+    def unusable(self) -> Sequence[Unusable]:
+        return self._unusable()
+
+    def overview(self) -> Overview:
+        statuses = [self._status(report) for report in self._pool.reports()]
+        statuses += [_unusable(each) for each in self.unusable]
+        return Overview(tuple(statuses), tuple(map(self._rest, self._pool.models_at_rest())))
+
+    def _status(self, report: AccountReport) -> AccountStatus:
+        # of what is out of use, the pool tells why and not by whom
+        because = report.disabled_because
+        by_operator = because is not None and _is_by_operator(because)
+        out = None if because is None else KeptDisabled(because, 0.0, "" if by_operator else "refused")
+        status = _status(report.account, out, tuple(map(self._rest, report.rests)))
+        return replace(status, leases=report.leases, conversations=report.conversations)
+
+    def _rest(self, rest: RestReport) -> Rest:
+        return Rest(rest.model, self._unix_time() + rest.seconds, rest.reason)
+
+    def place(self, account: Account) -> str:  # noqa: ARG002  it is the same file for all
+        return "the accounts file"
+
+    async def order(self, action: Action, account: Account | None, *, reason: str) -> None:
+        await self._keeper.order(action, account.email if account else "", reason=reason)
+
+    async def usage(self, *, first_day: str, last_day: str) -> Mapping[UsageKey, UsageSum]:
+        return await self._keeper.usage(first_day=first_day, last_day=last_day)
+
+
+class GatewayFiles:
+    """What gateways leave behind: their accounts file, and the store that they share."""
+
+    def __init__(
+        self,
+        accounts: Collection[Account],
+        unusable: Sequence[Unusable],
+        store: PoolStore,
+        *,
+        kept: KeptPool,
+        places: Mapping[str, str],
+        unix_time: Callable[[], float],
+    ) -> None:
+        """`kept` is what the store had when it was looked at; `places` has the lines of disabled accounts by e-mail."""
+        self._accounts = accounts
+        self._unusable = unusable
+        self._store = store
+        self._kept = kept
+        self._places = places
+        self._unix_time = unix_time
+
+    @property
+    def accounts(self) -> Collection[Account]:
+        return self._accounts
+
+    @property
+    def unusable(self) -> Sequence[Unusable]:
+        return self._unusable
+
+    def overview(self) -> Overview:
+        reasons = {each.email: each.reason for each in self._unusable}
+        known = {account.email for account in self._accounts}
+        statuses = [self._status(account, reasons.get(account.email)) for account in self._accounts]
+        statuses += [_unusable(each) for each in self._unusable if each.email not in known]
+        return Overview(tuple(statuses), self._rests(*Upstream))
+
+    def _status(self, account: Account, unusable_because: str | None) -> AccountStatus:
+        out = self._kept.disabled.get(account.email)
+        if out is not None and out.fingerprint not in {"", account.fingerprint}:
+            out = None  # the credentials are new, and will be tried
+        status = _status(account, out, self._rests(account.email, account.quota_group))
+        if unusable_because is None or account.disabled:
+            return status
+        return replace(status, standing=Standing.UNUSABLE, reason=unusable_because, rests=())
+
+    def _rests(self, *scopes: str) -> tuple[Rest, ...]:
+        now = self._unix_time()
+        return tuple(
+            Rest(key.model, kept.until, kept.reason)
+            for key, kept in sorted(self._kept.cooldowns.items(), key=lambda item: item[0].model)
+            if key.scope in scopes and kept.until > now
+        )
+
+    def place(self, account: Account) -> str:
+        return self._places.get(account.email, "the accounts file")
+
+    async def order(self, action: Action, account: Account | None, *, reason: str) -> None:
+        email, scope = (account.email, account.quota_group) if account else ("", "")
+        await self._store.give_order(action, account=email, scope=scope, reason=reason, now=self._unix_time())
+
+    async def usage(self, *, first_day: str, last_day: str) -> Mapping[UsageKey, UsageSum]:
+        return await self._store.usage(first_day=first_day, last_day=last_day)
+
+
+def _status(account: Account, out: KeptDisabled | None, rests: tuple[Rest, ...]) -> AccountStatus:
+    standing = Standing.RESTING if rests else Standing.USABLE
+    reason = ""
+    if account.disabled:
+        standing = Standing.DISABLED_IN_FILE
+    elif out is not None:
+        standing = Standing.REFUSED if out.fingerprint else Standing.SWITCHED_OFF
+        reason = "" if out.reason == _BY_OPERATOR else out.reason.removeprefix(_WITH_REASON)
+    return AccountStatus(
+        account.email,
+        standing,
+        kind=account.upstream,
+        project=account.project,
+        weight=account.weight,
+        reason=reason,
+        rests=rests,
+    )
+
+
+def _unusable(account: Unusable) -> AccountStatus:
+    return AccountStatus(account.email, Standing.UNUSABLE, reason=account.reason)
+
+
+def _is_by_operator(reason: str) -> bool:
+    return reason == _BY_OPERATOR or reason.startswith(_WITH_REASON)
+
+
+# --- the operator ------------------------------------------------------------------------------------------
+
+type Check = Callable[[Account, str], Awaitable[CheckResult]]
+"""Asks a model a word in an account's name; raises nothing that is expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """What operators ask for, made of what the ground offers."""
+
+    ground: Ground
+    unix_time: Callable[[], float]
+    check_account: Check | None = None
+    """`None` where nothing reaches the upstreams."""
+
+    # --- accounts ---------------------------------------------------------------------------------------
+
+    def overview(self) -> Overview:
+        return self.ground.overview()
+
+    @property
+    def emails(self) -> tuple[str, ...]:
+        """Of all accounts, whether they can be used or not."""
+        unusable = (each.email for each in self.ground.unusable)
+        return tuple(dict.fromkeys((*(account.email for account in self.ground.accounts), *unusable)))
+
+    async def check(self, emails: Sequence[str] = (), *, model: str = CHECK_MODEL) -> tuple[CheckResult, ...]:
+        """All at the same time; of all accounts if none is named. Nothing that gateways know changes by it.
+
+        Raises: OperatorError: there is no such account, or nobody to ask.
+        """
+        if self.check_account is None:
+            raise OperatorError("No upstream can be reached from here, so no account can be checked.")
+        for email in emails:
+            self._refuse_unknown(email)
+        one = partial(self._check, self.check_account, model=model, is_named=bool(emails))
+        return tuple(await all_of(one, dict.fromkeys(emails or self.emails)))
+
+    async def _check(self, check: Check, email: str, *, model: str, is_named: bool) -> CheckResult:
+        account = next((each for each in self.ground.accounts if each.email == email), None)
+        if account is not None and account.disabled and not is_named:
+            where = self.ground.place(account)
+            return CheckResult(
+                email, Verdict.SKIPPED, f"It is disabled in {where}: name it, to check it all the same."
+            )
+        for unusable in self.ground.unusable:
+            if unusable.email == email:
+                return CheckResult(email, Verdict.FAILED, unusable.reason)
+        # a name that is in neither was refused
+        assert account is not None  # noqa: S101
+        result = await check(account, model)
+        return result if result.verdict is not Verdict.OK else replace(result, message=self._held_back(email))
+
+    def _held_back(self, email: str) -> str:
+        """Why an account that answers does not pay all the same, and how to change that."""
+        status = next(each for each in self.overview().accounts if each.email == email)
+        match status.standing:
+            case Standing.SWITCHED_OFF:
+                return f"It is switched off all the same: antigravity accounts enable {email}"
+            case Standing.REFUSED:
+                return f"Gateways leave it alone, since it was refused before: antigravity accounts reset {email}"
+            case Standing.RESTING:
+                return f"Gateways let it rest at present, see the list; to end that: antigravity accounts reset {email}"
+            case Standing.DISABLED_IN_FILE:
+                account = next(each for each in self.ground.accounts if each.email == email)
+                return f"It is disabled in {self.ground.place(account)}."
+            case Standing.USABLE | Standing.UNUSABLE:
+                return ""
+            case _:
+                assert_never(status.standing)
+
+    async def disable(self, emails: Sequence[str], *, reason: str = "") -> tuple[Obeyed, ...]:
+        """Until `enable`, whatever the accounts file says. Raises: OperatorError, StateError."""
+        said = " ".join(reason.split())
+        return await self._order(
+            Action.DISABLE, emails, reason=f"{_WITH_REASON}{said}" if said else _BY_OPERATOR
+        )
+
+    async def enable(self, emails: Sequence[str]) -> tuple[Obeyed, ...]:
+        """End a `disable`, a refusal of Google's, and cooldowns. Raises: OperatorError, StateError."""
+        return await self._order(Action.ENABLE, emails)
+
+    async def reset(self, emails: Sequence[str] = ()) -> tuple[Obeyed, ...]:
+        """Forget cooldowns and refusals; of all accounts if none is named. Raises: OperatorError, StateError."""
+        if emails:
+            return await self._order(Action.RESET, emails)
+        await self.ground.order(Action.RESET, None, reason="")
+        return (Obeyed(Action.RESET, ""),)
+
+    async def _order(self, action: Action, emails: Sequence[str], *, reason: str = "") -> tuple[Obeyed, ...]:
+        """None is given if one of the names is wrong."""
+        accounts = [self._orderable(email) for email in dict.fromkeys(emails)]
+        for account in accounts:
+            await self.ground.order(action, account, reason=reason)
+        return tuple(
+            Obeyed(action, account.email, self._left_disabled(action, account)) for account in accounts
+        )
+
+    def _left_disabled(self, action: Action, account: Account) -> str:
+        if not account.disabled or action is Action.DISABLE:
+            return ""
+        return f"It stays out of use: it is disabled in {self.ground.place(account)}, and only there can that be changed."
+
+    def _orderable(self, email: str) -> Account:
+        """Raises: OperatorError: there is no account that could take an order."""
+        for account in self.ground.accounts:
+            if account.email == email:
+                return account
+        self._refuse_unknown(email)
+        reason = next(each.reason for each in self.ground.unusable if each.email == email)
+        raise OperatorError(f"{email} cannot be used anyway: {reason}")
+
+    def _refuse_unknown(self, email: str) -> None:
+        if email in self.emails:
+            return
+        close = difflib.get_close_matches(email, self.emails, n=1)
+        hint = f"Did you mean {close[0]}?" if close else f"There are: {', '.join(self.emails) or 'none'}."
+        raise OperatorError(f"There is no account {email!r}. {hint}")
+
+    # --- usage ------------------------------------------------------------------------------------------
+
+    @property
+    def today(self) -> date:
+        """In UTC, as usage is counted."""
+        return datetime.fromtimestamp(self.unix_time(), UTC).date()
+
+    async def usage_of_days(self, days: int, *, by: Sequence[Dimension]) -> UsageReport:
+        """Of the last days, today included. Raises: StateError."""
+        return await self.usage(self.today - timedelta(days=days - 1), self.today, by=by)
+
+    async def usage(self, first_day: date, last_day: date, *, by: Sequence[Dimension]) -> UsageReport:
+        """Both days included. Raises: StateError."""
+        used = await self.ground.usage(first_day=first_day.isoformat(), last_day=last_day.isoformat())
+        return summed(used, first_day, last_day, by=by)
+
+
+def summed(
+    used: Mapping[UsageKey, UsageSum], first_day: date, last_day: date, *, by: Iterable[Dimension]
+) -> UsageReport:
+    """Rows in the order of their names."""
+    dimensions = tuple(dict.fromkeys(by))
+    sums: dict[tuple[str, ...], UsageSum] = {}
+    for key, used_there in used.items():
+        names = tuple(dimension.of(key) for dimension in dimensions)
+        sums[names] = sums.get(names, UsageSum()) + used_there
+    rows = tuple(UsageRow(names, sums[names]) for names in sorted(sums))
+    return UsageReport(first_day, last_day, dimensions, rows, sum(sums.values(), UsageSum()))

@@ -1,0 +1,200 @@
+"""The accounts file and the file of client keys: read at the start, and again whenever somebody edits them.
+
+A broken edit changes nothing and is logged. Requests under way end with the account that they have.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable, Collection
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import assert_never
+
+from mitmproxy import ctx
+from pydantic import SecretStr
+
+from antigravity_addon.accounts.account import (
+    Account,
+    ApiKey,
+    CodeAssistLicence,
+    ExpressKey,
+    GoogleAuthGrant,
+    Grant,
+    RefreshGrant,
+    Upstream,
+    VertexProject,
+)
+from antigravity_addon.accounts.file import AccountsFile, AccountsFileError, Unusable, load_accounts
+from antigravity_addon.accounts.watch import changes
+from antigravity_addon.gateway.client_keys import ClientKey, ClientKeysFileError, read_client_keys
+from antigravity_addon.gateway.settings import Settings, UpstreamKind
+
+logger = logging.getLogger(__name__)
+
+_SIMULATED = AccountsFile((Account("simulator@localhost", ApiKey(SecretStr("simulator"))),))
+
+
+class StartError(Exception):
+    """The gateway cannot start; the message says in a sentence what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """Of the file, as far as the settings let them be used."""
+
+    usable: tuple[Account, ...]
+    unusable: tuple[Unusable, ...]
+
+
+class OperatorFiles:
+    """State: what the files held when they were last read in whole, and what was said of it."""
+
+    def __init__(self, *, simulator_url: str | None) -> None:
+        """With a `simulator_url`, everything that accounts refer to is there, and none of their tokens leaves for Google."""
+        self._simulator_url = simulator_url
+        self._file = _SIMULATED
+        self._said: frozenset[str] = frozenset()
+        self.client_keys: tuple[ClientKey, ...] = ()
+
+    # --- at the start, and when an option changes -------------------------------------------------------
+
+    def read_accounts(self, settings: Settings) -> Accounts:
+        """Raises: StartError: there is no account that can pay."""
+        if (path := _accounts_path()) is not None:
+            try:
+                self._file = load_accounts(path)
+            except AccountsFileError as error:
+                raise StartError(str(error)) from None
+        elif settings.upstream is UpstreamKind.SIMULATOR:
+            self._file = _SIMULATED
+        else:
+            raise StartError(
+                "There is no account to pay with: list one in accounts.yaml and add "
+                "--set gateway_accounts=accounts.yaml, or try the gateway without one: "
+                "--set gateway_upstream=simulator."
+            )
+        accounts = self.accounts(settings)
+        if all(account.disabled for account in accounts.usable):
+            reasons = [f"{each.email}: {each.reason}" for each in accounts.unusable]
+            raise StartError(
+                "\n".join((f"{path}: there is no account in it that is not disabled.", *reasons))
+            )
+        self.say_what_is_wrong(accounts)
+        return accounts
+
+    def accounts(self, settings: Settings) -> Accounts:
+        """As the file was last read."""
+        usable: list[Account] = []
+        unusable = list(self._file.unusable)
+        for account in self._file.accounts:
+            if account.upstream is Upstream.CODE_ASSIST and not settings.enable_code_assist:
+                reason = (
+                    "Code Assist is off: read what --options says of gateway_enable_code_assist, then set it."
+                )
+                unusable.append(Unusable(account.email, reason))
+            elif self._simulator_url is None:
+                usable.append(account)
+            elif (simulated := _at_simulator(account, self._simulator_url)) is not None:
+                usable.append(simulated)
+            else:
+                unusable.append(Unusable(account.email, "The simulator has no tokens for such credentials."))
+        return Accounts(tuple(usable), tuple(unusable))
+
+    def read_client_keys(self) -> None:
+        """Raises: StartError: the file cannot be used."""
+        path = _client_keys_path()
+        try:
+            self.client_keys = read_client_keys(path) if path is not None else ()
+        except ClientKeysFileError as error:
+            raise StartError(str(error)) from None
+
+    # --- while it runs ----------------------------------------------------------------------------------
+
+    async def watch(self, *, accounts_changed: Callable[[], None], keys_changed: Callable[[], None]) -> None:
+        """Read again what somebody edits, and tell of it; until it is cancelled."""
+        async with aclosing(changes(self._watched)) as stream:
+            async for changed in stream:
+                if (path := _accounts_path()) is not None and not changed.isdisjoint(
+                    (path, *self._file.files)
+                ):
+                    await self._read_accounts_again(path, accounts_changed)
+                if (path := _client_keys_path()) is not None and path in changed:
+                    await self._read_keys_again(path, keys_changed)
+
+    def _watched(self) -> Collection[Path]:
+        named = (_accounts_path(), _client_keys_path(), *self._file.files)
+        return {path for path in named if path is not None}
+
+    async def _read_accounts_again(self, path: Path, changed: Callable[[], None]) -> None:
+        try:
+            file = await asyncio.to_thread(load_accounts, path)
+        except AccountsFileError as error:
+            logger.error("%s The accounts stay as they were.", error)  # noqa: TRY400  a sentence for the operator
+            return
+        if file != self._file:
+            self._file = file
+            logger.info("%s was read again: %d accounts.", path, len(file.accounts))
+            changed()
+
+    async def _read_keys_again(self, path: Path, changed: Callable[[], None]) -> None:
+        try:
+            keys = await asyncio.to_thread(read_client_keys, path)
+        except ClientKeysFileError as error:
+            logger.error("%s The client keys stay as they were.", error)  # noqa: TRY400  a sentence for the operator
+            return
+        if keys != self.client_keys:
+            self.client_keys = keys
+            logger.info("%s was read again: %d client keys.", path, len(keys))
+            changed()
+
+    def say_what_is_wrong(self, accounts: Accounts) -> None:
+        """Once: files are read more often than they change."""
+        said = {f"Account {each.email} cannot be used: {each.reason}" for each in accounts.unusable}
+        for path in self._file.exposed:
+            said.add(f"{path} holds keys and can be read by other users of this machine: chmod 600 it.")
+        for sentence in sorted(said - self._said):
+            logger.warning("%s", sentence)
+        self._said = frozenset(said)
+
+
+def _accounts_path() -> Path | None:
+    return _path(ctx.options.gateway_accounts)
+
+
+def _client_keys_path() -> Path | None:
+    return _path(ctx.options.gateway_client_keys)
+
+
+def _path(written: str) -> Path | None:
+    return Path(written).expanduser() if written else None
+
+
+# --- the simulator in Google's place -----------------------------------------------------------------------
+
+
+def _at_simulator(account: Account, url: str) -> Account | None:
+    """The account, with the simulator for Google; `None` if its tokens are made elsewhere."""
+    match account.credential:
+        case ApiKey() | ExpressKey() as credential:
+            pass
+        case VertexProject(grant=grant) | CodeAssistLicence(grant=grant) as oauth:
+            issued = _issued_there(grant, f"{url}/token")
+            if issued is None:
+                return None
+            credential = replace(oauth, grant=issued)
+        case _ as never:
+            assert_never(never)
+    return replace(account, credential=credential, base_url="")
+
+
+def _issued_there(grant: Grant, token_uri: str) -> Grant | None:
+    match grant:
+        case RefreshGrant():
+            return replace(grant, token_uri=token_uri)
+        case GoogleAuthGrant(content=content):
+            fields = json.loads(content.get_secret_value() or "{}")
+            if fields.get("type") != "service_account":
+                return None
+            return replace(grant, content=SecretStr(json.dumps(fields | {"token_uri": token_uri})))

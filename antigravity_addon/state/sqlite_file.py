@@ -1,0 +1,257 @@
+"""One SQLite file for all that is kept, on one machine. Several gateways may share it.
+
+sqlite3 blocks, so all of it happens on one thread of its own; that thread also gives calls their order. WAL and
+`synchronous=NORMAL`: a crash of the process loses nothing that was kept, a crash of the machine the last moments,
+and neither harms the file. Reading never waits for a writer.
+"""
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from .memory import StateError
+from .migrations import MIGRATIONS
+
+logger = logging.getLogger(__name__)
+
+IN_MEMORY = ":memory:"
+
+_APPLICATION = int.from_bytes(b"AGst")
+"""`PRAGMA application_id` of our files: another program's database is not to be written into."""
+
+_BUSY_SECONDS = 5.0
+"""For which a write waits for another gateway's."""
+
+type Work[T] = Callable[[sqlite3.Connection], T]
+"""What is done on the thread, in transactions of its own. It is done again if the file turns out to be broken."""
+
+
+class SqliteFile:
+    """State: the connection, which belongs to the thread, and how many stores there are to share it."""
+
+    def __init__(self, path: Path | str) -> None:
+        """`path` may be `IN_MEMORY`.
+
+        Nothing is opened before the first use; one that fails leaves the next to try again.
+        """
+        self._path = path
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="state")
+        self._connection: sqlite3.Connection | None = None
+        self._shares = 0
+        self._closed = False
+
+    @property
+    def path(self) -> Path | str:
+        return self._path
+
+    def share(self) -> "Share":
+        """For one store. With the last of them, the file is closed for good."""
+        self._shares += 1
+        return Share(self)
+
+    async def run[T](self, work: Work[T]) -> T:
+        """Raises: StateError."""
+        if self._closed:
+            raise closed(self._path)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._attempt, work)
+
+    async def leave(self, last_work: Work[None] | None) -> None:
+        """One store fewer. `last_work` is done before, if the file is open; it raises nothing."""
+        if self._closed:
+            return
+        self._shares -= 1
+        self._closed = self._shares == 0
+        leaving = asyncio.get_running_loop().run_in_executor(
+            self._thread, self._leave, last_work, self._closed
+        )
+        if self._closed:
+            self._thread.shutdown(wait=False)
+        await leaving
+
+    # --- the thread -------------------------------------------------------------------------------------
+
+    def _attempt[T](self, work: Work[T]) -> T:
+        """Once more with a new file if this one turns out to be broken. Raises: StateError."""
+        try:
+            try:
+                return work(self._connected())
+            except sqlite3.DatabaseError as error:
+                if not _tells_of_damage(error):
+                    raise
+                self._disconnect()
+                put_aside_if_broken(Path(self._path))
+                return work(self._connected())
+        except (sqlite3.Error, OSError) as error:
+            raise StateError(f"{self._path} cannot be used: {error}.") from error
+        except UnicodeEncodeError:
+            raise StateError(f"{self._path} cannot hold it: some text in it is not Unicode.") from None
+        except OverflowError:
+            raise StateError(f"{self._path} cannot hold it: some number in it is too large.") from None
+
+    def _leave(self, last_work: Work[None] | None, is_last: bool) -> None:  # noqa: FBT001  an executor has no keywords
+        if self._connection is not None and last_work is not None:
+            last_work(self._connection)
+        if is_last:
+            self._disconnect()
+
+    def _connected(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._connection = open_file(self._path)
+        return self._connection
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+class Share:
+    """One store's part in a file. Two on the same file are closed each for itself."""
+
+    def __init__(self, file: SqliteFile) -> None:
+        self._file = file
+        self._closed = False
+
+    @property
+    def path(self) -> Path | str:
+        return self._file.path
+
+    async def run[T](self, work: Work[T]) -> T:
+        """Raises: StateError."""
+        if self._closed:
+            raise closed(self.path)
+        return await self._file.run(work)
+
+    async def aclose(self, last_work: Work[None] | None = None) -> None:
+        """`last_work` is done before, if the file is open; it raises nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        await self._file.leave(last_work)
+
+
+def closed(path: Path | str) -> StateError:
+    return StateError(f"{path} was closed.")
+
+
+# --- transactions -----------------------------------------------------------------------------------------
+
+
+@contextmanager
+def reading(connection: sqlite3.Connection) -> Generator[None]:
+    """All that is read is of one moment."""
+    with connection:
+        connection.execute("BEGIN")
+        yield
+
+
+@contextmanager
+def writing(connection: sqlite3.Connection) -> Generator[None]:
+    """As a whole or not at all. Waits for other gateways' writes at its beginning, so that it cannot fail for them
+    later on.
+    """
+    with connection:
+        connection.execute("BEGIN IMMEDIATE")
+        yield
+
+
+# --- size -------------------------------------------------------------------------------------------------
+
+
+def pages_in(connection: sqlite3.Connection) -> int:
+    """Without those that are free."""
+    return _pragma(connection, "page_count") - _pragma(connection, "freelist_count")
+
+
+def page_size(connection: sqlite3.Connection) -> int:
+    """In bytes."""
+    return _pragma(connection, "page_size")
+
+
+def _pragma(connection: sqlite3.Connection, name: str) -> int:
+    return connection.execute(f"PRAGMA {name}").fetchone()[0]
+
+
+# --- opening ----------------------------------------------------------------------------------------------
+
+
+def open_file(path: Path | str) -> sqlite3.Connection:
+    """The file, ready for use, made if there is none.
+
+    Raises: StateError: it cannot be made, or is a newer gateway's or another program's. sqlite3.Error.
+    """
+    if path != IN_MEMORY:
+        _make_private(Path(path))
+    connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
+    try:
+        # before there is a page in the file, or it has no effect
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        connection.execute("PRAGMA journal_mode = WAL").fetchall()
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        migrate(connection, path, MIGRATIONS)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _make_private(path: Path) -> None:
+    """Ahead of SQLite, which has modes of its own; the files that it puts beside this one take this one's."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.touch(mode=0o600)
+        path.chmod(0o600)
+    except OSError as error:
+        raise StateError(f"{path} cannot be made: {error.strerror}.") from error
+
+
+def migrate(connection: sqlite3.Connection, path: Path | str, migrations: Sequence[Sequence[str]]) -> None:
+    """Raises: StateError: the file is a newer gateway's or another program's."""
+    with connection:
+        # the version is only certain once nobody else can change it
+        connection.execute("BEGIN IMMEDIATE")
+        version = _pragma(connection, "user_version")
+        if version > len(migrations):
+            raise StateError(
+                f"{path} was written by a newer gateway: update this one, or name another file in gateway_state."
+            )
+        (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        if tables and _pragma(connection, "application_id") != _APPLICATION:
+            raise StateError(f"{path} is another program's: name another file in gateway_state.")
+        for migration in migrations[version:]:
+            for statement in migration:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {_APPLICATION}")
+        connection.execute(f"PRAGMA user_version = {len(migrations)}")
+
+
+def _tells_of_damage(error: sqlite3.DatabaseError) -> bool:
+    # sqlite3's own complaints have no code
+    code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK)
+    return code & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+
+def put_aside_if_broken(path: Path) -> None:
+    """To NAME.broken, in place of an earlier one. Looked at afresh: another gateway may have done it already."""
+    if _is_sound(path):
+        return
+    broken = path.with_name(f"{path.name}.broken")
+    path.replace(broken)
+    for beside in ("-wal", "-shm"):
+        path.with_name(path.name + beside).unlink(missing_ok=True)
+    logger.warning("%s is broken: it is %s now, and a new one was begun.", path, broken.name)
+
+
+def _is_sound(path: Path) -> bool:
+    try:
+        with closing(sqlite3.connect(path, timeout=_BUSY_SECONDS)) as connection:
+            return connection.execute("PRAGMA integrity_check(1)").fetchone() == ("ok",)
+    except sqlite3.DatabaseError as error:
+        if _tells_of_damage(error):
+            return False
+        raise

@@ -1,0 +1,16 @@
+"""When Google's day ends: daily quotas come back at midnight in California.
+
+Source: ai.google.dev, rate limits of the Gemini API, November 2026.
+"""
+
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+PACIFIC = ZoneInfo("America/Los_Angeles")
+
+
+def seconds_to_midnight(now: float) -> float:
+    """From `now`, Unix time, to the next midnight in California. A day there may have 23 or 25 hours."""
+    here = datetime.fromtimestamp(now, PACIFIC)
+    midnight = datetime.combine(here.date() + timedelta(days=1), datetime.min.time(), PACIFIC)
+    return midnight.timestamp() - now

@@ -1,0 +1,1 @@
+"""Days of traffic over pools of accounts with scripted quotas, in virtual time."""

@@ -1,0 +1,432 @@
+"""Clients with limits, and the books, on a whole gateway: the simulator behind it, a list in front."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from pydantic import SecretStr
+
+from antigravity_addon.accounts.account import Account, ApiKey
+from antigravity_addon.accounts.pool import AccountPool
+from antigravity_addon.gateway.attempt import Upstream
+from antigravity_addon.gateway.bookkeeping import Bookkeeping
+from antigravity_addon.gateway.client_keys import ClientKey, hash_key
+from antigravity_addon.gateway.client_stream import Head
+from antigravity_addon.gateway.gateway import Gateway, Refusal, RequestHead
+from antigravity_addon.gateway.settings import AccountHeader, AuthMode, Settings
+from antigravity_addon.gateway.trace import Trace
+from antigravity_addon.simulator.server import Simulator
+from antigravity_addon.state.pool_store import UsageKey, UsageSum
+from antigravity_addon.state.sqlite import SqliteMemory
+from antigravity_addon.state.sqlite_file import IN_MEMORY, SqliteFile
+from antigravity_addon.upstream.endpoint import Authorization
+from antigravity_addon.upstream.endpoints import Endpoints
+from antigravity_addon.upstream.remedies import Lessons
+from antigravity_addon.upstream.transport import Transport
+from antigravity_addon.upstream.web_media import WebMedia
+
+NOON = 1_795_046_400.0 + 43_200.0
+TODAY = "2026-11-19"
+STRICT = Settings(client_key=SecretStr("sk-operator"), auth_mode=AuthMode.STRICT)
+ANA = ClientKey("ana", hash_key("sk-ana"), models=("gpt-4o*",), requests_per_minute=3, tokens_per_day=10_000)
+GOOD, BAD = "good@example.com", "bad@example.com"
+
+
+@dataclass
+class Received:
+    """What a client has of its answer."""
+
+    status: int = 0
+    headers: dict[str, str] = field(default_factory=dict[str, str])
+    body: bytes = b""
+    ended: bool = False
+
+    async def send(self, *, head: Head | None = None, body: bytes = b"", end: bool = False) -> None:
+        if head is not None:
+            self.status, self.headers = head.status, dict(head.headers)
+        self.body += body
+        self.ended = self.ended or end
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def limits(self) -> dict[str, str]:
+        return {
+            name.removeprefix("x-ratelimit-"): value
+            for name, value in self.headers.items()
+            if name.startswith("x-ratelimit-")
+        }
+
+
+class Keys:
+    """The authorizer."""
+
+    async def authorize(self, account: Account) -> Authorization:
+        assert isinstance(account.credential, ApiKey)
+        return Authorization({"x-goog-api-key": account.credential.key.get_secret_value()})
+
+    def reject(self, account: Account, authorization: Authorization) -> bool:  # noqa: ARG002
+        return False
+
+
+def account(email: str, key: str) -> Account:
+    return Account(email, ApiKey(SecretStr(key)))
+
+
+class World:
+    def __init__(self, simulator: Simulator, accounts: tuple[Account, ...] = ()) -> None:
+        self.simulator = simulator
+        self.now = NOON
+        self.pool = AccountPool(
+            accounts or (account(GOOD, "key-good"),),
+            clock=asyncio.get_running_loop().time,
+            unix_time=self._unix_time,
+            chance=lambda: 0.5,
+        )
+        self.books = Bookkeeping(
+            unix_time=self._unix_time, clock=self._unix_time, account_states=self.pool.reports
+        )
+        self.books.replace_keys((ANA,))
+        self.transport = Transport()
+        self.media = WebMedia(user_agent="test")
+        self.memory = SqliteMemory(
+            SqliteFile(IN_MEMORY), clock=self._unix_time, max_age=1e6, max_bytes=10_000_000
+        )
+        self.gateway = self.under(STRICT)
+
+    def _unix_time(self) -> float:
+        return self.now
+
+    def under(self, settings: Settings) -> Gateway:
+        upstream = Upstream(
+            Endpoints(target=self.simulator.base_url, user_agent="test"),
+            Keys(),
+            self.pool,
+            self.transport,
+            Lessons(),
+            chance=lambda: 0.5,
+        )
+        return Gateway(
+            settings,
+            upstream,
+            memory=self.memory,
+            media=self.media,
+            books=self.books,
+            unix_time=self._unix_time,
+        )
+
+    async def ask(
+        self,
+        target: str = "/v1/chat/completions",
+        *,
+        key: str = "sk-ana",
+        body: bytes | None = None,
+        received: Received | None = None,
+        **headers: str,
+    ) -> Received:
+        received = received or Received()
+        method = "GET" if body is None else "POST"
+        head = RequestHead(method, target, {"authorization": f"Bearer {key}", **headers})
+        match self.gateway.admit(head):
+            case Refusal(head=refused, body=said):
+                await received.send(head=refused, body=said, end=True)
+            case client:
+                # keys are gone by then
+                known = RequestHead(method, target, headers, client=client)
+                await self.gateway.serve(known, lambda: body or b"", received, Trace())
+        return received
+
+    async def chat(
+        self, *, key: str = "sk-ana", received: Received | None = None, **fields: object
+    ) -> Received:
+        content = {
+            "model": "gpt-4o",
+            "messages": [{"role": "user", "content": "echo:one two three"}],
+            **fields,
+        }
+        return await self.ask(key=key, received=received, body=json.dumps(content).encode())
+
+    async def sample(self, name: str, **labels: str) -> float:
+        text, _ = await self.books.metrics.exposition("", AccountHeader.FULL)
+        samples = (
+            sample.value
+            for family in text_string_to_metric_families(text.decode())
+            for sample in family.samples
+            if sample.name == name and labels.items() <= sample.labels.items()
+        )
+        return sum(samples)
+
+    async def aclose(self) -> None:
+        await self.transport.aclose()
+        await self.media.aclose()
+        await self.memory.aclose()
+
+
+type MakeWorld = Callable[..., World]
+
+
+@pytest.fixture
+async def make_world() -> AsyncGenerator[MakeWorld]:
+    worlds: list[World] = []
+    async with Simulator() as simulator:
+
+        def make(*accounts: Account) -> World:
+            worlds.append(World(simulator, accounts))
+            return worlds[-1]
+
+        yield make
+        for world in worlds:
+            await world.aclose()
+
+
+@pytest.fixture
+async def world(make_world: MakeWorld) -> World:
+    return make_world()
+
+
+def without_times(usage: UsageSum) -> UsageSum:
+    assert usage.seconds > 0
+    return replace(usage, seconds=0.0, first_token_seconds=0.0)
+
+
+# --- usage -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+async def test_an_answer_is_put_down_to_its_client(world: World, *, stream: bool) -> None:
+    answer = await world.chat(stream=stream)
+    assert answer.status == 200
+    [(key, usage)] = world.books.ledger.take().items()
+    assert key == UsageKey(TODAY, GOOD, "gemini-2.5-flash", "ana")
+    assert usage.input_tokens > 0
+    assert usage.output_tokens > 0
+    if not stream:
+        counted = answer.json["usage"]
+        assert (counted["prompt_tokens"], counted["completion_tokens"]) == (
+            usage.input_tokens,
+            usage.output_tokens,
+        )
+    assert without_times(usage) == UsageSum(
+        requests=1,
+        attempts=1,
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        reasoning_tokens=usage.reasoning_tokens,
+        first_tokens=1,
+    )
+    assert await world.sample("gateway_requests_total", client="ana", status="200") == 1
+    assert await world.sample("gateway_attempts_total", account=GOOD, upstream="gemini", outcome="ok") == 1
+    assert (
+        await world.sample("gen_ai_server_request_duration_seconds_count", gen_ai_request_model="gpt-4o") == 1
+    )
+    assert (
+        await world.sample("gen_ai_client_inference_usage_output_tokens_total", client="ana")
+        == usage.output_tokens
+    )
+
+
+async def test_each_attempt_is_its_own_accounts(make_world: MakeWorld) -> None:
+    world = make_world(account(BAD, "fault-quota-day"), account(GOOD, "key-good"))
+    assert (await world.chat()).status == 200
+    usage = world.books.ledger.take()
+    bad = usage[UsageKey(TODAY, BAD, "gemini-2.5-flash", "ana")]
+    good = usage[UsageKey(TODAY, GOOD, "gemini-2.5-flash", "ana")]
+    assert (bad, good.requests, good.attempts) == (UsageSum(attempts=1), 1, 1)
+    assert await world.sample("gateway_attempts_total", account=BAD, outcome="insufficient_quota") == 1
+
+
+async def test_a_failure_is_an_error_of_the_account_that_was_tried_last(make_world: MakeWorld) -> None:
+    world = make_world(account(BAD, "fault-quota-day"))
+    assert (await world.chat()).status == 429
+    [(key, usage)] = world.books.ledger.take().items()
+    assert key.account == BAD
+    assert without_times(usage) == UsageSum(requests=1, errors=1, attempts=1)
+    assert (
+        await world.sample("gen_ai_server_request_duration_seconds_count", error_type="insufficient_quota")
+        == 1
+    )
+    assert await world.sample("gateway_requests_total", client="ana", status="429") == 1
+
+
+async def test_a_stream_that_breaks_is_an_error_behind_a_200(make_world: MakeWorld) -> None:
+    world = make_world(account(BAD, "fault-reset-mid"))
+    answer = await world.chat(stream=True)
+    assert (answer.status, answer.ended) == (200, True)
+    [(_, usage)] = world.books.ledger.take().items()
+    assert (usage.requests, usage.errors) == (1, 1)
+    name = "gen_ai_server_request_duration_seconds_count"
+    assert await world.sample(name, error_type="upstream_interrupted") == 1
+
+
+class Leaving(Received):
+    """A client that goes away over its first byte."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.has_begun = asyncio.Event()
+
+    async def send(self, *, head: Head | None = None, body: bytes = b"", end: bool = False) -> None:
+        await super().send(head=head, body=body, end=end)
+        self.has_begun.set()
+        await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+async def test_a_client_that_goes_away_is_put_down_too(world: World, *, stream: bool) -> None:
+    leaving = Leaving()
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(world.chat(received=leaving, stream=stream))
+        await leaving.has_begun.wait()
+        task.cancel()
+    assert task.cancelled()
+    [(key, usage)] = world.books.ledger.take().items()
+    assert (key.client, usage.requests, usage.errors) == ("ana", 1, 1)
+    assert world.books.ledger.spent_today("ana").requests == 1
+    assert await world.sample("gen_ai_server_request_duration_seconds_count", error_type="cancelled") == 1
+
+
+async def test_a_client_that_had_nothing_is_a_499(make_world: MakeWorld) -> None:
+    world = make_world(account(BAD, "fault-silence"))
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(world.chat())
+        async with asyncio.timeout(10):
+            await world.simulator.wait_for(bool)
+        task.cancel()
+    assert await world.sample("gateway_requests_total", client="ana", status="499") == 1
+    assert await world.sample("gateway_attempts_total", outcome="cancelled") == 1
+
+
+async def test_a_request_that_cannot_be_read_or_names_no_model_counts_nowhere(world: World) -> None:
+    assert (await world.ask(body=b"{")).status == 400
+    assert (await world.chat(model="no-such-model")).status == 404
+    assert world.books.ledger.take() == {}
+    assert world.books.ledger.spent_today("ana").requests == 0
+    assert await world.sample("gateway_requests_total", client="ana", status="400") == 1
+
+
+# --- limits ------------------------------------------------------------------------------------------------
+
+
+async def test_a_key_that_asks_too_fast_is_told_when_to_come_again(world: World) -> None:
+    for _ in range(3):
+        assert (await world.chat()).status == 200
+    answer = await world.chat()
+    assert answer.status == 429
+    assert (answer.headers["retry-after"], answer.headers["retry-after-ms"]) == ("20", "20000")
+    assert "x-should-retry" not in answer.headers
+    assert answer.json["error"]["code"] == "rate_limit_exceeded"
+    assert answer.limits["remaining-requests"] == "0"
+    assert len(world.simulator.requests) == 3
+    assert (await world.chat(key="sk-operator")).status == 200
+    world.now += 20
+    assert (await world.chat()).status == 200
+
+
+async def test_a_budget_that_is_spent_lasts_to_midnight(world: World) -> None:
+    world.books.replace_keys((replace(ANA, models=(), requests_per_minute=None, tokens_per_day=1),))
+    assert (await world.chat()).status == 200
+    answer = await world.chat()
+    assert (answer.status, answer.json["error"]["code"]) == (429, "insufficient_quota")
+    assert (answer.headers["retry-after"], answer.headers["x-should-retry"]) == ("43200", "false")
+    assert len(world.simulator.requests) == 1
+    assert (await world.ask("/v1/models")).status == 200
+    world.now += 43_200
+    assert (await world.chat()).status == 200
+
+
+async def test_a_budget_holds_for_requests_at_the_same_time(world: World) -> None:
+    world.books.replace_keys((replace(ANA, requests_per_minute=None, requests_per_day=2),))
+    answers = await asyncio.gather(*(world.chat() for _ in range(5)))
+    assert sorted(answer.status for answer in answers) == [200, 200, 429, 429, 429]
+    assert len(world.simulator.requests) == 2
+
+
+async def test_new_settings_change_no_budget(world: World) -> None:
+    for _ in range(3):
+        await world.chat()
+    world.gateway = world.under(replace(STRICT, max_attempts=1))
+    assert (await world.chat()).status == 429
+
+
+async def test_headers_say_what_is_left_of_a_keys_limits_only(world: World) -> None:
+    first = await world.chat()
+    second = await world.chat(stream=True)
+    assert first.limits == {
+        "limit-requests": "3",
+        "remaining-requests": "2",
+        "reset-requests": "20s",
+        "limit-tokens": "10000",
+        "remaining-tokens": "10000",
+        "reset-tokens": "12h0m0s",
+    }
+    assert second.limits["remaining-requests"] == "1"
+    assert int(second.limits["remaining-tokens"]) == 10_000 - first.json["usage"]["total_tokens"]
+    assert (await world.chat(key="sk-operator")).limits == {}
+
+
+# --- models ------------------------------------------------------------------------------------------------
+
+
+async def test_a_key_sees_and_uses_its_own_models_only(world: World) -> None:
+    listed = [model["id"] for model in (await world.ask("/v1/models")).json["data"]]
+    assert listed == [
+        "gpt-4o",
+        "gpt-4o-2024-05-13",
+        "gpt-4o-2024-08-06",
+        "gpt-4o-mini",
+        "gpt-4o-mini-2024-07-18",
+    ]
+    assert (await world.ask("/v1/models/gpt-4o")).json["id"] == "gpt-4o"
+    for answer in (await world.ask("/v1/models/o3"), await world.chat(model="o3")):
+        assert answer.status == 404
+        assert answer.json["error"] == {
+            "message": "The model 'o3' does not exist or you do not have access to it. GET /v1/models lists "
+            "the names that this API key may use.",
+            "type": "invalid_request_error",
+            "param": "model",
+            "code": "model_not_found",
+        }
+    assert not world.simulator.requests
+    everything = (await world.ask("/v1/models", key="sk-operator")).json["data"]
+    assert len(everything) > 50
+
+
+# --- metrics -----------------------------------------------------------------------------------------------
+
+
+async def test_metrics_are_served_to_whoever_has_the_key(world: World) -> None:
+    await world.chat()
+    answer = await world.ask("/metrics", key="sk-operator")
+    assert (answer.status, answer.headers["content-type"]) == (
+        200,
+        "text/plain; version=0.0.4; charset=utf-8",
+    )
+    assert b'gateway_account_usable{account="good@example.com",upstream="gemini"} 1.0\n' in answer.body
+    negotiated = await world.ask("/metrics", key="sk-operator", accept="application/openmetrics-text")
+    assert negotiated.headers["content-type"].startswith("application/openmetrics-text; ")
+    assert negotiated.body.endswith(b"# EOF\n")
+    for key in ("sk-ana", "sk-wrong", ""):
+        assert (await world.ask("/metrics", key=key)).status == 401
+    # refused before anybody knew whose they were
+    assert await world.sample("gateway_requests_total", client="", endpoint="", status="401") == 3
+
+
+async def test_accounts_are_masked_as_the_settings_say(world: World) -> None:
+    await world.chat()
+    world.gateway = world.under(replace(STRICT, account_header=AccountHeader.OFF))
+    answer = await world.ask("/metrics", key="sk-operator")
+    assert b"good@" not in answer.body
+    assert b'gateway_account_leases{account="account-1",upstream="gemini"} 0.0\n' in answer.body
+
+
+async def test_without_a_key_metrics_are_for_no_web_page(world: World) -> None:
+    world.gateway = world.under(Settings())
+    assert (await world.ask("/metrics", key="")).status == 200
+    assert (await world.ask("/metrics", key="", origin="http://localhost:3000")).status == 403
+    assert (await world.ask("/v1/models", key="", origin="http://localhost:3000")).status == 200
