@@ -11,6 +11,7 @@ from antigravity_addon.accounts.account import (
     Account,
     ApiKey,
     CodeAssistLicence,
+    Credential,
     ExpressKey,
     GoogleAuthGrant,
     Grant,
@@ -215,7 +216,7 @@ def _mend(account: Account, failure: AccountRefused) -> str:
             )
 
 
-def _secrets(credential: ApiKey | ExpressKey | VertexProject | CodeAssistLicence) -> Iterator[str]:
+def _secrets(credential: Credential) -> Iterator[str]:
     match credential:
         case ApiKey(key=key) | ExpressKey(key=key):
             yield key.get_secret_value()

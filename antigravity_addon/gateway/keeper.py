@@ -103,8 +103,9 @@ class Keeper:
         return await self._store.usage(first_day=first_day, last_day=last_day)
 
     async def aclose(self) -> None:
-        """Keep what is left. The store is somebody else's to close."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+        """Keep what is left, if it has begun. The store is somebody else's to close."""
+        if self._task is None:
+            return
+        self._task.cancel()
+        await asyncio.wait([self._task])
         await self.sync()

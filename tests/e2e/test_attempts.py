@@ -94,7 +94,6 @@ FINAL: dict[str, tuple[str, int, str, str | None, str | None, int]] = {
         "56",
         1,
     ),
-    "a limit without a delay": ("rate-limited-bare", 429, "rate_limit_error", "rate_limit_exceeded", None, 1),
     "a daily quota": ("quota-day", 429, "insufficient_quota", "insufficient_quota", None, 1),
     "overloaded": ("overloaded", 503, "server_error", "server_is_overloaded", None, 3),
     "C91 internal": ("internal", 502, "server_error", "upstream_error", None, 3),
@@ -108,6 +107,7 @@ FINAL: dict[str, tuple[str, int, str, str | None, str | None, int]] = {
 }
 
 
+@pytest.mark.time_lapse
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 @pytest.mark.parametrize(
     ("fault", "status", "kind", "code", "retry_after", "requests"), FINAL.values(), ids=FINAL.keys()
@@ -140,6 +140,21 @@ async def test_the_last_cause_decides_the_answer(
         assert answer.headers["x-request-id"]
         assert answer.headers["content-type"] == "application/json"
         assert "bad@example.com" not in f"{answer.headers}{answer.text}", "C95: no clear e-mail on an error"
+
+
+async def test_a_limit_without_a_delay_is_told_with_the_rest_that_it_takes(tmp_path: Path) -> None:
+    accounts = write_accounts(tmp_path, ("bad@example.com", "fault-rate-limited-bare"))
+    async with (
+        Simulator() as simulator,
+        run_gateway(
+            simulator.base_url, tmp_path, gateway_accounts=accounts, gateway_longest_wait=0
+        ) as gateway,
+    ):
+        for _ in range(2):
+            answer = await ask(gateway)
+            assert (answer.status_code, answer.json()["error"]["code"]) == (429, "rate_limit_exceeded")
+            assert 3 <= int(answer.headers["retry-after"]) <= 6
+        assert len(simulator.requests) == 1
 
 
 async def test_c86_a_short_delay_is_waited_for_on_the_only_account(tmp_path: Path) -> None:
@@ -354,9 +369,9 @@ async def test_a_client_that_goes_away_ends_a_wait_between_attempts(tmp_path: Pa
 
 
 async def _waits() -> None:
-    """Until the exchange sleeps between two attempts."""
+    """Until the exchange waits for its account."""
     async with asyncio.timeout(10):
-        while not any("asyncio.sleep" in _innermost(task) for task in _exchanges()):  # noqa: ASYNC110
+        while not any("_stand_in_line" in _innermost(task) for task in _exchanges()):  # noqa: ASYNC110
             await asyncio.sleep(0)
 
 

@@ -85,7 +85,7 @@ async def test_c60_an_error_in_front_of_the_first_byte_is_no_stream(tmp_path: Pa
     async with gateway_and_simulator(tmp_path) as (gateway, simulator):
         simulator.script([events(error), events(TEXT, END)])
         assert deltas(await stream(gateway))[1:3] == [{"content": "Bon"}, {"content": "jour"}]
-    async with gateway_and_simulator(tmp_path, BO, gateway_max_attempts=1) as (gateway, simulator):
+    async with gateway_and_simulator(tmp_path, BO, gateway_longest_wait=0) as (gateway, simulator):
         simulator.script([events(error)])
         async with gateway.client() as http:
             answer = await http.post("/v1/chat/completions", json={**BODY, "stream": True})

@@ -37,10 +37,6 @@ REFUSED: dict[str, tuple[tuple[str, ...], str]] = {
         "stream_large_bodies cannot be used",
     ),
     "a file that is not there": (("gateway_accounts=nowhere.yaml",), "nowhere.yaml: there is no such file."),
-    "an upstream that is not built yet": (
-        ("mode=reverse:https://europe-west1-aiplatform.googleapis.com@8045", "gateway_accounts=x"),
-        "Vertex AI is not supported yet",
-    ),
 }
 
 

@@ -115,7 +115,7 @@ FAULTS: dict[str, tuple[str, tuple[int, str, str | None, str | None], Json]] = {
     "row 75 a quota that is used up": (
         "quota-day",
         (429, "insufficient_quota", None, "insufficient_quota"),
-        {"x-should-retry": "false", "retry-after": None},
+        {"x-should-retry": "false"},
     ),
     "row 76 an upstream that is overloaded": (
         "overloaded",

@@ -1,0 +1,547 @@
+"""The command line -> what is asked for. No secret can be an argument: it would be seen in lists of processes."""
+
+import argparse
+import re
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import NoReturn, override
+
+_KINDS = ("gemini", "vertex", "code_assist")
+_DIMENSIONS = ("day", "account", "model", "client")
+_LONGEST_SPAN = 400
+"""Days; a store keeps no more."""
+_KEY_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_REFERENCE = re.compile(r"[^/\s][^\s]*/[^\s/]+")
+_TARGET = re.compile(r"https?://[^/@?#\s]+/?")
+
+_EPILOG = """\
+Files that are not named are those of mitm-config.yaml in the working directory. Gateways may run meanwhile: they take
+orders within a second, and see at once what is added. Exit codes: 0; 1 if a check failed; 2 if something cannot be done.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class NamedPlaces:
+    """Files and addresses as they were named; `None` for the configured ones."""
+
+    accounts: Path | None
+    state: str | None
+    keys: Path | None
+    target: str | None
+    enable_code_assist: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ListAccounts:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class AddAccount:
+    email: str
+    kind: str
+    project: str
+    location: str
+    oauth_client: str
+    credentials: str
+    key_from: "SecretFrom | None"
+    token_from: "SecretFrom | None"
+
+
+@dataclass(frozen=True, slots=True)
+class SecretFrom:
+    """Where a secret is. All empty: it is read, and put into the accounts file."""
+
+    variable: str = ""
+    keyring: str = ""
+    """`SERVICE/USER`: it is read, and put there."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckAccounts:
+    emails: tuple[str, ...]
+    model: str | None
+    seconds: float
+    shows_links: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ImportAccounts:
+    sources: tuple[str, ...]
+    oauth_client: str
+    email: str
+    project: str
+    is_rehearsal: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DisableAccounts:
+    emails: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class EnableAccounts:
+    emails: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ResetAccounts:
+    emails: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ShowUsage:
+    days: int
+    """Up to `last_day`; not looked at with a `first_day`."""
+    first_day: date | None
+    last_day: date | None
+    """`None` for today."""
+    by: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ListKeys:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class AddKey:
+    name: str
+    expires: date | datetime | None
+    models: tuple[str, ...]
+    requests_per_minute: int | None
+    requests_per_day: int | None
+    tokens_per_day: int | None
+    metrics: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveKey:
+    name: str
+
+
+type Command = (
+    ListAccounts
+    | AddAccount
+    | CheckAccounts
+    | ImportAccounts
+    | DisableAccounts
+    | EnableAccounts
+    | ResetAccounts
+    | ShowUsage
+    | ListKeys
+    | AddKey
+    | RemoveKey
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    command: Command
+    places: NamedPlaces
+    json: bool
+
+
+def parse(argv: Sequence[str]) -> Arguments:
+    """Ends the process with code 2, and a sentence, if it is not understood."""
+    parser = _parser()
+    found, unknown = parser.parse_known_args(argv)
+    if unknown:
+        # not the values: one may be a secret that somebody hoped to pass
+        names = [word.partition("=")[0] for word in unknown if word.startswith("-")]
+        parser.error(f"there is no option {names[0]} here." if names else "there are words too many.")
+    places = NamedPlaces(found.accounts, found.state, found.keys, found.target, found.enable_code_assist)
+    return Arguments(found.command(found), places, found.json)
+
+
+def _add_account(found: Namespace) -> AddAccount:
+    return AddAccount(
+        email=found.email,
+        kind=found.kind,
+        project=found.project,
+        location=found.location,
+        oauth_client=found.oauth_client,
+        credentials=found.credentials,
+        key_from=_secret_from(found.api_key_env, found.keyring, is_read=found.api_key_stdin),
+        token_from=_secret_from(
+            found.refresh_token_env, found.refresh_token_keyring, is_read=found.refresh_token_stdin
+        ),
+    )
+
+
+def _add_key(found: Namespace) -> AddKey:
+    return AddKey(
+        name=found.name,
+        expires=found.expires,
+        models=found.models,
+        requests_per_minute=found.requests_per_minute,
+        requests_per_day=found.requests_per_day,
+        tokens_per_day=found.tokens_per_day,
+        metrics=found.metrics,
+    )
+
+
+def _secret_from(variable: str, keyring: str | None, *, is_read: bool) -> SecretFrom | None:
+    return SecretFrom(variable, keyring or "") if variable or keyring or is_read else None
+
+
+# --- the parsers -------------------------------------------------------------------------------------------
+
+
+class _Parser(ArgumentParser):
+    """Says one sentence where argparse would add the whole usage, and takes no abbreviations: of `--api-key SECRET`, one
+    would be made.
+    """
+
+    def __init__(self, **settings: object) -> None:
+        super().__init__(**{"allow_abbrev": False, **settings})  # pyright: ignore[reportArgumentType]  passed on as they come
+
+    @override
+    def error(self, message: str) -> NoReturn:
+        # a word in the wrong place may be a secret
+        shown = re.sub(
+            r"invalid choice: .* \(choose from (.*)\)", r"choose from \1.", message, flags=re.DOTALL
+        )
+        self.exit(2, f"{self.prog}: {shown}\nTry: {self.prog} --help\n")
+
+
+def _parser() -> ArgumentParser:
+    parser = _Parser(
+        prog="antigravity",
+        description="Accounts, usage and client keys of the gateway.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    shared = _shared()
+    topics = parser.add_subparsers(metavar="TOPIC", required=True)
+    accounts = topics.add_parser("accounts", help="who pays").add_subparsers(metavar="ACTION", required=True)
+    _add_account_actions(accounts, _shared_by_accounts())
+    _add_import_action(accounts, _shared_by_accounts())
+    _add_orders(accounts, _shared_by_accounts())
+    _add_usage(topics, shared)
+    keys = topics.add_parser("keys", help="who may come in").add_subparsers(metavar="ACTION", required=True)
+    _add_key_actions(keys, shared)
+    return parser
+
+
+type _Actions = argparse._SubParsersAction[_Parser]  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  argparse has no other name for it
+
+
+def _shared() -> _Parser:
+    shared = _Parser(add_help=False)
+    shared.add_argument("--json", action="store_true", help="print one JSON document")
+    places = shared.add_argument_group("where things are")
+    places.add_argument("--accounts", type=Path, metavar="FILE", help="the accounts file")
+    places.add_argument("--state", metavar="FILE", help="the gateway's SQLite file")
+    places.add_argument("--keys", type=Path, metavar="FILE", help="the file of client keys")
+    shared.set_defaults(target=None, enable_code_assist=False)
+    return shared
+
+
+def _shared_by_accounts() -> _Parser:
+    shared = _Parser(add_help=False, parents=[_shared()])
+    shared.add_argument(
+        "--enable-code-assist",
+        action="store_true",
+        help="as gateway_enable_code_assist does; read first what docs/options.md says of that",
+    )
+    return shared
+
+
+def _leaf(
+    actions: _Actions,
+    name: str,
+    shared: _Parser,
+    *,
+    help: str,  # noqa: A002  as argparse calls it
+    command: Callable[[Namespace], Command],
+) -> _Parser:
+    leaf = actions.add_parser(name, parents=[shared], help=help, description=f"{help[0].upper()}{help[1:]}.")
+    leaf.set_defaults(command=command)
+    return leaf
+
+
+def _add_account_actions(accounts: _Actions, shared: _Parser) -> None:
+    _leaf(accounts, "list", shared, help="what state each account is in", command=lambda _: ListAccounts())
+
+    add = _leaf(accounts, "add", shared, help="put an account into the accounts file", command=_add_account)
+    add.add_argument("email", metavar="EMAIL")
+    add.add_argument(
+        "--kind", choices=_KINDS, default="gemini", help="what it is at Google; gemini if nothing is said"
+    )
+    paid = add.add_argument_group("what it pays with, one of").add_mutually_exclusive_group(required=True)
+    paid.add_argument(
+        "--api-key-env", default="", metavar="NAME", help="the key is in this environment variable"
+    )
+    paid.add_argument(
+        "--api-key-stdin", action="store_true", help="read the key, and put it into the accounts file"
+    )
+    paid.add_argument(
+        "--keyring",
+        type=_keyring,
+        metavar="SERVICE/USER",
+        help="read the key, and put it into the system's keyring",
+    )
+    paid.add_argument(
+        "--credentials",
+        default="",
+        metavar="FILE",
+        help="gcloud, gemini-cli, machine, or a file of Google credentials",
+    )
+    paid.add_argument(
+        "--refresh-token-env",
+        default="",
+        metavar="NAME",
+        help="the refresh token is in this environment variable",
+    )
+    paid.add_argument(
+        "--refresh-token-stdin",
+        action="store_true",
+        help="read the refresh token, and put it into the accounts file",
+    )
+    paid.add_argument(
+        "--refresh-token-keyring",
+        type=_keyring,
+        metavar="SERVICE/USER",
+        help="read the refresh token, and put it into the system's keyring",
+    )
+    add.add_argument(
+        "--oauth-client",
+        default="",
+        metavar="NAME",
+        help="of oauth_clients in the accounts file: whom a refresh token was issued to",
+    )
+    add.add_argument("--project", default="", metavar="ID", help="the Cloud project whose quota it uses")
+    add.add_argument(
+        "--location", default="", metavar="NAME", help="where Vertex AI serves it, such as europe-west4"
+    )
+
+    check = _leaf(
+        accounts,
+        "check",
+        shared,
+        help="ask a word in each account's name, and say what is wrong",
+        command=lambda found: CheckAccounts(
+            tuple(found.emails), found.model, found.timeout, found.show_links
+        ),
+    )
+    check.add_argument(
+        "emails", nargs="*", metavar="EMAIL", help="all that the file does not disable, if none is named"
+    )
+    check.add_argument("--model", metavar="NAME", help="the Gemini model to ask")
+    check.add_argument(
+        "--target",
+        type=_target,
+        metavar="URL",
+        help="what to send it to; if nothing is said, what mitm-config.yaml has behind the gateway, else Google",
+    )
+    check.add_argument("--timeout", type=_seconds, default=30.0, metavar="SECONDS", help="for each account")
+    check.add_argument(
+        "--show-links", action="store_true", help="with --json: pages for an account's owner alone, too"
+    )
+
+
+def _add_import_action(accounts: _Actions, shared: _Parser) -> None:
+    bring = _leaf(
+        accounts,
+        "import",
+        shared,
+        help="take over accounts of other programs",
+        command=lambda found: ImportAccounts(
+            tuple(found.sources), found.oauth_client, found.email, found.project, found.dry_run
+        ),
+    )
+    bring.add_argument(
+        "sources",
+        nargs="+",
+        metavar="SOURCE",
+        help="gcloud, gemini-cli, an export or the folder of Antigravity Tools, a file of credentials, or - to read one",
+    )
+    bring.add_argument(
+        "--oauth-client",
+        default="",
+        metavar="NAME",
+        help="of oauth_clients: whom the refresh tokens were issued to",
+    )
+    bring.add_argument("--email", default="", help="whose the credentials are, where a file does not say")
+    bring.add_argument(
+        "--project",
+        default="",
+        metavar="ID",
+        help="what Vertex AI is to be paid by, where a file does not say",
+    )
+    bring.add_argument("--dry-run", action="store_true", help="only say what would be taken")
+
+
+def _add_orders(accounts: _Actions, shared: _Parser) -> None:
+    disable = _leaf(
+        accounts,
+        "disable",
+        shared,
+        help="switch accounts off, for all gateways, until they are enabled",
+        command=lambda found: DisableAccounts(tuple(found.emails), found.reason),
+    )
+    disable.add_argument("emails", nargs="+", metavar="EMAIL")
+    disable.add_argument("--reason", default="", metavar="TEXT", help="for whoever reads the list")
+    enable = _leaf(
+        accounts,
+        "enable",
+        shared,
+        help="switch accounts on again, whoever switched them off",
+        command=lambda found: EnableAccounts(tuple(found.emails)),
+    )
+    enable.add_argument("emails", nargs="+", metavar="EMAIL")
+    reset = _leaf(
+        accounts,
+        "reset",
+        shared,
+        help="forget cooldowns, and what Google refused",
+        command=lambda found: ResetAccounts(tuple(found.emails)),
+    )
+    reset.add_argument("emails", nargs="*", metavar="EMAIL", help="all, if none is named")
+
+
+def _add_usage(topics: _Actions, shared: _Parser) -> None:
+    usage = _leaf(
+        topics,
+        "usage",
+        shared,
+        help="what was used, and by whom",
+        command=lambda found: ShowUsage(found.days, found.first_day, found.last_day, found.by),
+    )
+    usage.add_argument(
+        "--days",
+        type=_days,
+        default=7,
+        metavar="N",
+        help="the last N days, today included; 7 if nothing is said",
+    )
+    usage.add_argument(
+        "--from",
+        dest="first_day",
+        type=_date,
+        metavar="DATE",
+        help="the first day, such as 2026-11-01; days are those of UTC",
+    )
+    usage.add_argument(
+        "--to", dest="last_day", type=_date, metavar="DATE", help="the last day; today if nothing is said"
+    )
+    usage.add_argument(
+        "--by",
+        type=_by,
+        default=("account", "model"),
+        metavar="LIST",
+        help=f"a row for each of: {','.join(_DIMENSIONS)}; account,model if nothing is said",
+    )
+
+
+def _add_key_actions(keys: _Actions, shared: _Parser) -> None:
+    _leaf(keys, "list", shared, help="names and limits of client keys", command=lambda _: ListKeys())
+    add = _leaf(
+        keys,
+        "add",
+        shared,
+        help="make a client key; it is printed this once, and kept as a hash",
+        command=_add_key,
+    )
+    add.add_argument("name", type=_key_name, metavar="NAME")
+    add.add_argument(
+        "--expires",
+        type=_expiry,
+        metavar="DATE",
+        help="its last day, or a moment such as 2027-01-31T18:00:00Z",
+    )
+    add.add_argument(
+        "--models",
+        type=_list,
+        default=(),
+        metavar="LIST",
+        help="the only ones it may use: names, and patterns with *, with commas between",
+    )
+    add.add_argument("--requests-per-minute", type=_limit, metavar="N")
+    add.add_argument("--requests-per-day", type=_limit, metavar="N")
+    add.add_argument("--tokens-per-day", type=_limit, metavar="N", help="input and output together")
+    add.add_argument("--metrics", action="store_true", help="it may read /metrics")
+    remove = _leaf(
+        keys,
+        "remove",
+        shared,
+        help="take a client key out; whoever has it is not let in any more",
+        command=lambda found: RemoveKey(found.name),
+    )
+    remove.add_argument("name", metavar="NAME")
+
+
+# --- values ------------------------------------------------------------------------------------------------
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ArgumentTypeError("must be a date such as 2026-11-01.") from None
+
+
+def _expiry(text: str) -> date | datetime:
+    try:
+        return date.fromisoformat(text) if "T" not in text else datetime.fromisoformat(text)
+    except ValueError:
+        raise ArgumentTypeError(
+            "must be a date such as 2027-01-31, or a moment such as 2027-01-31T18:00:00Z."
+        ) from None
+
+
+def _by(text: str) -> tuple[str, ...]:
+    names = _list(text)
+    for name in names:
+        if name not in _DIMENSIONS:
+            raise ArgumentTypeError(f"can only name {', '.join(_DIMENSIONS)}, with commas between.")
+    return tuple(dict.fromkeys(names))
+
+
+def _list(text: str) -> tuple[str, ...]:
+    if names := tuple(name for part in text.split(",") if (name := part.strip())):
+        return names
+    raise ArgumentTypeError("names nothing.")
+
+
+def _limit(text: str) -> int:
+    return _whole(text, least=1, most=10**15)
+
+
+def _days(text: str) -> int:
+    return _whole(text, least=1, most=_LONGEST_SPAN)
+
+
+def _whole(text: str, *, least: int, most: int) -> int:
+    if text.isascii() and text.isdecimal() and len(text) <= 16 and least <= int(text) <= most:
+        return int(text)
+    raise ArgumentTypeError(f"must be a whole number from {least} to {most}.")
+
+
+def _seconds(text: str) -> float:
+    return float(_whole(text, least=1, most=600))
+
+
+def _key_name(text: str) -> str:
+    if _KEY_NAME.fullmatch(text) and text != "default":
+        return text
+    raise ArgumentTypeError(
+        "must be made of a to z, 0 to 9, dots, dashes and underscores, and not be 'default', which is gateway_api_key's."
+    )
+
+
+def _keyring(text: str) -> str:
+    if text.isprintable() and _REFERENCE.fullmatch(text):
+        return text
+    raise ArgumentTypeError("must be SERVICE/USER.")
+
+
+def _target(text: str) -> str:
+    if _TARGET.fullmatch(text):
+        return text.removesuffix("/")
+    raise ArgumentTypeError("must be https://HOST or https://HOST:PORT, without a path.")

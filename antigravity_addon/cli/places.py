@@ -1,0 +1,106 @@
+"""Where a gateway's files are: as the command line says, else as mitm-config.yaml does, else where they are by default."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Strict, ValidationError
+
+from .arguments import NamedPlaces
+
+CONFIG = "mitm-config.yaml"
+GOOGLE = "https://generativelanguage.googleapis.com"
+_IN_MEMORY = "memory"
+_STATE_FILE = "gateway.sqlite"
+_REVERSE = re.compile(r"reverse:(?:(?P<scheme>https?)://)?(?P<host>[^/@\s]+)/?(?:@.*)?")
+
+
+class PlacesError(ValueError):
+    """The configuration cannot be read; the message names the file and what is wrong there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    accounts: Path
+    state: Path | None
+    """`None`: gateways keep it in their memory, where nobody else can look."""
+    keys: Path
+    keys_are_configured: bool
+    """Gateways read the file."""
+    target: str | None
+    """Where requests go; `None`: to the simulator inside of a gateway."""
+    enable_code_assist: bool
+
+
+class _Config(BaseModel):
+    """What concerns us of it. The rest is mitmproxy's to judge."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    gateway_accounts: Annotated[str, Strict()] = ""
+    gateway_state: Annotated[str, Strict()] = ""
+    gateway_client_keys: Annotated[str, Strict()] = ""
+    gateway_upstream: Annotated[str, Strict()] = "auto"
+    gateway_enable_code_assist: Annotated[bool, Strict()] = False
+    confdir: Annotated[str, Strict()] = "~/.mitmproxy"
+    mode: tuple[Annotated[str, Strict()], ...] = ()
+
+
+def find_places(named: NamedPlaces, *, folder: Path) -> Places:
+    """`folder` is the working directory. Raises: PlacesError."""
+    config = _read(folder / CONFIG)
+    return Places(
+        accounts=named.accounts or _from(folder, config.gateway_accounts or "accounts.yaml"),
+        state=_state(named.state, config, folder),
+        keys=named.keys or _from(folder, config.gateway_client_keys or "client-keys.yaml"),
+        keys_are_configured=named.keys is not None or bool(config.gateway_client_keys),
+        target=named.target or _target(config),
+        enable_code_assist=named.enable_code_assist or config.gateway_enable_code_assist,
+    )
+
+
+def _read(path: Path) -> _Config:
+    try:
+        content: object = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return _Config()
+    except (OSError, UnicodeDecodeError) as error:
+        raise PlacesError(f"{path}: cannot be read ({type(error).__name__}).") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
+        line = f":{mark.line + 1}" if mark is not None else ""
+        raise PlacesError(f"{path}{line}: not valid YAML.") from None
+    try:
+        return _Config.model_validate({} if content is None else content)
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False)[0]
+        name = f"{problem['loc'][0]}: " if problem["loc"] else ""
+        raise PlacesError(f"{path}: {name}{problem['msg']}.") from None
+
+
+def _from(folder: Path, written: str) -> Path:
+    """A relative path in the file counts from the file."""
+    return folder / Path(written).expanduser()
+
+
+def _state(named: str | None, config: _Config, folder: Path) -> Path | None:
+    if named is not None:
+        return None if named == _IN_MEMORY else Path(named).expanduser()
+    match config.gateway_state:
+        case "memory":
+            return None
+        case "":
+            return Path(config.confdir).expanduser() / _STATE_FILE
+        case written:
+            return _from(folder, written)
+
+
+def _target(config: _Config) -> str | None:
+    if config.gateway_upstream == "simulator":
+        return None
+    for mode in config.mode:
+        if found := _REVERSE.fullmatch(mode):
+            return f"{found['scheme'] or 'https'}://{found['host']}"
+    return GOOGLE
