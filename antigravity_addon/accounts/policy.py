@@ -46,8 +46,6 @@ class Candidate:
     """Attempts under way."""
     places: int | None = None
     """How many may be; `None` for any number."""
-    is_on_trial: bool = False
-    """A rest has ended, and the one attempt that is to show whether the account can serve again is under way."""
     weight: float = 1.0
     share: float = 0.0
     """What it has served so far, divided by its weight."""
@@ -56,7 +54,7 @@ class Candidate:
 
     @property
     def has_place(self) -> bool:
-        return not self.is_on_trial and (self.places is None or self.leases < self.places)
+        return self.places is None or self.leases < self.places
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ One for all upstreams. Lives on the event loop; what it knows is taken and kept 
 
 import asyncio
 import logging
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import TracebackType
@@ -62,9 +62,11 @@ _NO_PERMISSION_TO_DISABLE = 3
 
 
 @dataclass(slots=True)
-class _Seat:
+class Seat:
     """What is known of one account."""
 
+    scopes: tuple[str, ...]
+    """Under which something can rest that concerns it; the last but one is its quota group."""
     leases: int = 0
     share: float = 0.0
     disabled: KeptDisabled | None = None
@@ -93,10 +95,14 @@ class _Suspicion:
 class Lease:
     """An account held for one attempt. A context manager: what fails in it is remembered."""
 
-    def __init__(self, pool: "AccountPool", account: Account, wish: Wish, *, number: int) -> None:
+    def __init__(
+        self, pool: "AccountPool", account: Account, wish: Wish, seat: "Seat", *, number: int
+    ) -> None:
         self._pool = pool
         self.account = account
         self.wish = wish
+        self.seat = seat
+        """For the pool alone."""
         self.number = number
         """Rises: tells what began before what."""
         self.is_answered = False
@@ -160,7 +166,7 @@ class AccountPool:
         self._unix_time = unix_time
         self._chance = chance
         self._accounts: Mapping[str, Account] = {}
-        self._seats: dict[str, _Seat] = {}
+        self._seats: dict[str, Seat] = {}
         self._rests = Rests(clock)
         self._served = 0.0
         """The least share among those that can serve: who was away begins there, and does not catch up."""
@@ -183,10 +189,10 @@ class AccountPool:
         Attempts under way end with the account that they have.
         """
         known, self._accounts = self._accounts, {account.email: account for account in accounts}
-        seats: dict[str, _Seat] = {}
+        seats: dict[str, Seat] = {}
         for email, account in self._accounts.items():
-            seat = self._seats.get(email) or _Seat(share=self._served)
-            seats[email] = seat
+            seat = seats[email] = self._seats.get(email) or Seat((), share=self._served)
+            seat.scopes = _scopes(account)
             if email in known and known[email].fingerprint != account.fingerprint:
                 self._rests.end_all([email])
                 if seat.disabled is not None and seat.disabled.fingerprint:
@@ -200,14 +206,14 @@ class AccountPool:
 
     def reports(self) -> tuple[AccountReport, ...]:
         """In the order of the file."""
-        bound = [binding.account for binding in self._bindings.values()]
+        bound = Counter(binding.account for binding in self._bindings.values())
         return tuple(
             AccountReport(
                 account,
                 self._out_because(account, self._seats[email]),
                 self._rests_of(account),
                 self._seats[email].leases,
-                bound.count(email),
+                bound[email],
             )
             for email, account in self._accounts.items()
         )
@@ -224,7 +230,7 @@ class AccountPool:
         return tuple(RestReport(key.model, rest.until - now, rest.reason) for key, rest in rests.items())
 
     @staticmethod
-    def _out_because(account: Account, seat: _Seat) -> str | None:
+    def _out_because(account: Account, seat: Seat) -> str | None:
         if account.disabled:
             return "It is disabled in the accounts file."
         return seat.disabled.reason if seat.disabled else None
@@ -331,60 +337,59 @@ class AccountPool:
             seat = self._seats[email]
             if account.disabled or seat.disabled is not None:
                 continue
-            free_at, is_on_trial, of_model = 0.0, False, False
-            for scope, rest in self._rests.find(_scopes(account), model):
-                is_on_trial = is_on_trial or (rest.needs_trial and rest.trial is not None)
-                if rest.until > max(free_at, now):
-                    free_at, of_model = rest.until, scope == account.upstream
+            free_at, of_model = 0.0, False
+            for scope, rest in self._rests.find(seat.scopes, model):
+                if rest.free_at > max(free_at, now):
+                    free_at, of_model = rest.free_at, scope == account.upstream
             yield Candidate(
                 email=email,
-                group=account.quota_group,
+                group=seat.scopes[-2],
                 free_at=free_at,
                 is_model_at_fault=of_model,
                 leases=seat.leases,
                 places=account.max_concurrent,
-                is_on_trial=is_on_trial,
                 weight=account.weight,
                 share=seat.share,
                 first_token_seconds=self._speed(seat, model, now),
             )
 
     @staticmethod
-    def _speed(seat: _Seat, model: str, now: float) -> float:
+    def _speed(seat: Seat, model: str, now: float) -> float:
         seconds, noted = seat.speeds.get(model, (0.0, 0.0))
         return seconds if now - noted < _REMEMBERED_SPEED else 0.0
 
     def _lend(self, email: str, wish: Wish, candidates: Iterable[Candidate]) -> Lease:
         account, seat = self._accounts[email], self._seats[email]
-        lease = Lease(self, account, wish, number=self._rests.next_number())
+        lease = Lease(self, account, wish, seat, number=self._rests.next_number())
         seat.leases += 1
         now = self._clock()
         self._served = max(self._served, min(each.share for each in candidates if each.free_at <= now))
         seat.share = max(self._served, seat.share) + 1 / account.weight
-        for _, rest in self._rests.find(_scopes(account), wish.model):
-            rest.trial = rest.trial or lease
+        for _, rest in self._rests.find(seat.scopes, wish.model):
+            rest.try_with(lease, now)
         return lease
 
     def take_back(self, lease: Lease, failure: UpstreamFailure | None) -> None:
         """The attempt is over."""
-        account = lease.account
-        # the account may have left the list while its attempt was under way
-        if (seat := self._seats.get(account.email)) is not None:
-            seat.leases -= 1
-        for _, rest in self._rests.find(_scopes(account), lease.model):
+        lease.seat.leases -= 1
+        for _, rest in self._rests.find(_scopes(lease.account), lease.model):
             if rest.trial is lease:
                 rest.trial = None
-        if failure is not None and account.email in self._accounts:
+        if failure is not None and self._is_current(lease.account):
             self._remember(lease, failure)
         self._serve_line()
+
+    def _is_current(self, account: Account) -> bool:
+        """It may have left the list while its attempt was under way, or have been given other credentials."""
+        known = self._accounts.get(account.email)
+        return known is not None and (known is account or known.fingerprint == account.fingerprint)
 
     def note_answer(self, lease: Lease, first_token_seconds: float) -> None:
         account, model, now = lease.account, lease.model, self._clock()
         self._rests.end_answered(_scopes(account), model, attempt=lease.number)
         self._suspicions.pop(CooldownKey(account.quota_group, model), None)
-        if (seat := self._seats.get(account.email)) is not None:
-            before = self._speed(seat, model, now) or first_token_seconds
-            seat.speeds[model] = (0.7 * before + 0.3 * first_token_seconds, now)
+        before = self._speed(lease.seat, model, now) or first_token_seconds
+        lease.seat.speeds[model] = (0.7 * before + 0.3 * first_token_seconds, now)
         self._bind(lease)
         self._serve_line()
 
@@ -467,7 +472,7 @@ class AccountPool:
             refusal = KeptDisabled(reason, self._unix_time(), account.fingerprint)
             self._set_disabled(account.email, seat, refusal)
 
-    def _set_disabled(self, email: str, seat: _Seat, disabled: KeptDisabled | None) -> None:
+    def _set_disabled(self, email: str, seat: Seat, disabled: KeptDisabled | None) -> None:
         seat.disabled = disabled
         self._changed_accounts.add(email)
 
@@ -568,7 +573,7 @@ class AccountPool:
             self._marked.clear()
         self._serve_line()
 
-    def _obey(self, order: Order, account: Account, seat: _Seat) -> None:
+    def _obey(self, order: Order, account: Account, seat: Seat) -> None:
         match order.action:
             case Action.DISABLE:
                 seat.disabled = KeptDisabled(order.reason, self._unix_time(), fingerprint="")
@@ -624,7 +629,7 @@ class AccountPool:
 
 
 def _scopes(account: Account) -> tuple[str, ...]:
-    """Under which something can rest that concerns this account."""
+    """The account itself, its quota group, if that is another, and its kind of upstream."""
     if account.quota_group == account.email:
         return account.email, account.upstream
     return account.email, account.quota_group, account.upstream

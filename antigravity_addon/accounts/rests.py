@@ -1,7 +1,8 @@
 """Who rests, for which model, until when: cooldowns of quota groups and accounts, and breakers of models.
 
-A rest that has ended leaves its scope on trial: one attempt goes through, and if it gets an answer, all others may
-follow. So a crowd that has waited for a quota does not run into the same wall together.
+A rest that has ended leaves its scope on trial: one attempt goes ahead, and once it gets an answer, or has not been
+refused for some seconds, all others may follow. So a crowd that has waited for a quota does not run into the same wall
+together.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -10,6 +11,8 @@ from dataclasses import dataclass, field
 from antigravity_addon.state.pool_store import CooldownKey, KeptCooldown
 
 EVERY_MODEL = ""
+TRIAL_SECONDS = 3.0
+"""A refusal comes sooner; an answer may take a model that thinks a minute."""
 
 
 @dataclass(slots=True)
@@ -25,6 +28,17 @@ class Rest:
     """False for what only counts failures so far."""
     trial: object | None = None
     """The lease that tries whether it is over."""
+    trial_ends: float = 0.0
+
+    @property
+    def free_at(self) -> float:
+        """From when on the next attempt may go."""
+        return self.until if self.trial is None else max(self.until, self.trial_ends)
+
+    def try_with(self, lease: object, now: float) -> None:
+        """That attempt goes ahead, unless another one has."""
+        if self.needs_trial and self.trial is None:
+            self.trial, self.trial_ends = lease, now + TRIAL_SECONDS
 
 
 @dataclass(slots=True)

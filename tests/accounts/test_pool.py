@@ -291,9 +291,9 @@ def test_the_crowd_stays_where_it_is_if_the_one_ahead_fails() -> None:
         assert isinstance(held, Lease)
         with pytest.raises(RateLimited), held:
             raise limited(30.0)
-        await wait(29.0)
+        await wait(29.5)
         assert sum(task.done() for task in crowd) == 1
-        await wait(1.1)
+        await wait(0.6)
         assert sum(task.done() for task in crowd) == 2
         for task in crowd:
             task.cancel()
@@ -307,8 +307,21 @@ def test_a_trial_that_is_cancelled_lets_the_next_one_try() -> None:
         await fail(pool, limited(1.0))
         await wait(1.0)
         with await lease(pool):
-            assert await pool.lease(WISH, patience=0.0) == Wait(0.0)
+            assert await pool.lease(WISH, patience=0.0) == Wait(3.0)
         assert await use(pool) == ANA
+
+    run(main())
+
+
+def test_a_model_that_thinks_does_not_hold_up_the_crowd() -> None:
+    async def main() -> None:
+        pool = pool_of(ANA)
+        await fail(pool, limited(10.0))
+        crowd = [ask(pool.lease(WISH, patience=20.0)) for _ in range(50)]
+        await wait(10.1)
+        assert sum(task.done() for task in crowd) == 1
+        await wait(3.0)
+        assert all(task.done() for task in crowd)
 
     run(main())
 
@@ -653,6 +666,20 @@ def test_an_account_may_leave_while_its_attempt_is_under_way() -> None:
         with pytest.raises(RateLimited), held:
             raise limited(5.0)
         assert await use(pool) == BO
+
+    run(main())
+
+
+def test_an_attempt_with_the_old_key_says_nothing_of_the_new_one() -> None:
+    async def main() -> None:
+        pool = pool_of(ANA)
+        held = await lease(pool)
+        pool.replace_accounts([account(BO)])
+        pool.replace_accounts([account(ANA, key="new")])
+        with pytest.raises(AccountRefused), held:
+            raise refused()
+        assert await use(pool) == ANA
+        assert [report.leases for report in pool.reports()] == [0]
 
     run(main())
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
 from antigravity_addon.accounts.file import load_accounts
 from antigravity_addon.accounts.policy import Wish
@@ -114,7 +113,3 @@ async def run_gateway(shell: Shell, *, now: float = NOW) -> AsyncGenerator[Gatew
     finally:
         await keeper.aclose()
         await store.aclose()
-
-
-def secret(text: str) -> SecretStr:
-    return SecretStr(text)

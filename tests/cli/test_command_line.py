@@ -1,0 +1,241 @@
+"""The command line itself: what is not understood, what is never shown, and where files are looked for."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from antigravity_addon.cli.arguments import NamedPlaces
+from antigravity_addon.cli.places import GOOGLE, Places, PlacesError, find_places
+from tests.cli.commanding import Shell
+
+WRONG: dict[str, tuple[str, str]] = {
+    "nothing": ("", "antigravity: the following arguments are required: TOPIC"),
+    "half": ("accounts", "antigravity accounts: the following arguments are required: ACTION"),
+    "another topic": ("s3cret", "antigravity: argument TOPIC: choose from 'accounts', 'usage', 'keys'."),
+    "a key as an argument": (
+        "accounts add ana@example.com --api-key-env X --api-key s3cret",
+        "antigravity: there is no option --api-key here.",
+    ),
+    "a key behind an equals sign": (
+        "accounts add ana@example.com --api-key-env X --api-key=s3cret",
+        "antigravity: there is no option --api-key here.",
+    ),
+    "a key after the e-mail": (
+        "accounts add ana@example.com s3cret --api-key-env X",
+        "antigravity: there are words too many.",
+    ),
+    "no way to pay": (
+        "accounts add ana@example.com",
+        "antigravity accounts add: one of the arguments --api-key-env --api-key-stdin --keyring --credentials "
+        "--refresh-token-env --refresh-token-stdin --refresh-token-keyring is required",
+    ),
+    "two ways": (
+        "accounts add ana@example.com --api-key-stdin --credentials gcloud",
+        "antigravity accounts add: argument --credentials: not allowed with argument --api-key-stdin",
+    ),
+    "an entry of a keyring": (
+        "accounts add ana@example.com --keyring s3cret",
+        "antigravity accounts add: argument --keyring: must be SERVICE/USER.",
+    ),
+    "nobody": (
+        "accounts disable",
+        "antigravity accounts disable: the following arguments are required: EMAIL",
+    ),
+    "a path in the target": (
+        "accounts check --target https://example.com/v1",
+        "antigravity accounts check: argument --target: must be https://HOST or https://HOST:PORT, without a path.",
+    ),
+    "no time": (
+        "accounts check --timeout 0",
+        "antigravity accounts check: argument --timeout: must be a whole number from 1 to 600.",
+    ),
+    "a day": (
+        "usage --from yesterday",
+        "antigravity usage: argument --from: must be a date such as 2026-11-01.",
+    ),
+    "days": ("usage --days -1", "antigravity usage: argument --days: must be a whole number from 1 to 400."),
+    "a dimension": (
+        "usage --by account,colour",
+        "antigravity usage: argument --by: can only name day, account, model, client, with commas between.",
+    ),
+    "a name": (
+        "keys add Ana",
+        "antigravity keys add: argument NAME: must be made of a to z, 0 to 9, dots, dashes and underscores, and not be "
+        "'default', which is gateway_api_key's.",
+    ),
+    "the name of gateway_api_key": (
+        "keys add default",
+        "antigravity keys add: argument NAME: must be made of",
+    ),
+    "an end": (
+        "keys add ana --expires soon",
+        "antigravity keys add: argument --expires: must be a date such as",
+    ),
+    "no models": ("keys add ana --models ,", "antigravity keys add: argument --models: names nothing."),
+    "a limit": (
+        "keys add ana --tokens-per-day 1e6",
+        "antigravity keys add: argument --tokens-per-day: must be a whole number from 1 to 1000000000000000.",
+    ),
+}
+
+
+@pytest.mark.parametrize(("line", "sentence"), WRONG.values(), ids=WRONG.keys())
+def test_wrong_usage_is_one_sentence_and_shows_no_secret(shell: Shell, line: str, sentence: str) -> None:
+    said = shell.run(line)
+    assert (said.code, said.out) == (2, "")
+    first, hint = said.err.splitlines()
+    assert first.startswith(sentence)
+    assert hint.startswith("Try: antigravity")
+    assert "s3cret" not in said.err
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "accounts",
+        "accounts list",
+        "accounts add",
+        "accounts check",
+        "accounts import",
+        "usage",
+        "keys add",
+    ],
+)
+def test_everything_has_a_help(shell: Shell, line: str) -> None:
+    said = shell.run(f"{line} --help")
+    assert (said.code, said.err) == (0, "")
+    assert said.out.startswith(f"usage: antigravity {line}".rstrip())
+
+
+def test_help_waits_for_nothing() -> None:
+    """What is imported before the command line is understood. Each of these takes a tenth of a second or more."""
+    heavy = ("pydantic", "yaml", "aiohttp", "httpx", "google.auth", "keyring", "ruamel.yaml", "mitmproxy")
+    asked = (
+        f"import sys, antigravity_addon.cli.main; print([name for name in {heavy!r} if name in sys.modules])"
+    )
+    assert _python(asked) == "[]\n"
+
+
+def test_a_list_needs_no_connections() -> None:
+    heavy = ("aiohttp", "httpx", "google.auth", "keyring", "mitmproxy", "antigravity_addon.simulator.server")
+    asked = (
+        f"import sys, antigravity_addon.cli.run; print([name for name in {heavy!r} if name in sys.modules])"
+    )
+    assert _python(asked) == "[]\n"
+
+
+def _python(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+
+
+# --- places ------------------------------------------------------------------------------------------------
+
+NOTHING = NamedPlaces(None, None, None, None, enable_code_assist=False)
+HOME = Path("~").expanduser()
+PLACES: dict[str, tuple[str | None, NamedPlaces, Places]] = {
+    "no configuration": (
+        None,
+        NOTHING,
+        Places(
+            accounts=Path("accounts.yaml"),
+            state=HOME / ".mitmproxy" / "gateway.sqlite",
+            keys=Path("client-keys.yaml"),
+            keys_are_configured=False,
+            target=GOOGLE,
+            enable_code_assist=False,
+        ),
+    ),
+    "an empty one": (
+        "# nothing\n",
+        NOTHING,
+        Places(
+            accounts=Path("accounts.yaml"),
+            state=HOME / ".mitmproxy" / "gateway.sqlite",
+            keys=Path("client-keys.yaml"),
+            keys_are_configured=False,
+            target=GOOGLE,
+            enable_code_assist=False,
+        ),
+    ),
+    "everything configured": (
+        "gateway_accounts: a/b.yaml\ngateway_state: s.sqlite\ngateway_client_keys: /k.yaml\n"
+        'gateway_enable_code_assist: true\nmode: ["regular", "reverse:https://relay.example:8443/@127.0.0.1:8045"]\n',
+        NOTHING,
+        Places(
+            accounts=Path("a/b.yaml"),
+            state=Path("s.sqlite"),
+            keys=Path("/k.yaml"),
+            keys_are_configured=True,
+            target="https://relay.example:8443",
+            enable_code_assist=True,
+        ),
+    ),
+    "everything named": (
+        "gateway_accounts: a/b.yaml\ngateway_state: memory\ngateway_upstream: simulator\n",
+        NamedPlaces(Path("x"), "y", Path("z"), "http://127.0.0.1:1", enable_code_assist=True),
+        Places(
+            accounts=Path("x"),
+            state=Path("y"),
+            keys=Path("z"),
+            keys_are_configured=True,
+            target="http://127.0.0.1:1",
+            enable_code_assist=True,
+        ),
+    ),
+    "other defaults of mitmproxy's": (
+        'confdir: /c\ngateway_upstream: simulator\nmode: ["reverse:http://x"]\n',
+        NOTHING,
+        Places(
+            accounts=Path("accounts.yaml"),
+            state=Path("/c/gateway.sqlite"),
+            keys=Path("client-keys.yaml"),
+            keys_are_configured=False,
+            target=None,
+            enable_code_assist=False,
+        ),
+    ),
+    "in memory": (
+        'gateway_state: memory\nmode: ["reverse:relay.example"]\n',
+        NOTHING,
+        Places(
+            accounts=Path("accounts.yaml"),
+            state=None,
+            keys=Path("client-keys.yaml"),
+            keys_are_configured=False,
+            target="https://relay.example",
+            enable_code_assist=False,
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize(("config", "named", "places"), PLACES.values(), ids=PLACES.keys())
+def test_places(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, config: str | None, named: NamedPlaces, places: Places
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if config is not None:
+        (tmp_path / "mitm-config.yaml").write_text(config)
+    assert find_places(named, folder=Path()) == places
+
+
+UNREADABLE: dict[str, tuple[bytes, str]] = {
+    "no YAML": (b"mode: [\nx", "mitm-config.yaml:2: not valid YAML."),
+    "no mapping": (b"- 1", "mitm-config.yaml: Input should be a valid dictionary"),
+    "another type": (b"gateway_state: 5", "mitm-config.yaml: gateway_state: Input should be a valid string."),
+    "no text": (b"\xff\xfe\x00", "mitm-config.yaml: cannot be read (UnicodeDecodeError)."),
+}
+
+
+@pytest.mark.parametrize(("content", "sentence"), UNREADABLE.values(), ids=UNREADABLE.keys())
+def test_a_configuration_that_cannot_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes, sentence: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mitm-config.yaml").write_bytes(content)
+    with pytest.raises(PlacesError) as raised:
+        find_places(NOTHING, folder=Path())
+    assert str(raised.value).startswith(sentence)
