@@ -8,8 +8,6 @@ file. Where that cannot be had, with anchors for one, the operator is asked to d
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 import io
-import os
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +24,7 @@ from ruamel.yaml.util import load_yaml_guess_indent
 
 from .account import Upstream
 from .file import AccountsFileError, accounts_of, check_accounts
+from .private_file import write_private
 from .secrets import SecretSources
 
 type Value = str | float | bool | SecretStr | Upstream
@@ -260,41 +259,8 @@ def _read(path: Path) -> bytes | None:
 
 
 def _replace(path: Path, content: bytes) -> None:
-    """For readers, one is there or the other, whatever happens to us. Only the owner, who stays the same, can read it."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # mode 0600
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            _keep_owner(path, Path(name))
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-        _settle(path.parent)
+        write_private(path, content)
     except OSError as error:
         raise AccountsFileError(f"{path}: cannot be written: {error.strerror}.") from None
-
-
-def _keep_owner(old: Path, new: Path) -> None:
-    """Or a file changed by root would be lost for the gateway."""
-    if not hasattr(os, "chown") or not old.exists():
-        return
-    owner = old.stat()
-    if owner.st_uid != new.stat().st_uid:
-        os.chown(new, owner.st_uid, owner.st_gid)
-
-
-def _settle(folder: Path) -> None:
-    """Not before the folder is on the disk is the new name."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

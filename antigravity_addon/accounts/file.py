@@ -37,6 +37,7 @@ from .credential_files import (
     readable_by_others,
 )
 from .secrets import SecretError, SecretSources, is_reference, malformed, operator_secrets
+from .yaml_lines import path_of, place_of
 
 MACHINE = "machine"
 """In `credentials`: ask the metadata server of the Google Cloud machine that this runs on."""
@@ -132,22 +133,6 @@ def load_accounts(path: Path, *, sources: SecretSources | None = None) -> Accoun
     except (OSError, UnicodeDecodeError) as error:
         raise AccountsFileError(f"{path}: cannot be read: {error}.") from error
     return accounts_of(text, path=path, sources=sources)
-
-
-def read_accounts(path: Path) -> tuple[Account, ...]:
-    """All accounts or none. Blocks.
-
-    Raises: AccountsFileError: see `load_accounts`; or an account refers to something that cannot be had.
-    """
-    file = load_accounts(path)
-    if file.unusable:
-        raise AccountsFileError("\n".join(account.reason for account in file.unusable))
-    return file.accounts
-
-
-def parse_accounts(text: str, *, source: str) -> tuple[Account, ...]:
-    """The usable ones. Raises: AccountsFileError: see `load_accounts`. `source` is the file's name in messages."""
-    return accounts_of(text, path=Path(source)).accounts
 
 
 def check_accounts(text: str, *, source: str) -> None:
@@ -283,7 +268,7 @@ class _Place:
     source: str
 
     def tell(self, loc: _Loc, message: str) -> str:
-        return f"{_where(self.root, loc, self.source)}: {_path(loc)}: {message}"
+        return f"{place_of(self.root, loc, self.source)}: {path_of(loc)}: {message}"
 
 
 class _Unavailable(Exception):
@@ -447,7 +432,7 @@ def _secret_of(grant: Grant) -> SecretStr:
 def _describe(detail: ErrorDetails, root: yaml.Node | None, source: str) -> str:
     """Never shows the value at fault: it may be a key."""
     loc = detail["loc"]
-    place = f"{_where(root, loc, source)}: {_path(loc) or 'the file'}"
+    place = f"{place_of(root, loc, source)}: {path_of(loc) or 'the file'}"
     match detail["type"]:
         case "missing":
             return f"{place}: is missing."
@@ -476,31 +461,3 @@ def _fields_at(loc: _Loc) -> str:
             return ", ".join(_Client.model_fields)
         case _:
             return ", ".join(_File.model_fields)
-
-
-def _path(loc: _Loc) -> str:
-    text = ""
-    for step in loc:
-        text += f"[{step}]" if isinstance(step, int) else f".{step}"
-    return text.removeprefix(".")
-
-
-def _where(root: yaml.Node | None, loc: _Loc, source: str) -> str:
-    """`accounts.yaml:4`: the line of the deepest node on the way to `loc` that exists."""
-    node = root
-    for step in loc:
-        child = _child(node, step)
-        if child is None:
-            break
-        node = child
-    return source if node is None else f"{source}:{node.start_mark.line + 1}"
-
-
-def _child(node: yaml.Node | None, step: int | str) -> yaml.Node | None:
-    if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
-        return node.value[step]
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            if key.value == step:
-                return value
-    return None

@@ -21,6 +21,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, field_serializer
 
+from .private_file import write_private
+
 logger = logging.getLogger(__name__)
 
 LOCK_TRIES = 250
@@ -143,7 +145,7 @@ class RotatedTokens:
             before = self._read_or_put_aside(self._path)
             after = change(before)
             if after != before:
-                _replace(self._path, _File(tokens=dict(after)).model_dump_json(indent=2).encode())
+                write_private(self._path, _File(tokens=dict(after)).model_dump_json(indent=2).encode())
         for email, kept in after.items():
             if self._unwritten.get(email) == kept:
                 del self._unwritten[email]
@@ -173,32 +175,6 @@ class RotatedTokens:
             except OSError:
                 self._pause(_BETWEEN_TRIES)
         raise TimeoutError("another process holds its lock")
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """The old content or the new one, whenever the process or the machine breaks down."""
-    new = path.with_name(f"{path.name}.new")
-    # one that broke down may have left it, and O_EXCL makes sure that it is ours and has our mode
-    new.unlink(missing_ok=True)
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        left = memoryview(content)
-        while left:
-            left = left[os.write(descriptor, left) :]
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    os.replace(new, path)  # noqa: PTH105  os throughout, where each step counts
-    if sys.platform != "win32":
-        _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _digest(token: SecretStr) -> str:

@@ -18,6 +18,7 @@ from antigravity_addon.accounts.edit import NewAccount, add_accounts
 from antigravity_addon.accounts.file import Unusable, is_email, load_accounts
 from antigravity_addon.accounts.importing import Imported, read_import
 from antigravity_addon.accounts.secrets import is_reference, malformed
+from antigravity_addon.accounts.yaml_lines import place_of
 from antigravity_addon.gateway.operator import (
     CHECK_MODEL,
     CheckResult,
@@ -32,9 +33,9 @@ from antigravity_addon.gateway.operator_words import (
     overview_lines,
     table,
 )
-from antigravity_addon.gateway.yaml_lines import place_of
+from antigravity_addon.state.pool_store import PoolStore
 
-from .answer import Answer, ReadAccounts, Scene, operating, state_warnings
+from .answer import Answer, ReadAccounts, Scene, find_store, operating, state_warnings
 from .arguments import (
     AddAccount,
     CheckAccounts,
@@ -62,12 +63,12 @@ def list_accounts(scene: Scene) -> Answer:
     """Raises: AccountsFileError, StateError."""
     read = _read(scene)
     warnings = (*read.warnings, *state_warnings(scene.places.state))
-    overview = asyncio.run(_overview(scene, read))
+    overview = asyncio.run(_overview(scene, read, find_store(scene)))
     return Answer(AccountList.of(overview), tuple(overview_lines(overview, now=scene.unix_time())), warnings)
 
 
-async def _overview(scene: Scene, read: ReadAccounts) -> Overview:
-    async with operating(scene, read) as operator:
+async def _overview(scene: Scene, read: ReadAccounts, store: PoolStore) -> Overview:
+    async with operating(scene, read, store) as operator:
         return operator.overview()
 
 
@@ -123,24 +124,11 @@ def check_accounts(command: CheckAccounts, scene: Scene) -> Answer:
         raise PlacesError(
             "mitm-config.yaml has gateway_upstream: simulator, which only a gateway reaches: name what to ask, --target URL"
         )
-    read = _read(scene)
-    model = command.model or CHECK_MODEL
-    results = asyncio.run(_check(command, scene, read, target=target, model=model))
-    return Answer(
-        CheckList.of(model, results, shows_links=command.shows_links),
-        tuple(check_lines(results)),
-        read.warnings,
-        exit_code=int(any(result.verdict is Verdict.FAILED for result in results)),
-    )
-
-
-async def _check(
-    command: CheckAccounts, scene: Scene, read: ReadAccounts, *, target: str, model: str
-) -> tuple[CheckResult, ...]:
     # half a second of clients for HTTP and for Google's logins
     from antigravity_addon.gateway.account_check import AccountCheck  # noqa: PLC0415
     from antigravity_addon.gateway.connections import Connections  # noqa: PLC0415
 
+    read = _read(scene)
     state = scene.places.state
     connections = Connections(
         target=target,
@@ -153,11 +141,23 @@ async def _check(
         seconds=command.seconds,
         finds_links=command.shows_links or not scene.json,
     )
-    try:
-        async with operating(scene, read, check=check) as operator:
-            return await operator.check(command.emails, model=model)
-    finally:
-        await connections.aclose()
+    model = command.model or CHECK_MODEL
+
+    async def results_of_all() -> tuple[CheckResult, ...]:
+        try:
+            async with operating(scene, read, store, check=check) as operator:
+                return await operator.check(command.emails, model=model)
+        finally:
+            await connections.aclose()
+
+    store = find_store(scene)
+    results = asyncio.run(results_of_all())
+    return Answer(
+        CheckList.of(model, results, shows_links=command.shows_links),
+        tuple(check_lines(results)),
+        read.warnings,
+        exit_code=int(any(result.verdict is Verdict.FAILED for result in results)),
+    )
 
 
 # --- orders ------------------------------------------------------------------------------------------------
@@ -169,12 +169,15 @@ def order_accounts(command: _Order, scene: Scene) -> Answer:
     """Raises: AccountsFileError, OperatorError, PlacesError, StateError."""
     read = _read(scene)
     warnings = (*read.warnings, *state_warnings(scene.places.state))
-    obeyed = asyncio.run(_order(command, scene, read))
+    store = find_store(scene, gives_orders=True)
+    obeyed = asyncio.run(_order(command, scene, read, store=store))
     return Answer(OrderList.of(obeyed), tuple(obeyed_lines(obeyed)), warnings)
 
 
-async def _order(command: _Order, scene: Scene, read: ReadAccounts) -> tuple[Obeyed, ...]:
-    async with operating(scene, read, gives_orders=True) as operator:
+async def _order(
+    command: _Order, scene: Scene, read: ReadAccounts, *, store: PoolStore
+) -> tuple[Obeyed, ...]:
+    async with operating(scene, read, store) as operator:
         match command:
             case DisableAccounts(emails=emails, reason=reason):
                 return await operator.disable(emails, reason=reason)

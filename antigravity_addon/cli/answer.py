@@ -53,10 +53,9 @@ NO_ACCOUNTS = ReadAccounts()
 
 @asynccontextmanager
 async def operating(
-    scene: Scene, read: ReadAccounts, *, gives_orders: bool = False, check: Check | None = None
+    scene: Scene, read: ReadAccounts, store: PoolStore, *, check: Check | None = None
 ) -> AsyncGenerator[Operator]:
-    """An operator without a gateway. Raises: StateError. PlacesError: orders would reach nobody."""
-    store = _store(scene, gives_orders=gives_orders)
+    """An operator without a gateway; the store is closed behind it. Raises: StateError."""
     try:
         ground = GatewayFiles(
             read.accounts,
@@ -71,7 +70,8 @@ async def operating(
         await store.aclose()
 
 
-def _store(scene: Scene, *, gives_orders: bool) -> PoolStore:
+def find_store(scene: Scene, *, gives_orders: bool = False) -> PoolStore:
+    """Blocks. Raises: PlacesError: orders would reach nobody."""
     path = scene.places.state
     if path is None and gives_orders:
         raise PlacesError(

@@ -22,7 +22,7 @@ def list_keys(scene: Scene) -> Answer:
     path = scene.places.keys
     keys = read_client_keys(path)
     entries = tuple(KeyEntry.of(key, now=scene.unix_time()) for key in keys)
-    heads = ("NAME", "STATE", "LAST DAY", "A MINUTE", "A DAY", "TOKENS A DAY", "METRICS", "MODELS")
+    heads = ("NAME", "STATE", "EXPIRES", "A MINUTE", "A DAY", "TOKENS A DAY", "METRICS", "MODELS")
     rows = [_row(entry) for entry in entries]
     lines = tuple(table(heads, rows, right=frozenset({"A MINUTE", "A DAY", "TOKENS A DAY"})))
     return Answer(
@@ -46,7 +46,7 @@ def _row(key: KeyEntry) -> tuple[str, ...]:
 
 
 def _until(expires: str | None) -> str:
-    """`2027-02-01T00:00:00+00:00` -> `until 2027-02-01 00:00`."""
+    """`2027-02-01T00:00:00+00:00` -> `2027-02-01 00:00 UTC`."""
     return "-" if expires is None else f"{expires[:16].replace('T', ' ')} UTC"
 
 

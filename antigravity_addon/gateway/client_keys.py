@@ -5,10 +5,8 @@ SHA-256 is enough, where a password that a person thought up would need a slow h
 """
 
 import hashlib
-import os
 import re
 import secrets
-import tempfile
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,8 +18,10 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, Strict, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails
 
+from antigravity_addon.accounts.private_file import write_private
+from antigravity_addon.accounts.yaml_lines import path_of, place_of
+
 from .catalog import Rule
-from .yaml_lines import path_of, place_of
 
 OPERATORS_KEY = "default"
 """The name of `gateway_api_key`; no key in the file may have it."""
@@ -316,21 +316,6 @@ def _write(path: Path, text: str, *, wanted: tuple[ClientKey, ...]) -> None:
         # a list on one line, or entries that share something
         raise ClientKeysFileError(f"{path}: cannot be changed line by line: edit it by hand.")
     try:
-        _replace(path.resolve(), text)
+        write_private(path.resolve(), text.encode())
     except OSError as error:
         raise ClientKeysFileError(f"{path}: cannot be written: {error}.") from error
-
-
-def _replace(path: Path, text: str) -> None:
-    """Whoever reads the file meanwhile reads all of the old one or all of the new one. Only its owner may."""
-    # mkstemp makes it 0600
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

@@ -141,7 +141,7 @@ def _done(action: Action) -> str:
 
 # --- usage -------------------------------------------------------------------------------------------------
 
-_USAGE_HEADS = ("REQUESTS", "ERRORS", "INPUT", "CACHED", "OUTPUT", "THINKING", "SECONDS", "FIRST")
+_USAGE_HEADS = ("REQUESTS", "ERRORS", "INPUT", "CACHED", "OUTPUT", "SECONDS", "FIRST")
 
 
 def usage_lines(report: UsageReport) -> Iterator[str]:
@@ -161,7 +161,7 @@ def usage_lines(report: UsageReport) -> Iterator[str]:
     ]
     if len(rows) > 1 and names:
         rows.append(("total", *("" for _ in names[1:]), *_numbers(report.total)))
-    yield f"Used: {days} (UTC). Tokens in all; seconds per request, and to the first token, on average."
+    yield f"Used: {days} (UTC). Tokens in all; seconds per request, and to its first token, on average."
     yield from table((*names, *_USAGE_HEADS), rows, right=frozenset(_USAGE_HEADS))
 
 
@@ -178,19 +178,23 @@ def _nobody(dimension: Dimension) -> str:
 
 
 def _numbers(used: UsageSum) -> tuple[str, ...]:
-    counts = (
-        used.requests,
-        used.errors,
-        used.input_tokens,
-        used.cached_tokens,
-        used.output_tokens,
-        used.reasoning_tokens,
-    )
     return (
-        *(f"{count:,}" for count in counts),
+        f"{used.requests:,}",
+        f"{used.errors:,}",
+        _short(used.input_tokens),
+        _short(used.cached_tokens),
+        _short(used.output_tokens),
         _mean(used.seconds, used.requests),
         _mean(used.first_token_seconds, used.first_tokens),
     )
+
+
+def _short(count: int) -> str:
+    """`999`, `12.3k`, `1.23M`, `4.56G`: a column need not be wider."""
+    for unit, size in (("G", 1_000_000_000), ("M", 1_000_000), ("k", 1_000)):
+        if count >= size:
+            return f"{count / size:.3g}{unit}" if count < 999.5 * size else f"{count / size:.0f}{unit}"
+    return str(count)
 
 
 def _mean(total: float, count: int) -> str:

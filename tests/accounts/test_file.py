@@ -27,8 +27,6 @@ from antigravity_addon.accounts.file import (
     accounts_of,
     check_accounts,
     load_accounts,
-    parse_accounts,
-    read_accounts,
     readable_by_others,
 )
 from antigravity_addon.accounts.secrets import SecretSources
@@ -44,14 +42,14 @@ accounts:
 
 
 def test_accounts_are_read_in_order() -> None:
-    assert parse_accounts(GOOD, source="accounts.yaml") == (
+    assert accounts_of(GOOD, path=Path("accounts.yaml")).accounts == (
         Account("ana@example.com", ApiKey(SecretStr("key-a"))),
         Account("bo@example.com", ApiKey(SecretStr("key-b")), disabled=True),
     )
 
 
 def test_keys_are_not_shown() -> None:
-    assert "key-a" not in repr(parse_accounts(GOOD, source="x"))
+    assert "key-a" not in repr(accounts_of(GOOD, path=Path("x")))
 
 
 BAD: dict[str, tuple[str, str]] = {
@@ -91,27 +89,27 @@ BAD: dict[str, tuple[str, str]] = {
 @pytest.mark.parametrize(("text", "message"), BAD.values(), ids=BAD.keys())
 def test_an_error_names_file_line_and_field(text: str, message: str) -> None:
     with pytest.raises(AccountsFileError) as caught:
-        parse_accounts(text, source="f.yaml")
+        accounts_of(text, path=Path("f.yaml"))
     assert message in str(caught.value)
 
 
 def test_an_error_never_shows_a_key() -> None:
     with pytest.raises(AccountsFileError) as caught:
-        parse_accounts("accounts:\n  - {email: nonsense, api_key: 'sec ret'}\n", source="f.yaml")
+        accounts_of("accounts:\n  - {email: nonsense, api_key: 'sec ret'}\n", path=Path("f.yaml"))
     assert "sec ret" not in str(caught.value)
 
 
 @given(st.text())
 def test_any_text_is_accounts_or_an_error(text: str) -> None:
     try:
-        parse_accounts(text, source="f.yaml")
+        accounts_of(text, path=Path("f.yaml"))
     except AccountsFileError:
         pass
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(AccountsFileError, match="there is no such file"):
-        read_accounts(tmp_path / "accounts.yaml")
+        load_accounts(tmp_path / "accounts.yaml")
 
 
 def test_who_can_read_the_file(tmp_path: Path) -> None:
@@ -533,14 +531,6 @@ def test_a_client_without_its_secret_costs_its_accounts(tmp_path: Path) -> None:
     reason = f"{path}:7: oauth_clients.own.client_secret: env:NOT_SET: the environment variable is not set."
     assert file.unusable == (Unusable("a@b.c", reason),)
 
-
-def test_read_accounts_wants_all_of_them(tmp_path: Path) -> None:
-    path = tmp_path / "accounts.yaml"
-    path.write_text(
-        "accounts:\n  - {email: a@b.c, api_key: 'env:NOT_SET_ANYWHERE'}\n  - {email: b@b.c, api_key: k}\n"
-    )
-    with pytest.raises(AccountsFileError, match="env:NOT_SET_ANYWHERE: the environment variable is not set"):
-        read_accounts(path)
 
 
 # --- one quota for two -------------------------------------------------------------------------------------

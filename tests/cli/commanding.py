@@ -101,9 +101,7 @@ async def run_gateway(shell: Shell, *, now: float = NOW) -> AsyncGenerator[Gatew
     file = await asyncio.to_thread(
         load_accounts, shell.folder / "accounts.yaml", sources=SecretSources({}, lambda _, __: None)
     )
-    pool = AccountPool(
-        file.accounts, clock=asyncio.get_running_loop().time, unix_time=lambda: now, chance=lambda: 0.5
-    )
+    pool = AccountPool(file.accounts, clock=lambda: 1000.0, unix_time=lambda: now, chance=lambda: 0.5)
     ledger = UsageLedger(lambda: now)
     store = SqlitePoolStore(SqliteFile(shell.folder / "state.sqlite"), unix_time=lambda: now)
     keeper = Keeper(store, pool, ledger, unix_time=lambda: now, seconds=3600.0)

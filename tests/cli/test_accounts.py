@@ -52,9 +52,9 @@ async def troubled(shell: Shell) -> None:
             QuotaExhausted("The day's are used up.", retry_after=74_000.0),
             model="gemini-3.1-pro-preview",
         )
-        await gateway.fail(
-            BO, Overloaded("The model is overloaded.", retry_after=90.0), model="gemini-3.5-flash"
-        )
+        for _ in range(3):
+            overloaded = Overloaded("The model is overloaded.", retry_after=90.0)
+            await gateway.fail(BO, overloaded, model="gemini-3.5-flash")
         await gateway.fail(
             BO, AccountRefused("no", reason="HTTP 403 BILLING_DISABLED: Enable billing."), model="m"
         )
@@ -167,13 +167,17 @@ CANNOT: dict[str, tuple[str, str]] = {
     ),
     "one of them": (
         f"accounts disable {ANA} nobody@nowhere",
-        "There is no account 'nobody@nowhere'. There are: ana@example.com, bo@example.com, cy@example.com, "
-        "ed@example.com, di@example.com.\n",
+        (
+            "There is no account 'nobody@nowhere'. There are: ana@example.com, bo@example.com, cy@example.com, "
+            "ed@example.com, di@example.com.\n"
+        ),
     ),
     "one that cannot be used": (
         "accounts enable di@example.com",
-        "di@example.com cannot be used anyway: accounts.yaml:21: accounts[3].api_key: env:NOBODY_SET_IT: the environment "
-        "variable is not set.\n",
+        (
+            "di@example.com cannot be used anyway: accounts.yaml:21: accounts[3].api_key: env:NOBODY_SET_IT: the environment "
+            "variable is not set.\n"
+        ),
     ),
     "no file": (
         "accounts list --accounts nowhere.yaml",
@@ -181,13 +185,17 @@ CANNOT: dict[str, tuple[str, str]] = {
     ),
     "no accounts file": (
         "accounts list --accounts mitm-config.yaml",
-        "mitm-config.yaml:1: accounts: is missing.\n"
-        "mitm-config.yaml:1: gateway_state: is not a field that is known here (accounts, oauth_clients).\n",
+        (
+            "mitm-config.yaml:1: accounts: is missing.\n"
+            "mitm-config.yaml:1: gateway_state: is not a field that is known here (accounts, oauth_clients).\n"
+        ),
     ),
     "orders to nobody": (
         f"accounts disable {ANA} --state memory",
-        "Gateways with gateway_state: memory take orders from nobody outside: give the order there, with mitmproxy's command "
-        "gateway.accounts.disable, .enable or .reset.\n",
+        (
+            "Gateways with gateway_state: memory take orders from nobody outside: give the order there, with mitmproxy's command "
+            "gateway.accounts.disable, .enable or .reset.\n"
+        ),
     ),
 }
 

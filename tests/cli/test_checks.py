@@ -90,8 +90,10 @@ async def test_a_disabled_account_is_checked_if_it_is_named(shell: Shell) -> Non
         all_of_them = await shell.run_beside(line)
         assert (all_of_them.code, all_of_them.out) == (
             0,
-            "di@example.com  not checked\n"
-            "    It is disabled in accounts.yaml:2: name it, to check it all the same.\n",
+            (
+                "di@example.com  not checked\n"
+                "    It is disabled in accounts.yaml:2: name it, to check it all the same.\n"
+            ),
         )
         assert not simulator.requests
         named = await shell.run_beside(f"{line} di@example.com")
@@ -116,13 +118,15 @@ async def test_what_holds_back_an_account_that_answers(shell: Shell) -> None:
             assert gateway.out()["ana@example.com"] == "HTTP 400: no", "a check changes nothing"
     assert (said.code, said.without_times) == (
         0,
-        "ana@example.com  ok, N ms\n"
-        "    Gateways leave it alone, since it was refused before: antigravity accounts reset ana@example.com\n"
-        "bo@example.com   ok, N ms\n"
-        "    It is switched off all the same: antigravity accounts enable bo@example.com\n"
-        "cy@example.com   ok, N ms\n"
-        "    Gateways let it rest at present, see the list; to end that: antigravity accounts reset\n"
-        "    cy@example.com\n",
+        (
+            "ana@example.com  ok, N ms\n"
+            "    Gateways leave it alone, since it was refused before: antigravity accounts reset ana@example.com\n"
+            "bo@example.com   ok, N ms\n"
+            "    It is switched off all the same: antigravity accounts enable bo@example.com\n"
+            "cy@example.com   ok, N ms\n"
+            "    Gateways let it rest at present, see the list; to end that: antigravity accounts reset\n"
+            "    cy@example.com\n"
+        ),
     )
 
 

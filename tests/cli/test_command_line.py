@@ -28,8 +28,10 @@ WRONG: dict[str, tuple[str, str]] = {
     ),
     "no way to pay": (
         "accounts add ana@example.com",
-        "antigravity accounts add: one of the arguments --api-key-env --api-key-stdin --keyring --credentials "
-        "--refresh-token-env --refresh-token-stdin --refresh-token-keyring is required",
+        (
+            "antigravity accounts add: one of the arguments --api-key-env --api-key-stdin --keyring --credentials "
+            "--refresh-token-env --refresh-token-stdin --refresh-token-keyring is required"
+        ),
     ),
     "two ways": (
         "accounts add ana@example.com --api-key-stdin --credentials gcloud",
@@ -62,8 +64,10 @@ WRONG: dict[str, tuple[str, str]] = {
     ),
     "a name": (
         "keys add Ana",
-        "antigravity keys add: argument NAME: must be made of a to z, 0 to 9, dots, dashes and underscores, and not be "
-        "'default', which is gateway_api_key's.",
+        (
+            "antigravity keys add: argument NAME: must be made of a to z, 0 to 9, dots, dashes and underscores, and not be "
+            "'default', which is gateway_api_key's."
+        ),
     ),
     "the name of gateway_api_key": (
         "keys add default",
@@ -161,8 +165,10 @@ PLACES: dict[str, tuple[str | None, NamedPlaces, Places]] = {
         ),
     ),
     "everything configured": (
-        "gateway_accounts: a/b.yaml\ngateway_state: s.sqlite\ngateway_client_keys: /k.yaml\n"
-        'gateway_enable_code_assist: true\nmode: ["regular", "reverse:https://relay.example:8443/@127.0.0.1:8045"]\n',
+        (
+            "gateway_accounts: a/b.yaml\ngateway_state: s.sqlite\ngateway_client_keys: /k.yaml\n"
+            'gateway_enable_code_assist: true\nmode: ["regular", "reverse:https://relay.example:8443/@127.0.0.1:8045"]\n'
+        ),
         NOTHING,
         Places(
             accounts=Path("a/b.yaml"),

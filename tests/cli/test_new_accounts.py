@@ -243,8 +243,10 @@ REFUSED: dict[str, tuple[str, str, str]] = {
     "the key of another": (
         "bo@example.com --api-key-stdin",
         "ana-s3cret",
-        "accounts.yaml:7: accounts[1].api_key: is the same as ana@example.com's, so bo@example.com has no quota of its own: "
-        "list it once.\n",
+        (
+            "accounts.yaml:7: accounts[1].api_key: is the same as ana@example.com's, so bo@example.com has no quota of its own: "
+            "list it once.\n"
+        ),
     ),
 }
 

@@ -50,9 +50,10 @@ async def test_days_are_chosen(shell: Shell) -> None:
 
     yesterday, today = {"2026-11-17": 3}, {"2026-11-18": 12}
     assert await requests("--days 1") == today
-    assert await requests("--from 2026-11-17") == yesterday
+    assert await requests("--from 2026-11-17") == yesterday | today
     assert await requests("--from 2026-11-01 --to 2026-11-17") == yesterday
-    assert await requests("--to 2026-11-18") == today
+    assert await requests("--to 2026-11-17 --days 1") == yesterday
+    assert await requests("--to 2026-11-24 --days 7") == today
     assert await requests("--from 2026-11-01 --to 2026-11-30") == yesterday | today
     assert (await shell.run_beside("usage --from 2020-01-01 --to 2020-01-02")).out == (
         "Nothing was used: 2020-01-01 to 2020-01-02.\n"

@@ -45,7 +45,7 @@ class Endpoint:
     probes: dict[str, Any]
     """For each field a value that says something."""
     answered: frozenset[str] = frozenset()
-    """Fields that change the answer, and nothing that is sent."""
+    """Fields that are read, and change something else than what is sent: the answer, or which account pays."""
     beside: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
     """What a field needs beside itself to say something."""
 
@@ -84,7 +84,9 @@ CHAT = Endpoint(
     }),
     read=frozenset(ChatCompletionRequest.model_fields),
     send=_send_chat,
-    answered=frozenset({"model", "stream", "stream_options", "parallel_tool_calls", "n"}),
+    answered=frozenset({
+        "model", "n", "parallel_tool_calls", "prompt_cache_key", "stream", "stream_options", "user",
+    }),
     beside={
         "tool_choice": {"tools": _TOOLS},
         "function_call": {"functions": [_FUNCTION]},
@@ -146,7 +148,7 @@ COMPLETIONS = Endpoint(
     }),
     read=frozenset(CompletionRequest.model_fields),
     send=_send_completion,
-    answered=frozenset({"model", "stream", "stream_options", "echo", "best_of"}),
+    answered=frozenset({"model", "stream", "stream_options", "echo", "best_of", "user"}),
     beside={"best_of": {"n": 2}},
     probes={
         "best_of": 2,

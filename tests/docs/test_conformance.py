@@ -95,13 +95,14 @@ CASES = {
     "91": "the upstream's fault",
     "92": "no connection",
     "93": "cooling for one model",
+    "94": "conversations stay with their account",
     "95": "headers of failures",
     "96": "large bodies",
     "97": "images/generations",
     "98": "audio/transcriptions",
     "99": "web pages",
 }
-"""What each is about. C94, on accounts that conversations stay with, is not among them yet."""
+"""What each is about."""
 
 ROWS = {
     1: "a stream of chunks, each with its choice",

@@ -6,8 +6,13 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from antigravity_addon import errors
-from antigravity_addon.errors import AccountRefused, GatewayError, UpstreamFailure
+from antigravity_addon.accounts.account import Account, ApiKey
+from antigravity_addon.accounts.policy import Wish
+from antigravity_addon.accounts.pool import AccountPool, RestReport
+from antigravity_addon.errors import GatewayError, RateLimited, UpstreamFailure
 from antigravity_addon.simulator.faults import FAULTS, Refusal
 from antigravity_addon.upstream.classify import classify
 
@@ -124,18 +129,29 @@ def _headers(failure: UpstreamFailure) -> Iterator[str]:
 
 
 def _consequence(failure: UpstreamFailure) -> str:
-    match failure:
-        case AccountRefused(retryable=False):
-            return "out of use, and ends"
-        case AccountRefused():
-            return "out of use"
-        case UpstreamFailure(retryable=False):
-            return "ends"
-        case UpstreamFailure(spends_account=True):
-            return f"rests {_span(failure.retry_after)}" if failure.retry_after else "passed over"
-        case _:
-            return "again"
+    """What a pool makes of it that has never seen a failure before."""
+    pool = AccountPool([_ANA], clock=lambda: 0.0, unix_time=lambda: 0.0, chance=lambda: 0.5)
+    lease = pool.lease_at_once(Wish("gemini-2.5-flash"))
+    assert lease is not None
+    pool.take_back(lease, failure)
+    (report,) = pool.reports()
+    ends = () if failure.retryable else ("ends",)
+    if report.disabled_because is not None:
+        return ", and ".join(("out of use", *ends))
+    rests = (_rest(rest, failure) for rest in report.rests)
+    return ", and ".join((*rests, *ends)) or "again"
+
+
+_ANA = Account("ana@example.com", ApiKey(SecretStr("k")))
+
+
+def _rest(rest: RestReport, failure: UpstreamFailure) -> str:
+    is_stated = failure.retry_after is not None or failure.rest is not None
+    longer = "" if is_stated or not isinstance(failure, RateLimited) else " at first"
+    return f"rests {_span(rest.seconds)}{longer}{'' if rest.model else ', every model'}"
 
 
 def _span(seconds: float) -> str:
-    return f"{seconds / 3600:.0f} h" if seconds > 3600 else f"{seconds:g} s"
+    if seconds >= 7200:
+        return f"{seconds / 3600:.0f} h"
+    return f"{seconds / 60:.0f} min" if seconds >= 120 else f"{seconds:g} s"

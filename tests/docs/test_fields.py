@@ -1,7 +1,7 @@
 """The pages of the endpoints name every field, and what they say of each is what happens to it.
 
-A field that is *mapped* changes what is sent upstream, or what is answered; one that is *ignored* changes nothing; one
-that is *refused* is a 400 that names it.
+A field that is *mapped* changes what is sent upstream, what is answered or which account pays; one that is *ignored*
+changes nothing; one that is *refused* is a 400 that names it.
 """
 
 import json
