@@ -11,7 +11,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from antigravity_addon.accounts.pool import AccountPool, Lease
-from antigravity_addon.errors import AccountRefused, StreamTruncated, UpstreamFailure, UpstreamTimeout
+from antigravity_addon.errors import (
+    AccountRefused,
+    StreamTruncated,
+    TokenUnavailable,
+    UpstreamFailure,
+    UpstreamTimeout,
+)
 from antigravity_addon.translate.events import Finished, TurnEvent, Usage
 from antigravity_addon.translate.gemini import GeminiTurn
 from antigravity_addon.upstream.endpoint import Authorization, Authorizer, UpstreamRequest
@@ -26,6 +32,8 @@ from .settings import Settings
 
 MOST_HOPS = 20
 """Upstream requests that one long answer may take. Gemini gives 65,536 tokens a hop, and has room for 16 of them."""
+LONGEST_FOR_A_TOKEN = 15.0
+"""Seconds for which one attempt waits for an access token."""
 _REST_AFTER_TWO_401S = 600.0
 """Seconds. A token made a moment ago was refused, so the next one will be."""
 
@@ -156,11 +164,14 @@ class Attempt:
             raise
 
     async def _authorize(self) -> Authorization:
+        """A token that takes long is made all the same, for whoever comes next; this request goes to another account."""
         try:
-            async with asyncio.timeout_at(self._deadline.at):
+            async with asyncio.timeout_at(min(self._clock() + LONGEST_FOR_A_TOKEN, self._deadline.at)):
                 return await self._upstream.authorizer.authorize(self.lease.account)
         except TimeoutError as error:
-            raise self._deadline.missed() from error
+            if self._deadline.is_over:
+                raise self._deadline.missed() from error
+            raise TokenUnavailable("The account's access token could not be made in time.") from error
 
     async def _ask(self, body: GenerateContentRequest, authorization: Authorization) -> bytes:
         config = body.generation_config

@@ -161,7 +161,7 @@ def usage_lines(report: UsageReport) -> Iterator[str]:
     ]
     if len(rows) > 1 and names:
         rows.append(("total", *("" for _ in names[1:]), *_numbers(report.total)))
-    yield f"Used: {days} (UTC). Tokens in all; seconds per request, and to its first token, on average."
+    yield f"Used: {days} (UTC). On average, a request took SECONDS, and FIRST to its first token."
     yield from table((*names, *_USAGE_HEADS), rows, right=frozenset(_USAGE_HEADS))
 
 

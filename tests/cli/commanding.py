@@ -66,7 +66,8 @@ class Said:
 
     @property
     def without_times(self) -> str:
-        return re.sub(r"\d+(?= ms)|(?<=\"milliseconds\": )\d+", "N", self.out)
+        """How long an answer took, and how long it is till midnight."""
+        return re.sub(r"\d+(?= ms)|(?<=\"milliseconds\": )\d+|(?<=, for )[\w\s]+(?=\smore\.)", "N", self.out)
 
 
 CONFIG = "gateway_state: state.sqlite\n"

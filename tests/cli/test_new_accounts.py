@@ -114,10 +114,10 @@ def test_a_file_with_comments_keeps_them(listed: Shell) -> None:
         "added": [{"email": "bo@example.com", "kind": "gemini", "disabled": False}],
         "dry_run": False,
         "notes": [
-            "accounts.yaml:6: accounts[1].api_key: env:BO_KEY: the environment variable is not set.",
+            "accounts.yaml:7: accounts[1].api_key: env:BO_KEY: the environment variable is not set.",
         ],
     }
-    new = "  - email: bo@example.com\n    api_key: env:BO_KEY\n"
+    new = '  - email: bo@example.com\n    api_key: "env:BO_KEY"\n'
     assert listed.read("accounts.yaml") == FILE.replace("her name\n\n", f"her name\n{new}\n"), (
         "the rest is as it was"
     )
@@ -142,7 +142,7 @@ LOGINS: dict[str, tuple[str, str, str]] = {
     "a refresh token elsewhere": (
         "--kind vertex --refresh-token-env BO_TOKEN --oauth-client own --project p-1",
         "",
-        "    kind: vertex\n    refresh_token: env:BO_TOKEN\n    oauth_client: own\n    project: p-1\n",
+        '    kind: vertex\n    refresh_token: "env:BO_TOKEN"\n    oauth_client: own\n    project: p-1\n',
     ),
 }
 
@@ -160,14 +160,14 @@ def test_a_secret_goes_into_the_keyring(listed: Shell, typing: Typing, chest: Ch
     said = listed.run("accounts add bo@example.com --keyring gateway/bo")
     assert (said.code, said.err) == (0, "")
     assert chest.kept == {("gateway", "bo"): "kept-s3cret"}
-    assert "    api_key: keyring:gateway/bo\n" in listed.read("accounts.yaml")
+    assert '    api_key: "keyring:gateway/bo"\n' in listed.read("accounts.yaml")
     assert "s3cret" not in said.out
     typing("token-s3cret\n")
     said = listed.run(
         "accounts add cy@example.com --kind code_assist --oauth-client own --refresh-token-keyring gateway/cy"
     )
     assert said.code == 0
-    assert "    refresh_token: keyring:gateway/cy\n" in listed.read("accounts.yaml")
+    assert '    refresh_token: "keyring:gateway/cy"\n' in listed.read("accounts.yaml")
     assert [account.email for account in load_accounts(listed.folder / "accounts.yaml").accounts] == [
         "ana@example.com",
         "bo@example.com",

@@ -291,6 +291,21 @@ def test_the_deadline_covers_the_making_of_a_token() -> None:
     run(main())
 
 
+def test_a_token_that_takes_long_leaves_the_request_to_another_account() -> None:
+    class Slow(Keys):
+        async def authorize(self, account: Account) -> Authorization:
+            await asyncio.sleep(1000 if account.email == "a" else 0)
+            return await super().authorize(account)
+
+    async def main() -> None:
+        world = World(only())
+        world.keys = Slow()
+        assert await world.ask() == "b."
+        assert (world.now, world.at_rest) == (pytest.approx(15.0), {"a"})
+
+    run(main())
+
+
 def test_nobody_to_pay() -> None:
     async def main() -> None:
         world = World(only(), accounts=(Account("a", ApiKey(SecretStr("a")), disabled=True),))
