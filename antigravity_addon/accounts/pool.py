@@ -140,11 +140,20 @@ class AccountReport:
     """An account as an operator wants to see it."""
 
     account: Account
-    disabled_because: str | None
-    """A sentence, by whomever; `None` while it is in use."""
+    disabled: KeptDisabled | None
+    """By an operator or the upstream; the accounts file has its own word."""
     rests: tuple[RestReport, ...]
     leases: int
     conversations: int
+
+    @property
+    def disabled_because(self) -> str | None:
+        """A sentence, by whomever; `None` while it is in use."""
+        if self.account.disabled:
+            return "It is disabled in the accounts file."
+        if self.disabled is None:
+            return None
+        return self.disabled.reason or "An operator switched it off."
 
 
 class AccountPool:
@@ -210,7 +219,7 @@ class AccountPool:
         return tuple(
             AccountReport(
                 account,
-                self._out_because(account, self._seats[email]),
+                self._seats[email].disabled,
                 self._rests_of(account),
                 self._seats[email].leases,
                 bound[email],
@@ -228,12 +237,6 @@ class AccountPool:
         now = self._clock()
         rests = self._rests.of(tuple(Upstream))
         return tuple(RestReport(key.model, rest.until - now, rest.reason) for key, rest in rests.items())
-
-    @staticmethod
-    def _out_because(account: Account, seat: Seat) -> str | None:
-        if account.disabled:
-            return "It is disabled in the accounts file."
-        return seat.disabled.reason if seat.disabled else None
 
     # --- leases -----------------------------------------------------------------------------------------
 

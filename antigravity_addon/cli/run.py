@@ -11,7 +11,7 @@ from antigravity_addon.gateway.client_keys import ClientKeysFileError
 from antigravity_addon.gateway.operator import OperatorError
 from antigravity_addon.state.memory import StateError
 
-from . import accounts, keys, usage
+from . import accounts, keys, new_accounts, usage
 from .answer import Answer, Scene
 from .arguments import (
     AddAccount,
@@ -60,11 +60,11 @@ def _answer(command: Command, scene: Scene) -> Answer:
         case ListAccounts():
             return accounts.list_accounts(scene)
         case AddAccount():
-            return accounts.add_account(command, scene)
+            return new_accounts.add_account(command, scene)
         case CheckAccounts():
             return accounts.check_accounts(command, scene)
         case ImportAccounts():
-            return accounts.import_accounts(command, scene)
+            return new_accounts.import_accounts(command, scene)
         case DisableAccounts() | EnableAccounts() | ResetAccounts():
             return accounts.order_accounts(command, scene)
         case ShowUsage():

@@ -13,8 +13,6 @@ from antigravity_addon.accounts.account import (
     CodeAssistLicence,
     Credential,
     ExpressKey,
-    GoogleAuthGrant,
-    Grant,
     RefreshGrant,
     VertexProject,
 )
@@ -217,18 +215,12 @@ def _mend(account: Account, failure: AccountRefused) -> str:
 
 
 def _secrets(credential: Credential) -> Iterator[str]:
+    """Those that an answer could repeat. Private keys are sent to nobody."""
     match credential:
         case ApiKey(key=key) | ExpressKey(key=key):
             yield key.get_secret_value()
-        case VertexProject(grant=grant) | CodeAssistLicence(grant=grant):
-            yield from _secrets_of(grant)
-
-
-def _secrets_of(grant: Grant) -> Iterator[str]:
-    match grant:
-        case RefreshGrant(client=client, refresh_token=token):
-            yield token.get_secret_value()
-            yield client.secret.get_secret_value()
-        case GoogleAuthGrant():
-            # a private key, which nobody sends
+        case VertexProject(grant=RefreshGrant() as grant) | CodeAssistLicence(grant=RefreshGrant() as grant):
+            yield grant.refresh_token.get_secret_value()
+            yield grant.client.secret.get_secret_value()
+        case VertexProject() | CodeAssistLicence():
             pass

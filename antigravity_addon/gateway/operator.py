@@ -28,10 +28,6 @@ from .tasks import all_of
 CHECK_MODEL = "gemini-2.5-flash"
 """Every kind of upstream has it, and a word of it costs next to nothing."""
 
-_BY_OPERATOR = "by the operator"
-"""So begins the reason of everything that an operator switches off; no refusal of Google's does."""
-_WITH_REASON = f"{_BY_OPERATOR}: "
-
 
 class OperatorError(ValueError):
     """What was asked for cannot be done; the message is for the operator and holds no secret."""
@@ -215,11 +211,7 @@ class RunningGateway:
         return Overview(tuple(statuses), tuple(map(self._rest, self._pool.models_at_rest())))
 
     def _status(self, report: AccountReport) -> AccountStatus:
-        # of what is out of use, the pool tells why and not by whom
-        because = report.disabled_because
-        by_operator = because is not None and _is_by_operator(because)
-        out = None if because is None else KeptDisabled(because, 0.0, "" if by_operator else "refused")
-        status = _status(report.account, out, tuple(map(self._rest, report.rests)))
+        status = _status(report.account, report.disabled, tuple(map(self._rest, report.rests)))
         return replace(status, leases=report.leases, conversations=report.conversations)
 
     def _rest(self, rest: RestReport) -> Rest:
@@ -306,7 +298,7 @@ def _status(account: Account, out: KeptDisabled | None, rests: tuple[Rest, ...])
         standing = Standing.DISABLED_IN_FILE
     elif out is not None:
         standing = Standing.REFUSED if out.fingerprint else Standing.SWITCHED_OFF
-        reason = "" if out.reason == _BY_OPERATOR else out.reason.removeprefix(_WITH_REASON)
+        reason = out.reason
     return AccountStatus(
         account.email,
         standing,
@@ -320,10 +312,6 @@ def _status(account: Account, out: KeptDisabled | None, rests: tuple[Rest, ...])
 
 def _unusable(account: Unusable) -> AccountStatus:
     return AccountStatus(account.email, Standing.UNUSABLE, reason=account.reason)
-
-
-def _is_by_operator(reason: str) -> bool:
-    return reason == _BY_OPERATOR or reason.startswith(_WITH_REASON)
 
 
 # --- the operator ------------------------------------------------------------------------------------------
@@ -399,10 +387,7 @@ class Operator:
 
     async def disable(self, emails: Sequence[str], *, reason: str = "") -> tuple[Obeyed, ...]:
         """Until `enable`, whatever the accounts file says. Raises: OperatorError, StateError."""
-        said = " ".join(reason.split())
-        return await self._order(
-            Action.DISABLE, emails, reason=f"{_WITH_REASON}{said}" if said else _BY_OPERATOR
-        )
+        return await self._order(Action.DISABLE, emails, reason=" ".join(reason.split()))
 
     async def enable(self, emails: Sequence[str]) -> tuple[Obeyed, ...]:
         """End a `disable`, a refusal of Google's, and cooldowns. Raises: OperatorError, StateError."""

@@ -98,7 +98,7 @@ def check_lines(results: Sequence[CheckResult]) -> Iterator[str]:
         yield "There are no accounts to check."
         return
     rows = [(result.email, _verdict(result)) for result in results]
-    _, *lines = table(("ACCOUNT", "CHECK"), rows)
+    _, *lines = table(("", ""), rows)
     for result, line in zip(results, lines, strict=True):
         yield line
         if result.message:

@@ -13,11 +13,13 @@ from mitmproxy import ctx
 from mitmproxy.proxy.mode_specs import ProxyMode, ReverseMode
 
 from antigravity_addon.accounts.pool import AccountPool
+from antigravity_addon.gateway.account_check import AccountCheck
 from antigravity_addon.gateway.attempt import Upstream
 from antigravity_addon.gateway.bookkeeping import Bookkeeping
 from antigravity_addon.gateway.connections import TOKEN_FILE, USER_AGENT, Connections
 from antigravity_addon.gateway.gateway import Gateway
 from antigravity_addon.gateway.keeper import Keeper
+from antigravity_addon.gateway.operator import Operator, RunningGateway
 from antigravity_addon.gateway.settings import Settings, UpstreamKind, to_settings
 from antigravity_addon.gateway.tasks import spawn
 from antigravity_addon.simulator.server import Simulator
@@ -67,6 +69,16 @@ class Runtime:
         self._connections = Connections(
             target=_url(simulator) if simulator is not None else listener.upstream_url(),
             token_file=None if state.path == IN_MEMORY else Path(state.path).with_name(TOKEN_FILE),
+        )
+        self.operator = Operator(
+            RunningGateway(
+                self._pool,
+                self._keeper,
+                lambda: self._accounts.unusable,
+                unix_time=time.time,  # noqa: TID251  as above
+            ),
+            time.time,  # noqa: TID251  as above
+            AccountCheck(self._connections, unix_time=time.time),  # noqa: TID251  as above
         )
         self._lessons = Lessons()
         self._media = WebMedia(user_agent=USER_AGENT)

@@ -24,6 +24,7 @@ from antigravity_addon.gateway.tasks import spawn
 from . import listener, options
 from .annotate import annotate, redact_keys
 from .answer import LiveAnswer, ReplayedAnswer, failed_response, head_of, to_response
+from .commands import Commands
 from .compose import Runtime, StartError
 from .config_file import FILE_NAME, ConfigError, load_config_file, take_command_line
 from .upstream_layer import InProcessHttpLayer, Wire
@@ -48,6 +49,8 @@ class GatewayAddon:
         self._runtime: Runtime | None = None
         """`None` if the options cannot be used; every request is then refused."""
         self._is_running = False
+        self.addons = [Commands(lambda: self._runtime.operator if self._runtime is not None else None)]
+        """mitmproxy takes them with this one."""
 
     # --- start, options, stop ---------------------------------------------------------------------------
 

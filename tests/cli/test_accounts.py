@@ -111,7 +111,7 @@ async def test_an_order_reaches_a_gateway_that_runs(accounts: Shell) -> None:
             "",
         )
         await gateway.keeper.sync()
-        off = "by the operator: on holiday"
+        off = "on holiday"
         usable = {"cy@example.com": None, ED: "It is disabled in the accounts file."}
         assert gateway.out() == {ANA: off, BO: off, **usable}
         said = await accounts.run_beside("accounts list --json")
@@ -148,7 +148,7 @@ async def test_an_order_before_the_first_start_is_followed_by_it(accounts: Shell
         "No gateway has used state.sqlite yet" in (await accounts.run_beside(f"accounts disable {ANA}")).err
     )
     async with run_gateway(accounts) as gateway:
-        assert gateway.out()[ANA] == "by the operator"
+        assert gateway.out()[ANA] == "An operator switched it off."
 
 
 def test_what_the_file_disables_is_said_with_its_place(accounts: Shell) -> None:

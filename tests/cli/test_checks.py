@@ -2,10 +2,7 @@
 
 import asyncio
 import json
-import os
 import sys
-
-import pytest
 
 from antigravity_addon.errors import AccountRefused, RateLimited
 from antigravity_addon.simulator.server import Simulator
@@ -136,7 +133,7 @@ async def test_nobody_is_there(shell: Shell) -> None:
         url = simulator.base_url
     said = await shell.run_beside(f"accounts check --target {url}")
     assert said.code == 1
-    assert "The upstream cannot be reached" in said.out
+    assert "ConnectionRefusedError" in said.out
     assert "not of the account: try again later." in said.out
 
 
@@ -150,17 +147,15 @@ def test_the_simulator_in_a_gateway_cannot_be_asked(shell: Shell) -> None:
     assert (said.code, said.out) == (0, "There are no accounts to check.\n")
 
 
-@pytest.mark.parametrize("module", ["-m antigravity_addon.cli.main"])
-async def test_as_a_process_of_its_own(shell: Shell, module: str) -> None:
+async def test_as_a_process_of_its_own(shell: Shell) -> None:
     async with Simulator() as simulator:
         settle(shell, simulator.base_url)
-        line = f"{module} accounts check bo@example.com gus@example.com --json --target {simulator.base_url}"
+        line = f"-m antigravity_addon.cli.main accounts check bo@example.com gus@example.com --json --target {simulator.base_url}"
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             *line.split(),
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            env={**os.environ, "BO_S": "1"},
         )
         out, err = await process.communicate()
     assert err == b""

@@ -14,7 +14,7 @@ from keyring.backends.fail import Keyring as NoKeyring
 from keyring.errors import PasswordSetError
 
 from antigravity_addon.accounts.file import load_accounts
-from antigravity_addon.cli import accounts as cli_accounts
+from antigravity_addon.cli import new_accounts
 from tests.cli.commanding import Shell
 
 FILE = """\
@@ -201,7 +201,7 @@ def test_a_person_types_it_unseen(listed: Shell, monkeypatch: pytest.MonkeyPatch
         asked.append(prompt)
         return "typed-s3cret"
 
-    monkeypatch.setattr(cli_accounts.getpass, "getpass", getpass)
+    monkeypatch.setattr(new_accounts.getpass, "getpass", getpass)
     assert listed.run("accounts add bo@example.com --api-key-stdin").code == 0
     assert asked == ["The API key: "]
     assert '    api_key: "typed-s3cret"\n' in listed.read("accounts.yaml")
@@ -334,6 +334,31 @@ with gateway_enable_code_assist=true: bo@example.com, ana@example.com.
 stay there.
   - Access tokens in it are not used, since new ones are made.
 """
+
+
+def test_an_account_in_two_sources_is_taken_once(listed: Shell) -> None:
+    listed.write("a.json", json.dumps(EXPORT[:1]))
+    listed.write("b.json", json.dumps(EXPORT[:1]))
+    said = listed.run("accounts import a.json b.json --oauth-client own --json")
+    document = json.loads(said.out)
+    assert document["added"] == [{"email": "bo@example.com", "kind": "code_assist", "disabled": False}]
+    assert "Taken once, though it is in two sources: bo@example.com." in document["notes"]
+
+
+def test_gemini_clis_login_is_looked_for_where_it_keeps_it(
+    listed: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GEMINI_CLI_HOME", str(listed.folder / "gemini"))
+    folder = listed.folder / "gemini" / ".gemini"
+    folder.mkdir(parents=True)
+    (folder / "oauth_creds.json").write_text(json.dumps({"refresh_token": "cli-s3cret"}))
+    (folder / "oauth_creds.json").chmod(0o600)
+    said = listed.run("accounts import gemini-cli --oauth-client own --email cy@example.com --project p-1")
+    assert (said.code, said.err) == (0, "")
+    assert "    cy@example.com  code_assist  gemini-cli of own  no\n" in said.out
+    assert "    credentials: gemini-cli\n    oauth_client: own\n    project: p-1\n" in listed.read(
+        "accounts.yaml"
+    )
 
 
 def test_without_a_client_tokens_are_not_taken(listed: Shell, typing: Typing) -> None:

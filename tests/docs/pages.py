@@ -11,6 +11,9 @@ PAGES = tuple(sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]))
 _FENCE = re.compile(
     r"^(?P<indent> *)```(?P<language>\w+)\n(?P<text>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL
 )
+_SAMPLE = re.compile(
+    r"(?P<begin><!-- sample: (?P<file>\S+) -->\n```\n)(?P<text>.*?)(?P<end>^```$)", re.MULTILINE | re.DOTALL
+)
 _WRITTEN = re.compile(
     r"(?P<begin><!-- begin: [^\n]* -->\n).*?(?P<end><!-- end -->)",
     re.DOTALL,
@@ -45,6 +48,15 @@ def with_written_part(page: Path, part: str) -> str:
     text, count = _WRITTEN.subn(lambda found: f"{found['begin']}\n{part}\n{found['end']}", page.read_text())
     assert count == 1, f"{name_of(page)} must have one pair of begin and end markers"
     return text
+
+
+def with_samples(page: Path) -> str:
+    """The page with what each file that it shows a sample of holds. The files are goldens, which the program gave."""
+
+    def shown(found: re.Match[str]) -> str:
+        return f"{found['begin']}{(ROOT / found['file']).read_text()}{found['end']}"
+
+    return _SAMPLE.sub(shown, page.read_text())
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from antigravity_addon.accounts.file import check_accounts
+from antigravity_addon.gateway.client_keys import parse_client_keys
 from tests.running import RunningGateway, run_gateway
 
 from .pages import PAGES, ROOT, Snippet, snippets
@@ -83,3 +84,5 @@ def test_yaml_and_json_can_be_read(snippet: Snippet) -> None:
         document = yaml.safe_load(snippet.text)
         if "accounts" in document:
             check_accounts(snippet.text, source=snippet.id)
+        if "client_keys" in document:
+            parse_client_keys(snippet.text, source=snippet.id)

@@ -1,0 +1,75 @@
+"""A mitmdump in a process of its own, with the gateway in it, as operators run it."""
+
+import asyncio
+import re
+import shutil
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from .test_start import ROOT, command, environment
+
+
+@dataclass
+class Mitmdump:
+    url: str
+    """`http://127.0.0.1:port`."""
+    output: bytearray
+    """All that it has printed so far."""
+    _process: asyncio.subprocess.Process
+    _reader: asyncio.Task[None]
+
+    async def kill(self) -> None:
+        """As `kill -9` does: it has no time for anything."""
+        self._process.kill()
+        await self.end()
+
+    async def stop(self) -> None:
+        """As an operator does, who waits for it to end."""
+        if self._process.returncode is None:
+            self._process.terminate()
+        await self.end()
+
+    async def end(self) -> None:
+        async with asyncio.timeout(20):
+            await self._process.wait()
+            await self._reader
+
+
+@asynccontextmanager
+async def run_mitmdump(
+    folder: Path, target: str, *arguments: str, **variables: str
+) -> AsyncGenerator[Mitmdump]:
+    """Serving requests; it is stopped in the end if it still runs. Its confdir is `folder`/confdir."""
+    shutil.copy(ROOT / "addon.py", folder)
+    mode = ("--mode", f"reverse:{target}@127.0.0.1:0")
+    process = await asyncio.create_subprocess_exec(
+        *command(folder, *mode, *arguments),
+        cwd=folder,
+        env=environment(**variables),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    assert process.stdout is not None
+    output = bytearray()
+    url = ""
+    async with asyncio.timeout(30):
+        while not url:
+            line = await process.stdout.readline()
+            assert line, f"ended before it listened: {output.decode()}"
+            output += line
+            if found := re.search(rb"listening at (\S+)\.$", line.rstrip()):
+                url = f"http://{found[1].decode()}"
+    reader = asyncio.get_running_loop().create_task(_read(process.stdout, output))
+    running = Mitmdump(url, output, process, reader)
+    try:
+        yield running
+    finally:
+        await running.stop()
+    assert b"Traceback" not in output, output.decode()
+
+
+async def _read(stream: asyncio.StreamReader, output: bytearray) -> None:
+    while piece := await stream.read(65_536):
+        output += piece
