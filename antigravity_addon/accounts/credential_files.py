@@ -33,7 +33,6 @@ class FileType(StrEnum):
     EXTERNAL_ACCOUNT = "external_account"
     EXTERNAL_USER = "external_account_authorized_user"
     IMPERSONATED = "impersonated_service_account"
-    GDCH = "gdch_service_account"
     GOOGLE_AUTH = "google-auth"
     """What `to_json` of google-auth's user credentials gives."""
     GEMINI_CLI = "gemini-cli"
@@ -130,7 +129,7 @@ def parse_credentials(text: str, *, path: Path) -> CredentialFile:
             return _of_a_user(fields, path, file_type, text)
         case FileType.SERVICE_ACCOUNT:
             _need(fields, path, file_type, "client_email", "private_key", "token_uri")
-        case FileType.EXTERNAL_ACCOUNT | FileType.EXTERNAL_USER | FileType.IMPERSONATED | FileType.GDCH:
+        case FileType.EXTERNAL_ACCOUNT | FileType.EXTERNAL_USER | FileType.IMPERSONATED:
             pass
         case _:
             assert_never(file_type)

@@ -354,7 +354,7 @@ def _from_file(file: CredentialFile, choices: _Choices) -> Imported:
             return _from_gemini_cli(file, choices)
         case FileType.AUTHORIZED_USER | FileType.GOOGLE_AUTH | FileType.SERVICE_ACCOUNT:
             return _for_vertex(file, choices, notes=())
-        case FileType.EXTERNAL_ACCOUNT | FileType.EXTERNAL_USER | FileType.IMPERSONATED | FileType.GDCH:
+        case FileType.EXTERNAL_ACCOUNT | FileType.EXTERNAL_USER | FileType.IMPERSONATED:
             warning = f"{file.path} names addresses, and perhaps programs, that will be called: use it only if you trust it."
             return _for_vertex(file, choices, notes=(warning,))
         case _:

@@ -5,6 +5,8 @@ what could not be kept is kept when it can be again.
 """
 
 import asyncio
+import contextlib
+import itertools
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -21,6 +23,8 @@ logger = logging.getLogger(__name__)
 
 SECONDS = 0.5
 """Between two saves."""
+_SAVES_PER_LOOK = 60
+"""How often what other gateways have spent is looked up: budgets are for all of them together."""
 
 
 class Keeper:
@@ -49,8 +53,7 @@ class Keeper:
         """Give back what was kept, and go on keeping until `aclose`."""
         try:
             kept = await self._store.load()
-            today = self._ledger.today
-            usage = await self._store.usage(first_day=today, last_day=today)
+            usage = await self._spent_today()
         except StateError as error:
             logger.warning("Cooldowns and usage of before are not known: %s", error)
         else:
@@ -63,12 +66,12 @@ class Keeper:
         self._task = spawn(self._keep_on(), name="keep what the pool knows")
 
     async def _keep_on(self) -> None:
-        while True:
+        for saves in itertools.count(1):
             await asyncio.sleep(self._seconds)
-            await self.sync()
+            await self.sync(looks=saves % _SAVES_PER_LOOK == 0)
 
-    async def sync(self) -> None:
-        """Keep what is new, and follow the orders that have come."""
+    async def sync(self, *, looks: bool = False) -> None:
+        """Keep what is new, and follow the orders that have come. `looks` for what others have spent, too."""
         async with self._one_at_a_time:
             changes = replace(self._pool.take_changes(), usage=self._ledger.take())
             try:
@@ -86,6 +89,14 @@ class Keeper:
             for order in orders:
                 self._pool.obey(order)
                 self._last_order = order.number
+            if looks:
+                with contextlib.suppress(StateError):  # the next save will tell
+                    self._ledger.restore(await self._spent_today())
+
+    async def _spent_today(self) -> Mapping[UsageKey, UsageSum]:
+        """Raises: StateError."""
+        today = self._ledger.today
+        return await self._store.usage(first_day=today, last_day=today)
 
     async def order(self, action: Action, email: str = "", *, reason: str = "") -> None:
         """For this gateway and all that share the store. An empty `email` means every account.

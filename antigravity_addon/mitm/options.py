@@ -87,7 +87,8 @@ _OPTIONS = (
         "gateway_client_keys",
         str,
         "",
-        "A YAML file of client keys, hashed, each with a name and limits: `uv run antigravity keys add NAME` makes one. "
+        "A YAML file of client keys, hashed, each with a name and limits, see docs/client-keys.md: "
+        "`uv run antigravity keys add NAME` makes one. "
         "They are let in beside gateway_api_key. A relative path counts as in gateway_accounts. A change to the file takes "
         "effect at once.",
     ),
@@ -165,7 +166,7 @@ _OPTIONS = (
         str,
         "",
         "The SQLite file for what is kept between requests: responses that clients go on from, conversations, thought "
-        "signatures; and of accounts their cooldowns, refusals and usage. Empty: gateway.sqlite in mitmproxy's confdir. memory: no file; all is forgotten at the end. "
+        "signatures; and of accounts their cooldowns, refusals, conversations and usage. Empty: gateway.sqlite in mitmproxy's confdir. memory: no file; all is forgotten at the end. "
         "Needs a restart.",
     ),
     _Option(

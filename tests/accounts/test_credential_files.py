@@ -68,7 +68,6 @@ IMPERSONATED = {
     "quota_project_id": None,
 }
 EXTERNAL_USER = {"type": "external_account_authorized_user", "refresh_token": "token", "client_id": "c"}
-GDCH = {"type": "gdch_service_account", "project": "project-1", "format_version": "1"}
 
 
 def _google_auth(
@@ -122,7 +121,6 @@ TYPES: dict[str, tuple[object, CredentialFile]] = {
     "a workload identity": (EXTERNAL, _google_auth(EXTERNAL, FileType.EXTERNAL_ACCOUNT, project="project-1")),
     "an impersonated service account": (IMPERSONATED, _google_auth(IMPERSONATED, FileType.IMPERSONATED)),
     "a workforce login": (EXTERNAL_USER, _google_auth(EXTERNAL_USER, FileType.EXTERNAL_USER)),
-    "a distributed cloud's service account": (GDCH, _google_auth(GDCH, FileType.GDCH, project="project-1")),
 }
 
 
@@ -140,7 +138,7 @@ USELESS: dict[str, tuple[str, str]] = {
         '{"type": "magic"}',
         (
             "is of the type 'magic'; what can be used is service_account, authorized_user, external_account, "
-            "external_account_authorized_user, impersonated_service_account, gdch_service_account, google-auth, gemini-cli."
+            "external_account_authorized_user, impersonated_service_account, google-auth, gemini-cli."
         ),
     ),
     "a client": (

@@ -126,6 +126,25 @@ def test_what_could_not_be_kept_is_kept_later_and_said_once(caplog: pytest.LogCa
     ]
 
 
+def test_budgets_are_for_all_gateways_together() -> None:
+    async def main() -> None:
+        store = Store(unix_time=unix_time)
+        here, there = Gateway(store), Gateway(store)
+        await here.keeper.begin()
+        await there.keeper.begin()
+        here.use(7)
+        there.use(5)
+        await asyncio.sleep(31.0)
+        assert [each.ledger.spent_today("ide").tokens for each in (here, there)] == [12, 12]
+        here.use(1)
+        await asyncio.sleep(31.0)
+        assert [each.ledger.spent_today("ide").tokens for each in (here, there)] == [13, 13]
+        await here.keeper.aclose()
+        await there.keeper.aclose()
+
+    run(main())
+
+
 @pytest.mark.parametrize("project", ["", "p"], ids=["alone", "of a project"])
 def test_an_order_reaches_every_gateway(project: str) -> None:
     async def main() -> None:
