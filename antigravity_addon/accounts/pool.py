@@ -57,6 +57,8 @@ _NOTED_SECONDS = 600.0
 """A binding that is used again is kept again after so long, and not each time."""
 _REMEMBERED_SPEED = 300.0
 """Seconds after which it is not known any more how fast an account was."""
+_REMEMBERED_SIZE = 600.0
+"""Seconds for which it counts that an account answered a request of some size."""
 _NO_PERMISSION_TO_DISABLE = 3
 """Refusals that may mend themselves, in a row: then they do not."""
 
@@ -111,11 +113,14 @@ class Lease:
     def model(self) -> str:
         return self.wish.model
 
-    def answered(self, *, first_token_seconds: float) -> None:
-        """The model has begun to speak: whatever the account was suspected of is over, and others may follow."""
+    def answered(self, *, first_token_seconds: float, size: int = 0) -> None:
+        """The model has begun to speak: whatever the account was suspected of is over, and others may follow.
+
+        `size` is the request's, in bytes.
+        """
         if not self.is_answered:
             self.is_answered = True
-            self._pool.note_answer(self, first_token_seconds)
+            self._pool.note_answer(self, first_token_seconds, size)
 
     def __enter__(self) -> Self:
         return self
@@ -186,6 +191,8 @@ class AccountPool:
         self._marked: dict[str, tuple[float, str]] = {}
         """Requests that are themselves the cause of a limit, by fingerprint: until when, and the upstream's words."""
         self._suspicions: dict[CooldownKey, _Suspicion] = {}
+        self._largest: dict[CooldownKey, tuple[int, float]] = {}
+        """Of the requests that were answered lately, the size of the largest, and when that was noted."""
         self._changed_bindings: set[str] = set()
         self._changed_accounts: set[str] = set()
         self.replace_accounts(accounts)
@@ -387,10 +394,13 @@ class AccountPool:
         known = self._accounts.get(account.email)
         return known is not None and (known is account or known.fingerprint == account.fingerprint)
 
-    def note_answer(self, lease: Lease, first_token_seconds: float) -> None:
+    def note_answer(self, lease: Lease, first_token_seconds: float, size: int) -> None:
         account, model, now = lease.account, lease.model, self._clock()
+        key = CooldownKey(account.quota_group, model)
         self._rests.end_answered(_scopes(account), model, attempt=lease.number)
-        self._suspicions.pop(CooldownKey(account.quota_group, model), None)
+        self._suspicions.pop(key, None)
+        if not self._has_answered(key, size):
+            self._largest[key] = size, now
         before = self._speed(lease.seat, model, now) or first_token_seconds
         lease.seat.speeds[model] = (0.7 * before + 0.3 * first_token_seconds, now)
         self._bind(lease)
@@ -487,6 +497,14 @@ class AccountPool:
         suspicion = self._suspicions.get(key)
         is_proven = suspicion is not None and suspicion.request != request and suspicion.until > self._clock()
         return is_proven or self._rests.failures_with(key, attempt=lease.number) > 1
+
+    def has_answered_as_much(self, lease: Lease, size: int) -> bool:
+        """The account has answered a request of so many bytes lately: it cannot have been too large for it."""
+        return self._has_answered(CooldownKey(lease.account.quota_group, lease.model), size)
+
+    def _has_answered(self, key: CooldownKey, size: int) -> bool:
+        largest, noted = self._largest.get(key, (-1, 0.0))
+        return largest >= size and self._clock() - noted < _REMEMBERED_SIZE
 
     def blame_request(self, request: str, message: str, leases: Iterable[Lease]) -> float:
         """A few accounts alike refused it: the request is marked, and they need not rest for it.

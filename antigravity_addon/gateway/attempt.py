@@ -114,6 +114,8 @@ class Attempt:
         self._clock = asyncio.get_running_loop().time
         self._started = self._clock()
         self._turn: Turn | None = None
+        self._size = 0
+        """Of what was sent, in bytes."""
         self.first_token_seconds: float | None = None
         """From the attempt's start."""
         self.usage: Usage | None = None
@@ -178,6 +180,7 @@ class Attempt:
         gemini = GeminiTurn(may_be_empty=bool(config and config.stop_sequences))
         for _ in range(MOST_HOPS):
             request = self._endpoint.prepare(body, model=self.lease.model, authorization=authorization)
+            self._size = len(request.body)
             try:
                 await self._hop(request, gemini)
             except StreamTruncated:
@@ -253,7 +256,7 @@ class Attempt:
         if self.first_token_seconds is None:
             self.first_token_seconds = self.seconds
         self._heard(self)
-        self.lease.answered(first_token_seconds=self.first_token_seconds)
+        self.lease.answered(first_token_seconds=self.first_token_seconds, size=self._size)
         return self._begin()
 
     def _classify(self, status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFailure:

@@ -32,6 +32,8 @@ from .trace import AttemptRecord, Trace
 
 FEW = 3
 """Accounts of different projects that answer a request alike: then it is the request that they mean."""
+FEW_OF_PROVEN = 5
+"""It takes so many if they have answered others as large lately. Then it can be chance that they are out together."""
 _PAUSES_OVERLOADED = (1.0, 3.0)
 _PAUSES = (0.0, 0.5, 2.0)
 """Seconds before another attempt, after each failure that no account is to blame for."""
@@ -277,7 +279,9 @@ class Attempts:
             return
         alike = self._alike.setdefault(failure.quotas, {})
         alike[lease.account.quota_group] = lease
-        if len(alike) >= FEW:
+        size = len(self._body.to_json())
+        unproven = [each for each in alike.values() if not pool.has_answered_as_much(each, size)]
+        if len(unproven) >= FEW or len(alike) >= FEW_OF_PROVEN:
             self._is_to_blame = True
             failure.retry_after = pool.blame_request(self._fingerprint, failure.message, alike.values())
 

@@ -49,6 +49,15 @@ SCENARIOS: tuple[Scenario, ...] = (
         longest_wait=70.0,
     ),
     Scenario(
+        "bursts over quotas that nobody explains",
+        _projects(6),
+        _all(Quota(per_minute=8, is_explained=False), 6),
+        days=1 / 4,
+        requests_per_hour=1200.0,
+        turns=12,
+        longest_wait=70.0,
+    ),
+    Scenario(
         "two keys of each of three projects",
         {f"{half}{name}@example.com": f"project-{name}" for name in "abc" for half in (1, 2)},
         _all(Quota(per_minute=10, per_day=500), 3),

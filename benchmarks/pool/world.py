@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from antigravity_addon.upstream.endpoint import UpstreamRequest
 from antigravity_addon.wire.google_day import seconds_to_midnight
 
-from .scripted import Reply, dead_key, event, key_of, over_quota, overloaded, refused
+from .scripted import Reply, bare_429, dead_key, event, key_of, over_quota, overloaded, refused
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0
 CACHE_SECONDS = 600.0
@@ -29,6 +29,8 @@ class Quota:
     per_day: int = 1_000_000
     tokens_per_minute: int = 1_000_000_000
     """Of input."""
+    is_explained: bool = True
+    """Who is over it is told which one it is and how long to wait; otherwise nothing but 429."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +122,8 @@ class World:
         tokens = len(request.body) // 4
         if (limit := self._limit(project, model, tokens)) is not None:
             quota_id, wait, known_for = limit
-            # as exact as it is told
-            wait, known_for = math.ceil(wait * 1000) / 1000, math.ceil(known_for * 1000) / 1000
+            if not self._quotas[project].is_explained:
+                return bare_429(seconds=0.05)
             self._told_until[project, model] = self.now + known_for
             return over_quota(quota_id, retry_seconds=wait, seconds=0.05)
         self._use(project, model, tokens)
@@ -154,7 +156,8 @@ class World:
             return "GenerateRequestsPerDayPerProjectPerModel-FreeTier", 20.0, used.day_ends - self.now
         oldest = used.minute[0][0] if used.minute else self.now
         if len(used.minute) >= quota.per_minute:
-            wait = oldest + MINUTE - self.now
+            # as exact as it is told
+            wait = math.ceil((oldest + MINUTE - self.now) * 1000) / 1000
             return "GenerateRequestsPerMinutePerProjectPerModel-FreeTier", wait, wait
         if sum(count for _, count in used.minute) + tokens > quota.tokens_per_minute:
             wait = max(oldest + MINUTE - self.now, 1.0)

@@ -42,6 +42,11 @@ def write_private(path: Path, text: str) -> Path:
     return new.replace(path)
 
 
+def files_in(folder: Path) -> set[Path]:
+    """However deep."""
+    return {path for path in folder.rglob("*") if path.is_file()}
+
+
 def write_accounts_file(folder: Path, *entries: Entry, name: str = "accounts.yaml") -> str:
     """Gives its path."""
     document = {"oauth_clients": OAUTH_CLIENTS, "accounts": list(entries)}

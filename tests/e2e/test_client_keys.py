@@ -275,6 +275,9 @@ async def test_what_one_client_keeps_no_other_finds(tmp_path: Path) -> None:
 
         first = (await respond("sk-ana")).json()["id"]
         assert (await respond("sk-ana", previous_response_id=first)).status_code == 200
-        assert code(await respond("sk-bo", previous_response_id=first)) == (400, "previous_response_not_found")
+        assert code(await respond("sk-bo", previous_response_id=first)) == (
+            400,
+            "previous_response_not_found",
+        )
         assert (await ask(gateway, "sk-ana", f"/v1/responses/{first}")).status_code == 200
         assert (await ask(gateway, "sk-bo", f"/v1/responses/{first}")).status_code == 404

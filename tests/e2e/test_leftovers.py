@@ -20,10 +20,20 @@ from antigravity_addon.simulator.faults import FAULTS, Refusal
 from antigravity_addon.simulator.server import Simulator
 from antigravity_addon.simulator.tokens import TOKEN_FAULTS
 
-from .operating import CLIENT_SECRET, KINDS, Entry, Payers, private_key, write_accounts_file, write_private
+from .operating import (
+    CLIENT_SECRET,
+    KINDS,
+    Entry,
+    Payers,
+    files_in,
+    private_key,
+    write_accounts_file,
+    write_private,
+)
 from .processes import Mitmdump, run_mitmdump
 
-CLIENT, OPERATOR, WRONG, IN_PATH = "sk-of-ana", "sk-of-the-operator", "sk-of-nobody", "sk-in-the-path"
+CLIENT, SLOW, OPERATOR = "sk-of-ana", "sk-of-slow-bo", "sk-of-the-operator"
+WRONG, IN_PATH = "sk-of-nobody", "sk-in-the-path"
 ANSWERED = "hello there"
 PASSING = {"token-server-error", "token-unavailable", "token-rate-limited", "token-html", "token-empty"} | {
     "token-reset",
@@ -81,6 +91,8 @@ class Session:
 
     async def all_else(self) -> None:
         await self.ask("/v1/responses", CLIENT, {"model": "gpt-4o", "input": f"echo:{ANSWERED}"})
+        for _ in range(2):
+            await self.ask("/v1/responses", SLOW, {"model": "gpt-4o", "input": f"echo:{ANSWERED}"})
         await self.ask("/v1/chat/completions", CLIENT, {"model": "gpt-4o"})
         await self.ask("/v1/chat/completions", WRONG, {"model": "gpt-4o", "messages": []})
         await self.ask(f"/v1/models?key={IN_PATH}", None)
@@ -105,14 +117,17 @@ def secrets_of(entry: Entry, folder: Path) -> set[str]:
 
 
 async def test_a_session_leaves_no_secret_behind(tmp_path: Path) -> None:
-    keys = [{"name": "ana", "hash": hash_key(CLIENT)}]
+    keys = [
+        {"name": "ana", "hash": hash_key(CLIENT)},
+        {"name": "bo", "hash": hash_key(SLOW), "requests_per_minute": 1},
+    ]
     write_private(tmp_path / "client-keys.yaml", yaml.safe_dump({"client_keys": keys}))
     async with Simulator(remembered_requests=100_000) as simulator:
         accounts = list(entries(Payers.at(simulator.base_url, tmp_path)))
-        path = write_accounts_file(tmp_path, *accounts)
-        operators_own = {file for file in tmp_path.iterdir() if file.is_file()}
+        write_accounts_file(tmp_path, *accounts)
+        operators_own = files_in(tmp_path)
         options = {
-            "gateway_accounts": path,
+            "gateway_accounts": str(tmp_path / "accounts.yaml"),
             "gateway_client_keys": str(tmp_path / "client-keys.yaml"),
             "gateway_auth_mode": "strict",
             "gateway_enable_code_assist": "true",
@@ -144,31 +159,27 @@ async def test_a_session_leaves_no_secret_behind(tmp_path: Path) -> None:
     assert session.statuses >= {200, 400, 401, 404, 429, 502, 503}
     _check_flows(saved, len(session.received))
     refresh_tokens = {e["refresh_token"] for e in accounts if "refresh_token" in e}
-    secrets = {
+    secrets: set[str] = {
         *(entry["api_key"] for entry in accounts if "api_key" in entry),
         *refresh_tokens,
-        *(json.loads(f.read_bytes()).get("refresh_token") for f in operators_own if f.suffix == ".json"),
+        *_refresh_tokens_in(operators_own),
         *(line for line in private_key().splitlines() if "-----" not in line),
-        *(CLIENT, OPERATOR, WRONG, IN_PATH, CLIENT_SECRET, "simulated-personal-token"),
+        *(CLIENT, SLOW, OPERATOR, WRONG, IN_PATH, CLIENT_SECRET, "simulated-personal-token"),
         *bearers,
         *assertions,
-    } - {None}
+    }
     assert len(bearers) > 5
-    left = {file for file in tmp_path.rglob("*") if file.is_file()} - operators_own
+    left = files_in(tmp_path) - operators_own
     assert {file.name for file in left} >= {TOKEN_FILE, STATE_FILE, "session.mitm"}
     kept = tmp_path / "confdir" / TOKEN_FILE
-    found = {
-        (place, secret)
-        for place, text in (
-            ("printed", gateway.output.decode()),
-            ("received", "\n".join(session.received)),
-            *((file.name, file.read_bytes().decode(errors="replace")) for file in left),
-        )
-        for secret in secrets
-        # a whole word: `secret-user` is no part of a name such as `secret-user-2`
-        if re.search(rf"(?<![\w-]){re.escape(secret or '')}(?![\w-])", text)
+    places = {
+        "printed": gateway.output.decode(),
+        "received": "\n".join(session.received),
+        **{file.name: file.read_bytes().decode(errors="replace") for file in left},
     }
-    assert not found
+    assert {place: found for place, text in places.items() if (found := _found(secrets, text))} == {}
+    own = "\n".join(file.read_text() for file in operators_own)
+    assert len(_found(secrets, own)) > 50, "they would have been found"
     rotated = {each["refresh_token"] for each in json.loads(kept.read_bytes())["tokens"].values()}
     assert rotated == {"rotating-secret-user-2", "rotating-secret-licence-2"}
     holders = {file for file in left if any(token.encode() in file.read_bytes() for token in rotated)}
@@ -176,6 +187,25 @@ async def test_a_session_leaves_no_secret_behind(tmp_path: Path) -> None:
     ours = [file for file in (tmp_path / "confdir").iterdir() if file.name.startswith("gateway")]
     assert {file.name: stat.S_IMODE(file.stat().st_mode) for file in ours} == {
         file.name: 0o600 for file in ours
+    }
+
+
+def _refresh_tokens_in(files: set[Path]) -> Iterator[str]:
+    for file in files:
+        if file.suffix == ".json":
+            match json.loads(file.read_bytes()):
+                case {"refresh_token": str(token)}:
+                    yield token
+                case _:
+                    pass
+
+
+def _found(secrets: set[str], text: str) -> set[str]:
+    """As whole words: `secret-user` is no part of a name such as `secret-user-2`."""
+    return {
+        secret
+        for secret in secrets
+        if secret in text and re.search(rf"(?<![\w-]){re.escape(secret)}(?![\w-])", text)
     }
 
 

@@ -22,7 +22,7 @@ from .test_cases import events
 
 BODY: dict[str, Any] = {"model": "gpt-4o", "messages": [{"role": "user", "content": "echo:hello there"}]}
 ANA, BO = "ana@example.com", "bo@example.com"
-WORDS = tuple(f"word{number} " for number in range(60))
+WORDS = tuple(f"word{number} " for number in range(45))
 
 
 def account(email: str, key: str) -> Entry:
@@ -30,9 +30,13 @@ def account(email: str, key: str) -> Entry:
 
 
 def slowly(*words: str) -> Exchange:
-    """An answer of about a second and a half, several times what it takes to notice an edit."""
+    """An answer of more than a second, several times what it takes to notice an edit."""
     answer = events(*(chunk(text(word)) for word in words), chunk(text("end"), finish="STOP"))
     return Exchange(pieces=tuple((0.025, piece) for _, piece in answer.pieces))
+
+
+def take_away(path: str) -> None:
+    Path(path).unlink()
 
 
 async def ask(gateway: RunningGateway, key: str = "", **more: Any) -> httpx.Response:
@@ -141,9 +145,7 @@ BROKEN: dict[str, tuple[str, str]] = {
 
 
 @pytest.mark.parametrize(("broken", "sentence"), BROKEN.values(), ids=BROKEN.keys())
-async def test_a_broken_edit_changes_nothing_and_is_said(
-    tmp_path: Path, broken: str, sentence: str
-) -> None:
+async def test_a_broken_edit_changes_nothing_and_is_said(tmp_path: Path, broken: str, sentence: str) -> None:
     path = write_accounts_file(tmp_path, account(ANA, "a"))
     async with Simulator() as simulator, edited(tmp_path, simulator, gateway_accounts=path) as (gateway, log):
         assert served(await ask(gateway)) == ANA
@@ -161,7 +163,7 @@ async def test_a_file_that_is_gone_for_a_moment_changes_nothing(tmp_path: Path) 
     path = write_accounts_file(tmp_path, account(ANA, "a"))
     async with Simulator() as simulator, edited(tmp_path, simulator, gateway_accounts=path) as (gateway, log):
         assert served(await ask(gateway)) == ANA
-        Path(path).unlink()
+        take_away(path)
         await log.until(f"{path}: there is no such file. The accounts stay as they were.")
         assert served(await ask(gateway)) == ANA
         write_accounts_file(tmp_path, account(BO, "b"))

@@ -422,6 +422,39 @@ def test_accounts_that_limit_another_request_too_were_out_after_all() -> None:
     run(main())
 
 
+def test_accounts_that_have_answered_as_much_are_believed_longer() -> None:
+    async def main() -> None:
+        world = World(only(), names="abcdefg")
+        for _ in "abcdefg":
+            await world.ask()
+        world.replies = only(**dict.fromkeys("abcd", bare_429()))
+        assert await world.ask() == "e."
+        assert world.at_rest == set("abcd")
+        world = World(only(), names="abcdefg")
+        for _ in "abcdefg":
+            await world.ask()
+        world.replies = always(bare_429())
+        with pytest.raises(RateLimited):
+            await world.ask()
+        assert (world.asked[7:], world.at_rest) == ("abcde", set())
+
+    run(main())
+
+
+def test_a_request_larger_than_any_answered_is_suspected_at_once() -> None:
+    async def main() -> None:
+        world = World(only(), names="abcdefg")
+        for _ in "abcdefg":
+            await world.ask(body=ANOTHER)
+        world.replies = always(bare_429())
+        large = GenerateContentRequest(contents=(Content(role="user", parts=(Part(text="x" * 1000),)),))
+        with pytest.raises(RateLimited):
+            await world.ask(body=large)
+        assert (world.asked[7:], world.at_rest) == ("abc", set())
+
+    run(main())
+
+
 def test_a_quota_of_requests_is_never_the_requests_fault() -> None:
     async def main() -> None:
         minute = over_quota("GenerateRequestsPerMinutePerProjectPerModel", retry_seconds=30)
