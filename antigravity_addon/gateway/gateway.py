@@ -88,9 +88,12 @@ class Gateway:
         memory: Memory,
         media: WebMedia,
         books: Bookkeeping | None = None,
+        ready: asyncio.Event | None = None,
         unix_time: Callable[[], float] = time.time,  # noqa: TID251
     ) -> None:
+        """`ready` is set once it is known what was kept of accounts and budgets; no model is asked before."""
         self.settings = settings
+        self._ready = ready
         self._upstream = upstream
         self._memory = memory
         self._media = media if settings.fetch_urls else None
@@ -199,6 +202,8 @@ class Gateway:
         request_id: str,
     ) -> None:
         deadline = Deadline.after(self.settings.request_timeout)
+        if self._ready is not None:
+            await self._ready.wait()
         call = DIALECTS[endpoint](body, request.headers.get("content-type", ""))
         trace.model_asked = call.model
         model = self._models.resolve(call.model, request.client)

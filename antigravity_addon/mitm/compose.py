@@ -84,6 +84,8 @@ class Runtime:
         self._media = WebMedia(user_agent=USER_AGENT)
         self._gateways: dict[ProxyMode, Gateway] = {}
         self._watch: asyncio.Task[None] | None = None
+        self._ready = asyncio.Event()
+        """What was kept of before is known. A listener that was given an address is open before that."""
 
     @classmethod
     def from_options(cls) -> "Runtime":
@@ -118,7 +120,12 @@ class Runtime:
                 chance=random.random,
             )
             self._gateways[mode] = Gateway(
-                self._settings, upstream, memory=self._memory, media=self._media, books=self._books
+                self._settings,
+                upstream,
+                memory=self._memory,
+                media=self._media,
+                books=self._books,
+                ready=self._ready,
             )
         return self._gateways[mode]
 
@@ -163,6 +170,7 @@ class Runtime:
     async def start(self) -> None:
         _spare_the_collector()
         await self._keeper.begin()
+        self._ready.set()
         self._watch = spawn(
             self._files.watch(
                 accounts_changed=lambda: self._take_accounts(self._files.accounts(self._settings)),
@@ -175,11 +183,11 @@ class Runtime:
             await self._simulator.__aenter__()
             logger.warning("gateway_upstream=simulator: every answer is made up by the built-in simulator.")
 
-    def stop(self, *, after: Collection[asyncio.Task[None]] = ()) -> None:
-        """End connections once the tasks in `after` have ended; does not wait for it."""
+    def stop(self, *, after: Collection[asyncio.Task[None]] = ()) -> asyncio.Task[None]:
+        """End connections once the tasks in `after` have ended, and keep what is left; the task ends with it."""
         if self._simulator is None and self._simulator_socket is not None:
             self._simulator_socket.close()
-        spawn(self._stop(after), name="stop the gateway")
+        return spawn(self._stop(after), name="stop the gateway")
 
     async def _stop(self, after: Collection[asyncio.Task[None]]) -> None:
         if self._watch is not None:

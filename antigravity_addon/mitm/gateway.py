@@ -85,12 +85,15 @@ class GatewayAddon:
             await self._runtime.start()
             await listener.open_all()
 
-    def done(self) -> None:
-        """The process ends, or addon.py was saved: streams under way then end in their own time."""
+    def done(self) -> asyncio.Task[None] | None:
+        """The process ends, or addon.py was saved: streams under way then end in their own time.
+
+        A task for the same reason as in `running`: mitmproxy waits for it at the end, and not when it reloads.
+        """
         if self._runtime is None:
-            return
+            return None
         ends = ctx.master.should_exit.is_set()
-        self._runtime.stop(after=() if ends else {answer.task for answer in _answers.values()})
+        return self._runtime.stop(after=() if ends else {answer.task for answer in _answers.values()})
 
     # --- connections ------------------------------------------------------------------------------------
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
-import pytest
 
 from antigravity_addon.mitm.compose import STATE_FILE
 from antigravity_addon.simulator.server import Simulator
@@ -137,9 +136,6 @@ async def test_a_gateway_that_was_killed_goes_on_where_it_was(tmp_path: Path) ->
         assert asked.count("off") == 0
 
 
-@pytest.mark.xfail(
-    strict=True, reason="requests are served before what was kept is known, if the listener has an address"
-)
 async def test_the_first_request_waits_until_what_was_kept_is_known(tmp_path: Path) -> None:
     accounts = write_accounts_file(tmp_path, *ACCOUNTS[2:4])
     await switch_off(tmp_path, OFF)
@@ -155,9 +151,6 @@ async def test_the_first_request_waits_until_what_was_kept_is_known(tmp_path: Pa
                     assert await first == ANA
 
 
-@pytest.mark.xfail(
-    strict=True, reason="mitmproxy does not wait for the task that stops the gateway, and cancels it"
-)
 async def test_a_gateway_that_is_stopped_loses_nothing(tmp_path: Path) -> None:
     accounts = write_accounts_file(tmp_path, *ACCOUNTS[-2:])
     async with Simulator() as simulator:
