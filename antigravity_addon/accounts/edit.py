@@ -44,27 +44,30 @@ class NewAccount:
     oauth_client: str = ""
     project: str = ""
     location: str = ""
+    weight: float | None = None
+    max_concurrent: int | None = None
+    base_url: str = ""
     disabled: bool = False
     comment: str = field(default="", compare=False)
     """For people; one line, behind the last field."""
 
     @property
     def fields(self) -> Mapping[str, Value]:
-        kind = "" if self.kind is Upstream.GEMINI else self.kind
         named: Mapping[str, Value | None] = {
             "email": self.email,
-            "kind": kind,
+            "kind": None if self.kind is Upstream.GEMINI else self.kind,
             "api_key": self.api_key,
-            "credentials": self.credentials,
+            "credentials": self.credentials or None,
             "refresh_token": self.refresh_token,
-            "oauth_client": self.oauth_client,
-            "project": self.project,
-            "location": self.location,
-            "disabled": self.disabled,
+            "oauth_client": self.oauth_client or None,
+            "project": self.project or None,
+            "location": self.location or None,
+            "weight": self.weight,
+            "max_concurrent": self.max_concurrent,
+            "base_url": self.base_url or None,
+            "disabled": self.disabled or None,
         }
-        return {
-            name: value for name, value in named.items() if value is not None and value not in {"", False}
-        }
+        return {name: value for name, value in named.items() if value is not None}
 
 
 def add_accounts(path: Path, new: Sequence[NewAccount], *, sources: SecretSources | None = None) -> None:
@@ -105,22 +108,32 @@ def set_fields(
     _change(path, set_them, sources)
 
 
+def oauth_clients_in(path: Path) -> tuple[str, ...]:
+    """Their names; none if there is no file. Blocks. Raises: AccountsFileError: it is no accounts file."""
+    text = _text(path, _read(path))
+    check_accounts(text, source=str(path))
+    return tuple(yaml.safe_load(text).get("oauth_clients", ()))
+
+
 type _Edit = Callable[[list[Any]], None]
 """Of the list of accounts. Made twice: in the document with its comments, and in the bare one, for comparison."""
 
 
 def _change(path: Path, edit: _Edit, sources: SecretSources | None) -> None:
     old = _read(path)
-    try:
-        text = _NEW if old is None else old.decode()
-    except UnicodeDecodeError:
-        raise AccountsFileError(f"{path}: cannot be read: it is not UTF-8.") from None
-    new = _edited(text, edit, path)
+    new = _edited(_text(path, old), edit, path)
     accounts_of(new, path=path, sources=sources)
     if _read(path) != old:
         raise AccountsFileError(f"{path}: was changed by somebody else at the same time: try again.")
     # a link stays one
     _replace(path.resolve(), new.encode())
+
+
+def _text(path: Path, content: bytes | None) -> str:
+    try:
+        return _NEW if content is None else content.decode()
+    except UnicodeDecodeError:
+        raise AccountsFileError(f"{path}: cannot be read: it is not UTF-8.") from None
 
 
 def _edited(text: str, edit: _Edit, path: Path) -> str:

@@ -69,6 +69,7 @@ class Unusable:
     email: str
     reason: str
     """For the operator: where, what, and what to do."""
+    kind: Upstream | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,7 +297,7 @@ class _Reading:
             try:
                 accounts[index] = self._account(index, entry)
             except _Unavailable as error:
-                unusable.append(Unusable(entry.email, self.place.tell(error.loc, str(error))))
+                unusable.append(Unusable(entry.email, self.place.tell(error.loc, str(error)), entry.kind))
         self._check_quotas(accounts)
         files = tuple(dict.fromkeys(self.files))
         literal = any(not is_reference(secret) for _, secret in self.file.secrets())

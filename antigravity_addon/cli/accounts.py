@@ -67,7 +67,7 @@ def _read(scene: Scene) -> ReadAccounts:
         )
     file = load_accounts(path)
     unusable = [
-        Unusable(account.email, _CODE_ASSIST_OFF)
+        Unusable(account.email, _CODE_ASSIST_OFF, account.upstream)
         for account in file.accounts
         if account.upstream is Upstream.CODE_ASSIST and not scene.places.enable_code_assist
     ]
@@ -128,6 +128,7 @@ def check_accounts(command: CheckAccounts, scene: Scene) -> Answer:
         finds_links=command.shows_links or not scene.json,
     )
     model = command.model or CHECK_MODEL
+    store = find_store(scene)
 
     async def results_of_all() -> tuple[CheckResult, ...]:
         try:
@@ -136,7 +137,6 @@ def check_accounts(command: CheckAccounts, scene: Scene) -> Answer:
         finally:
             await connections.aclose()
 
-    store = find_store(scene)
     results = asyncio.run(results_of_all())
     return Answer(
         CheckList.of(model, results, shows_links=command.shows_links),

@@ -13,6 +13,7 @@ _KINDS = ("gemini", "vertex", "code_assist")
 _DIMENSIONS = ("day", "account", "model", "client")
 _LONGEST_SPAN = 400
 """Days; a store keeps no more."""
+_LEAST_WEIGHT, _MOST_WEIGHT = 0.001, 100
 _KEY_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _REFERENCE = re.compile(r"[^/\s][^\s]*/[^\s/]+")
 _TARGET = re.compile(r"https?://[^/@?#\s]+/?")
@@ -40,6 +41,15 @@ class ListAccounts:
 
 
 @dataclass(frozen=True, slots=True)
+class SecretFrom:
+    """Where a secret is. All empty: it is read, and put into the accounts file."""
+
+    variable: str = ""
+    keyring: str = ""
+    """`SERVICE/USER`: it is read, and put there."""
+
+
+@dataclass(frozen=True, slots=True)
 class AddAccount:
     email: str
     kind: str
@@ -47,17 +57,11 @@ class AddAccount:
     location: str
     oauth_client: str
     credentials: str
-    key_from: "SecretFrom | None"
-    token_from: "SecretFrom | None"
-
-
-@dataclass(frozen=True, slots=True)
-class SecretFrom:
-    """Where a secret is. All empty: it is read, and put into the accounts file."""
-
-    variable: str = ""
-    keyring: str = ""
-    """`SERVICE/USER`: it is read, and put there."""
+    key_from: SecretFrom | None
+    token_from: SecretFrom | None
+    weight: float | None
+    max_concurrent: int | None
+    base_url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +174,9 @@ def _add_account(found: Namespace) -> AddAccount:
         token_from=_secret_from(
             found.refresh_token_env, found.refresh_token_keyring, is_read=found.refresh_token_stdin
         ),
+        weight=found.weight,
+        max_concurrent=found.max_concurrent,
+        base_url=found.base_url,
     )
 
 
@@ -219,9 +226,11 @@ def _parser() -> ArgumentParser:
     shared = _shared()
     topics = parser.add_subparsers(metavar="TOPIC", required=True)
     accounts = topics.add_parser("accounts", help="who pays").add_subparsers(metavar="ACTION", required=True)
-    _add_account_actions(accounts, _shared_by_accounts())
-    _add_import_action(accounts, _shared_by_accounts())
-    _add_orders(accounts, _shared_by_accounts())
+    shared_by_accounts = _shared_by_accounts()
+    _add_looks(accounts, shared_by_accounts)
+    _add_add_action(accounts, shared_by_accounts)
+    _add_import_action(accounts, shared_by_accounts)
+    _add_orders(accounts, shared_by_accounts)
     _add_usage(topics, shared)
     keys = topics.add_parser("keys", help="who may come in").add_subparsers(metavar="ACTION", required=True)
     _add_key_actions(keys, shared)
@@ -265,9 +274,35 @@ def _leaf(
     return leaf
 
 
-def _add_account_actions(accounts: _Actions, shared: _Parser) -> None:
+def _add_looks(accounts: _Actions, shared: _Parser) -> None:
     _leaf(accounts, "list", shared, help="what state each account is in", command=lambda _: ListAccounts())
 
+    check = _leaf(
+        accounts,
+        "check",
+        shared,
+        help="ask a word in each account's name, and say what is wrong",
+        command=lambda found: CheckAccounts(
+            tuple(found.emails), found.model, found.timeout, found.show_links
+        ),
+    )
+    check.add_argument(
+        "emails", nargs="*", metavar="EMAIL", help="all that the file does not disable, if none is named"
+    )
+    check.add_argument("--model", metavar="NAME", help="the Gemini model to ask")
+    check.add_argument(
+        "--target",
+        type=_target,
+        metavar="URL",
+        help="what to send it to; if nothing is said, what mitm-config.yaml has behind the gateway, else Google",
+    )
+    check.add_argument("--timeout", type=_seconds, default=30.0, metavar="SECONDS", help="for each account")
+    check.add_argument(
+        "--show-links", action="store_true", help="with --json: pages for an account's owner alone, too"
+    )
+
+
+def _add_add_action(accounts: _Actions, shared: _Parser) -> None:
     add = _leaf(accounts, "add", shared, help="put an account into the accounts file", command=_add_account)
     add.add_argument("email", metavar="EMAIL")
     add.add_argument(
@@ -319,29 +354,15 @@ def _add_account_actions(accounts: _Actions, shared: _Parser) -> None:
     add.add_argument(
         "--location", default="", metavar="NAME", help="where Vertex AI serves it, such as europe-west4"
     )
-
-    check = _leaf(
-        accounts,
-        "check",
-        shared,
-        help="ask a word in each account's name, and say what is wrong",
-        command=lambda found: CheckAccounts(
-            tuple(found.emails), found.model, found.timeout, found.show_links
-        ),
+    add.add_argument(
+        "--weight", type=_weight, metavar="N", help="its share beside the others'; 1 if nothing is said"
     )
-    check.add_argument(
-        "emails", nargs="*", metavar="EMAIL", help="all that the file does not disable, if none is named"
-    )
-    check.add_argument("--model", metavar="NAME", help="the Gemini model to ask")
-    check.add_argument(
-        "--target",
-        type=_target,
+    add.add_argument("--max-concurrent", type=_limit, metavar="N", help="attempts under way at the same time")
+    add.add_argument(
+        "--base-url",
+        default="",
         metavar="URL",
-        help="what to send it to; if nothing is said, what mitm-config.yaml has behind the gateway, else Google",
-    )
-    check.add_argument("--timeout", type=_seconds, default=30.0, metavar="SECONDS", help="for each account")
-    check.add_argument(
-        "--show-links", action="store_true", help="with --json: pages for an account's owner alone, too"
+        help="its upstream, such as https://HOST, if not the kind's own",
     )
 
 
@@ -507,6 +528,15 @@ def _list(text: str) -> tuple[str, ...]:
     if names := tuple(name for part in text.split(",") if (name := part.strip())):
         return names
     raise ArgumentTypeError("names nothing.")
+
+
+def _weight(text: str) -> float:
+    try:
+        if _LEAST_WEIGHT <= (weight := float(text)) <= _MOST_WEIGHT:
+            return weight
+    except ValueError:
+        pass
+    raise ArgumentTypeError(f"must be a number from {_LEAST_WEIGHT} to {_MOST_WEIGHT}.")
 
 
 def _limit(text: str) -> int:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from antigravity_addon.accounts.edit import NewAccount
 from antigravity_addon.gateway.client_keys import ClientKey
+from antigravity_addon.gateway.new_accounts import NewAccounts
 from antigravity_addon.gateway.operator import (
     AccountStatus,
     CheckResult,
@@ -150,6 +151,15 @@ class Taken(Document):
     dry_run: bool
     """Nothing was written."""
     notes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, new: NewAccounts) -> Self:
+        return cls(
+            file=str(new.file),
+            added=tuple(map(TakenEntry.of, new.accounts)),
+            dry_run=new.is_rehearsal,
+            notes=new.notes,
+        )
 
 
 # --- usage -------------------------------------------------------------------------------------------------

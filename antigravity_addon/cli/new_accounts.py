@@ -1,38 +1,28 @@
-"""`antigravity accounts add` and `import`: accounts that come into the file."""
+"""`antigravity accounts add` and `import`: where secrets and texts come from, and what is said in the end."""
 
 import getpass
-import os
 import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
 
 from pydantic import SecretStr
 
 from antigravity_addon.accounts.account import Upstream
-from antigravity_addon.accounts.credential_files import gcloud_file, gemini_cli_file
-from antigravity_addon.accounts.edit import NewAccount, add_accounts
-from antigravity_addon.accounts.file import is_email, load_accounts
-from antigravity_addon.accounts.importing import Imported, read_import
+from antigravity_addon.accounts.edit import NewAccount
 from antigravity_addon.accounts.secrets import is_reference, malformed
+from antigravity_addon.gateway import new_accounts
 from antigravity_addon.gateway.operator import OperatorError
-from antigravity_addon.gateway.operator_words import table
+from antigravity_addon.gateway.operator_words import added_lines, imported_lines
 
 from .answer import Answer, Scene
 from .arguments import AddAccount, ImportAccounts, SecretFrom
-from .documents import Taken, TakenEntry
+from .documents import Taken
 from .keyring_writing import put_into_keyring
-
-# --- add ---------------------------------------------------------------------------------------------------
 
 
 def add_account(command: AddAccount, scene: Scene) -> Answer:
     """Raises: AccountsFileError. OperatorError: no secret came, or the keyring does not take it."""
     path = scene.places.accounts
-    if not is_email(command.email):
-        raise OperatorError(f"{command.email!r} is not an e-mail address.")
-    if command.email in _listed(path):
-        raise OperatorError(f"{path}: {command.email} is listed already.")
+    # before somebody is asked for a secret
+    new_accounts.expect_new(path, command.email)
     account = NewAccount(
         command.email,
         Upstream(command.kind),
@@ -42,24 +32,12 @@ def add_account(command: AddAccount, scene: Scene) -> Answer:
         oauth_client=command.oauth_client,
         project=command.project,
         location=command.location,
+        weight=command.weight,
+        max_concurrent=command.max_concurrent,
+        base_url=command.base_url,
     )
-    add_accounts(path, [account])
-    notes = tuple(each.reason for each in load_accounts(path).unusable if each.email == account.email)
-    lines = (
-        f"{account.email} was added to {path}; gateways that run take it at once.",
-        *(f"It cannot be used yet: {note}" for note in notes),
-        f"Try it: antigravity accounts check {account.email}",
-    )
-    document = Taken(file=str(path), added=(TakenEntry.of(account),), dry_run=False, notes=notes)
-    return Answer(document, lines)
-
-
-def _listed(path: Path) -> frozenset[str]:
-    """E-mails; none if there is no file. Raises: AccountsFileError."""
-    if not path.exists():
-        return frozenset()
-    file = load_accounts(path)
-    return frozenset(each.email for each in (*file.accounts, *file.unusable))
+    added = new_accounts.add_account(path, account)
+    return Answer(Taken.of(added), tuple(added_lines(added)))
 
 
 def _secret(source: SecretFrom | None, what: str) -> SecretStr | None:
@@ -90,82 +68,14 @@ def _read_secret(what: str) -> SecretStr:
     return secret
 
 
-# --- import -------------------------------------------------------------------------------
-
-
 def import_accounts(command: ImportAccounts, scene: Scene) -> Answer:
     """Raises: AccountsFileError, ImportFailedError: nothing was written."""
-    path = scene.places.accounts
-    taking = _Taking(_listed(path), {}, [])
-    for source in command.sources:
-        taking.take(_import(source, command))
-    new = tuple(taking.new.values())
-    if new and not command.is_rehearsal:
-        add_accounts(path, new)
-    document = Taken(
-        file=str(path),
-        added=tuple(map(TakenEntry.of, new)),
-        dry_run=command.is_rehearsal,
-        notes=tuple(dict.fromkeys(taking.notes)),
-    )
-    return Answer(document, tuple(_taken_lines(document, new)))
-
-
-@dataclass(slots=True)
-class _Taking:
-    """What came of all sources so far."""
-
-    listed: frozenset[str]
-    new: dict[str, NewAccount]
-    notes: list[str]
-
-    def take(self, imported: Imported) -> None:
-        for account in imported.entries:
-            if account.email in self.listed:
-                self.notes.append(f"Not taken, since it is listed already: {account.email}.")
-            elif account.email in self.new:
-                self.notes.append(f"Taken once, though it is in two sources: {account.email}.")
-            else:
-                self.new[account.email] = account
-        self.notes.extend(imported.notes)
-
-
-def _import(source: str, command: ImportAccounts) -> Imported:
-    return read_import(
-        sys.stdin.read() if source == "-" else _import_path(source, os.environ),
-        oauth_client=command.oauth_client or None,
+    imported = new_accounts.import_accounts(
+        scene.places.accounts,
+        [sys.stdin.read() if word == "-" else new_accounts.import_path(word) for word in command.sources],
+        oauth_client=command.oauth_client,
         email=command.email,
         project=command.project,
+        is_rehearsal=command.is_rehearsal,
     )
-
-
-def _import_path(source: str, environ: Mapping[str, str]) -> Path:
-    match source:
-        case "gcloud":
-            return gcloud_file(environ)
-        case "gemini-cli":
-            return gemini_cli_file(environ)
-        case _:
-            return Path(source)
-
-
-def _taken_lines(taken: Taken, new: tuple[NewAccount, ...]) -> Iterator[str]:
-    if not new:
-        yield "Nothing was taken." if not taken.dry_run else "Nothing would be taken."
-    else:
-        yield f"Would be added to {taken.file}:" if taken.dry_run else f"Added to {taken.file}:"
-        rows = [
-            (account.email, account.kind, _paid_with(account), "yes" if account.disabled else "no")
-            for account in new
-        ]
-        for line in table(("ACCOUNT", "KIND", "PAYS WITH", "DISABLED"), rows):
-            yield f"    {line}"
-    if taken.notes:
-        yield "What to know:"
-        for note in taken.notes:
-            yield f"  - {note}"
-
-
-def _paid_with(account: NewAccount) -> str:
-    issued = f" of {account.oauth_client}" if account.oauth_client else ""
-    return f"{account.credentials}{issued}" if account.credentials else f"refresh token{issued}"
+    return Answer(Taken.of(imported), tuple(imported_lines(imported)))

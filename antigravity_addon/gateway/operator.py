@@ -311,7 +311,7 @@ def _status(account: Account, out: KeptDisabled | None, rests: tuple[Rest, ...])
 
 
 def _unusable(account: Unusable) -> AccountStatus:
-    return AccountStatus(account.email, Standing.UNUSABLE, reason=account.reason)
+    return AccountStatus(account.email, Standing.UNUSABLE, kind=account.kind, reason=account.reason)
 
 
 # --- the operator ------------------------------------------------------------------------------------------
@@ -353,7 +353,7 @@ class Operator:
         return tuple(await all_of(one, dict.fromkeys(emails or self.emails)))
 
     async def _check(self, check: Check, email: str, *, model: str, is_named: bool) -> CheckResult:
-        account = next((each for each in self.ground.accounts if each.email == email), None)
+        account = self._account(email)
         if account is not None and account.disabled and not is_named:
             where = self.ground.place(account)
             return CheckResult(
@@ -365,10 +365,13 @@ class Operator:
         # a name that is in neither was refused
         assert account is not None  # noqa: S101
         result = await check(account, model)
-        return result if result.verdict is not Verdict.OK else replace(result, message=self._held_back(email))
+        return (
+            result if result.verdict is not Verdict.OK else replace(result, message=self._held_back(account))
+        )
 
-    def _held_back(self, email: str) -> str:
+    def _held_back(self, account: Account) -> str:
         """Why an account that answers does not pay all the same, and how to change that."""
+        email = account.email
         status = next(each for each in self.overview().accounts if each.email == email)
         match status.standing:
             case Standing.SWITCHED_OFF:
@@ -378,7 +381,6 @@ class Operator:
             case Standing.RESTING:
                 return f"Gateways let it rest at present, see the list; to end that: antigravity accounts reset {email}"
             case Standing.DISABLED_IN_FILE:
-                account = next(each for each in self.ground.accounts if each.email == email)
                 return f"It is disabled in {self.ground.place(account)}."
             case Standing.USABLE | Standing.UNUSABLE:
                 return ""
@@ -416,12 +418,14 @@ class Operator:
 
     def _orderable(self, email: str) -> Account:
         """Raises: OperatorError: there is no account that could take an order."""
-        for account in self.ground.accounts:
-            if account.email == email:
-                return account
+        if (account := self._account(email)) is not None:
+            return account
         self._refuse_unknown(email)
         reason = next(each.reason for each in self.ground.unusable if each.email == email)
         raise OperatorError(f"{email} cannot be used anyway: {reason}")
+
+    def _account(self, email: str) -> Account | None:
+        return next((each for each in self.ground.accounts if each.email == email), None)
 
     def _refuse_unknown(self, email: str) -> None:
         if email in self.emails:

@@ -5,8 +5,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import assert_never
 
+from antigravity_addon.accounts.edit import NewAccount
 from antigravity_addon.state.pool_store import Action, UsageSum
 
+from .new_accounts import NewAccounts
 from .operator import (
     AccountStatus,
     CheckResult,
@@ -137,6 +139,38 @@ def _done(action: Action) -> str:
             return "cooldowns and refusals are forgotten."
         case _:
             assert_never(action)
+
+
+def added_lines(new: NewAccounts) -> Iterator[str]:
+    """Of one account."""
+    for account in new.accounts:
+        yield f"{account.email} was added to {new.file}; gateways that run take it at once."
+        for note in new.notes:
+            yield f"It cannot be used yet: {note}"
+        yield f"Try it: antigravity accounts check {account.email}"
+
+
+def imported_lines(new: NewAccounts) -> Iterator[str]:
+    """A row for each account, and what to know of these and of others."""
+    if not new.accounts:
+        yield "Nothing would be taken." if new.is_rehearsal else "Nothing was taken."
+    else:
+        yield f"Would be added to {new.file}:" if new.is_rehearsal else f"Added to {new.file}:"
+        rows = [
+            (account.email, account.kind, _paid_with(account), "yes" if account.disabled else "no")
+            for account in new.accounts
+        ]
+        for line in table(("ACCOUNT", "KIND", "PAYS WITH", "DISABLED"), rows):
+            yield f"{_INDENT}{line}"
+    if new.notes:
+        yield "What to know:"
+        for note in new.notes:
+            yield f"  - {note}"
+
+
+def _paid_with(account: NewAccount) -> str:
+    issued = f" of {account.oauth_client}" if account.oauth_client else ""
+    return f"{account.credentials or 'refresh token'}{issued}"
 
 
 # --- usage -------------------------------------------------------------------------------------------------

@@ -93,13 +93,14 @@ class OperatorFiles:
                 reason = (
                     "Code Assist is off: read what --options says of gateway_enable_code_assist, then set it."
                 )
-                unusable.append(Unusable(account.email, reason))
+                unusable.append(Unusable(account.email, reason, account.upstream))
             elif self._simulator_url is None:
                 usable.append(account)
             elif (simulated := _at_simulator(account, self._simulator_url)) is not None:
                 usable.append(simulated)
             else:
-                unusable.append(Unusable(account.email, "The simulator has no tokens for such credentials."))
+                reason = "The simulator has no tokens for such credentials."
+                unusable.append(Unusable(account.email, reason, account.upstream))
         return Accounts(tuple(usable), tuple(unusable))
 
     def read_client_keys(self) -> None:

@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from antigravity_addon.accounts.account import Account, ApiKey, Upstream
-from antigravity_addon.accounts.edit import NewAccount, Value, add_accounts, set_fields
+from antigravity_addon.accounts.edit import (
+    NewAccount,
+    Value,
+    add_accounts,
+    oauth_clients_in,
+    set_fields,
+)
 from antigravity_addon.accounts.file import AccountsFileError, load_accounts
 from antigravity_addon.accounts.secrets import SecretSources
 
@@ -119,6 +125,33 @@ def test_accounts_are_added_above_what_comes_next(path: Path) -> None:
         "    location: global\n"
         "\n# clients",
     )
+
+
+def test_an_account_with_every_number_that_it_can_have(path: Path) -> None:
+    new = NewAccount(
+        "cy@example.com",
+        api_key=SecretStr("k"),
+        weight=0.001,
+        max_concurrent=3,
+        base_url="https://a.b:1",
+        disabled=True,
+    )
+    add_accounts(path, [new], sources=NOTHING)
+    assert load_accounts(path, sources=NOTHING).accounts[-1] == Account(
+        "cy@example.com",
+        ApiKey(SecretStr("k")),
+        disabled=True,
+        weight=0.001,
+        max_concurrent=3,
+        base_url="https://a.b:1",
+    )
+    text = path.read_text()
+    for no_weight in (0, -1.0, 101):
+        with pytest.raises(AccountsFileError, match=r"accounts\[3\]\.weight: "):
+            add_accounts(
+                path, [NewAccount("di@b.c", api_key=SecretStr("d"), weight=no_weight)], sources=NOTHING
+            )
+    assert path.read_text() == text
 
 
 SHAPES: dict[str, tuple[str, str]] = {
@@ -243,6 +276,16 @@ def test_two_who_change_it_at_once(path: Path) -> None:
     with pytest.raises(AccountsFileError, match="was changed by somebody else at the same time: try again"):
         set_fields(path, "ana@example.com", {"weight": 2}, sources=SecretSources({}, keyring))
     assert path.read_text() == FILE
+
+
+def test_the_clients_that_are_listed(path: Path) -> None:
+    assert oauth_clients_in(path) == ("own",)
+    path.write_text("accounts: []\n")
+    assert oauth_clients_in(path) == ()
+    assert oauth_clients_in(path.with_name("none.yaml")) == ()
+    path.write_text("accounts: {}\n")
+    with pytest.raises(AccountsFileError, match=r"accounts\.yaml:1: accounts: "):
+        oauth_clients_in(path)
 
 
 def test_a_file_that_is_not_text(path: Path) -> None:

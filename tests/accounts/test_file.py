@@ -17,6 +17,7 @@ from antigravity_addon.accounts.account import (
     GoogleAuthGrant,
     OAuthClient,
     RefreshGrant,
+    Upstream,
     VertexProject,
     mask_email,
 )
@@ -512,7 +513,9 @@ def test_what_cannot_be_had_costs_one_account(home: Path, entry: str, reason: st
     )
     assert [account.email for account in file.accounts] == ["ana@b.c", "bo@b.c"]
     where = f"{home}/accounts.yaml:3: accounts[1]."
-    assert file.unusable == (Unusable("x@b.c", where + reason.replace("HOME", str(home))),)
+    assert [(each.email, each.reason) for each in file.unusable] == [
+        ("x@b.c", where + reason.replace("HOME", str(home)))
+    ]
 
 
 def test_a_client_without_its_secret_costs_its_accounts(tmp_path: Path) -> None:
@@ -529,7 +532,7 @@ def test_a_client_without_its_secret_costs_its_accounts(tmp_path: Path) -> None:
     file = accounts_of(text, path=path, sources=_sources(tmp_path))
     assert file.accounts == (Account("b@b.c", ApiKey(SecretStr("k"))),)
     reason = f"{path}:7: oauth_clients.own.client_secret: env:NOT_SET: the environment variable is not set."
-    assert file.unusable == (Unusable("a@b.c", reason),)
+    assert file.unusable == (Unusable("a@b.c", reason, Upstream.CODE_ASSIST),)
 
 
 

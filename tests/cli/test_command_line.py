@@ -41,6 +41,18 @@ WRONG: dict[str, tuple[str, str]] = {
         "accounts add ana@example.com --keyring s3cret",
         "antigravity accounts add: argument --keyring: must be SERVICE/USER.",
     ),
+    "a weight": (
+        "accounts add ana@example.com --api-key-env X --weight s3cret",
+        "antigravity accounts add: argument --weight: must be a number from 0.001 to 100.",
+    ),
+    "no weight": (
+        "accounts add ana@example.com --api-key-env X --weight nan",
+        "antigravity accounts add: argument --weight: must be a number from 0.001 to 100.",
+    ),
+    "no places": (
+        "accounts add ana@example.com --api-key-env X --max-concurrent 0",
+        "antigravity accounts add: argument --max-concurrent: must be a whole number from 1 to",
+    ),
     "nobody": (
         "accounts disable",
         "antigravity accounts disable: the following arguments are required: EMAIL",

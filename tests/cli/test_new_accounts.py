@@ -144,6 +144,11 @@ LOGINS: dict[str, tuple[str, str, str]] = {
         "",
         '    kind: vertex\n    refresh_token: "env:BO_TOKEN"\n    oauth_client: own\n    project: p-1\n',
     ),
+    "with its share": (
+        "--api-key-env BO_KEY --weight 2.5 --max-concurrent 4 --base-url https://relay.example:8443",
+        "",
+        '    api_key: "env:BO_KEY"\n    weight: 2.5\n    max_concurrent: 4\n    base_url: https://relay.example:8443\n',
+    ),
 }
 
 
@@ -239,6 +244,14 @@ REFUSED: dict[str, tuple[str, str, str]] = {
         "bo@example.com --api-key-env MY-KEY",
         "",
         "accounts.yaml:7: accounts[1].api_key: must be env:NAME, where NAME has letters, digits and underscores.\n",
+    ),
+    "an address that is not safe": (
+        "bo@example.com --api-key-env BO_KEY --base-url http://relay.example",
+        "",
+        (
+            "accounts.yaml:8: accounts[1].base_url: must be https://HOST or https://HOST:PORT, or http on this machine; no path, "
+            "no password.\n"
+        ),
     ),
     "the key of another": (
         "bo@example.com --api-key-stdin",

@@ -1,6 +1,7 @@
 """The operator's files, edited while clients are served."""
 
 import asyncio
+import threading
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,7 +12,9 @@ import httpx
 import pytest
 import yaml
 
+from antigravity_addon.accounts.file import AccountsFile, load_accounts
 from antigravity_addon.gateway.client_keys import hash_key
+from antigravity_addon.mitm import operator_files
 from antigravity_addon.simulator.exchange import Exchange
 from antigravity_addon.simulator.server import Simulator
 from tests.running import RunningGateway, run_gateway
@@ -235,3 +238,72 @@ async def test_a_broken_edit_of_client_keys_changes_nothing_and_is_said(tmp_path
         await log.until("was read again: 1 client keys.")
         assert (await ask(gateway, "sk-ana")).status_code == 401
         assert (await ask(gateway, "sk-new")).status_code == 200
+
+
+# --- options that name other files ------------------------------------------------------------------------
+
+
+async def looked(folder: Path, log: Log) -> None:
+    """Until the files have been looked at, whatever else became of that."""
+    words = "client-keys.yaml was read again"
+    already = len(log.those_with(words))
+    write_keys(folder, ana="sk-ana", **{f"another-{already}": f"sk-{already}"})
+    await log.until(words, count=already + 1)
+
+
+class SlowDisk:
+    """State: whether it is being read from, and whether it may give what it read."""
+
+    def __init__(self) -> None:
+        self.is_read = asyncio.Event()
+        self._may_give = threading.Event()
+        self._loop = asyncio.get_running_loop()
+
+    def load(self, path: Path) -> AccountsFile:
+        file = load_accounts(path)
+        if threading.current_thread() is not threading.main_thread():
+            self._loop.call_soon_threadsafe(self.is_read.set)
+            self._may_give.wait(10)
+        return file
+
+    def give(self) -> None:
+        self._may_give.set()
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="a file that was still being read takes the place of the one that an option names since",
+)
+async def test_a_slow_look_at_the_old_file_does_not_undo_an_option(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = SlowDisk()
+    monkeypatch.setattr(operator_files, "load_accounts", disk.load)
+    new = write_accounts_file(tmp_path, account(BO, "b"), name="new.yaml")
+    async with (
+        Simulator() as simulator,
+        with_keys(tmp_path, simulator, ana="sk-ana") as (gateway, log, _),
+    ):
+        async with asyncio.timeout(10):
+            await disk.is_read.wait()
+        gateway.master.options.update(gateway_accounts=new)
+        disk.give()
+        await looked(tmp_path, log)
+        assert not log.those_with("accounts.yaml was read again")
+        assert served(await ask(gateway, "sk-ana")) == BO
+
+
+@pytest.mark.xfail(
+    strict=True, reason="a file is taken to be as it was read when it is looked at for the first time"
+)
+async def test_an_edit_right_after_an_option_is_noticed(tmp_path: Path) -> None:
+    new = write_accounts_file(tmp_path, account(ANA, "a"), name="new.yaml")
+    async with (
+        Simulator() as simulator,
+        with_keys(tmp_path, simulator, ana="sk-ana") as (gateway, log, _),
+    ):
+        await looked(tmp_path, log)
+        gateway.master.options.update(gateway_accounts=new)
+        write_accounts_file(tmp_path, account(BO, "b"), name="new.yaml")
+        await looked(tmp_path, log)
+        assert served(await ask(gateway, "sk-ana")) == BO
