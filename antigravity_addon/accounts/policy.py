@@ -31,6 +31,10 @@ STAY_SECONDS = 5.0
 seconds, and costs up to ten times as much as to find it in its cache."""
 
 
+_PRESUMED_SPEED = 1.0
+"""Seconds to the first token of an account that is being tried."""
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """An account that may pay for a model, as it stands now."""
@@ -136,8 +140,9 @@ def _preference(candidate: Candidate, wish: Wish) -> tuple[bool, bool, float, fl
     """
     effort = 0.0
     if wish.strategy is Strategy.PERFORMANCE_FIRST:
-        # one that is not known is asked, or it would never be
-        effort = candidate.first_token_seconds * (1 + candidate.leases / candidate.weight)
+        # one that is not known is asked, or it would never be; but not by everybody at once
+        seconds = candidate.first_token_seconds or (_PRESUMED_SPEED if candidate.leases else 0.0)
+        effort = seconds * (1 + candidate.leases / candidate.weight)
     return candidate.group in wish.tried, candidate.email in wish.tried, effort, candidate.share
 
 

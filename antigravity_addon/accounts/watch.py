@@ -32,22 +32,19 @@ type _Look = tuple[int, int, int, int] | None
 
 
 async def changes(paths: Callable[[], Collection[Path]]) -> AsyncGenerator[frozenset[Path]]:
-    """Those of the files that have changed, come or gone since the last time.
+    """Those of the files that have changed, come or gone since the last time, and those that are new to it: what was
+    read before may have changed before it was watched. So the first time comes at once and names them all.
 
-    `paths` is asked again after each time; a file that it names then for the first time has just been read, and counts
-    from there. The first time comes at once and names them all: what was read before may have changed before it was
-    watched. To be closed with `aclosing`; ends when its reader is cancelled.
+    `paths` is asked again after each time. To be closed with `aclosing`; ends when its reader is cancelled.
     """
-    seen: Mapping[Path, _Look] | None = None
+    seen: Mapping[Path, _Look] = {}
     while True:
         folders = await asyncio.to_thread(_folders, paths())
         async with aclosing(_wakes(folders)) as wakes:
             async for _ in wakes:
                 now = await asyncio.to_thread(_look, paths())
                 before, seen = seen, now
-                changed = frozenset(
-                    path for path in now if before is None or (path in before and before[path] != now[path])
-                )
+                changed = frozenset(path for path in now if path not in before or before[path] != now[path])
                 if changed:
                     yield changed
                 if await asyncio.to_thread(_folders, paths()) != folders:

@@ -86,14 +86,16 @@ class GatewayAddon:
             await listener.open_all()
 
     def done(self) -> asyncio.Task[None] | None:
-        """The process ends, or addon.py was saved: streams under way then end in their own time.
+        """The process ends, with what is under way; or addon.py was saved, and streams end in their own time.
 
         A task for the same reason as in `running`: mitmproxy waits for it at the end, and not when it reloads.
         """
         if self._runtime is None:
             return None
-        ends = ctx.master.should_exit.is_set()
-        return self._runtime.stop(after=() if ends else {answer.task for answer in _answers.values()})
+        if ctx.master.should_exit.is_set():
+            for answer in _answers.values():
+                answer.cancel()
+        return self._runtime.stop(after={answer.task for answer in _answers.values()})
 
     # --- connections ------------------------------------------------------------------------------------
 

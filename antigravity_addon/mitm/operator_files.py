@@ -134,7 +134,8 @@ class OperatorFiles:
         except AccountsFileError as error:
             logger.error("%s The accounts stay as they were.", error)  # noqa: TRY400  a sentence for the operator
             return
-        if file != self._file:
+        # while it was read, the option may have come to name another file
+        if file != self._file and path == _accounts_path():
             self._file = file
             logger.info("%s was read again: %d accounts.", path, len(file.accounts))
             changed()
@@ -145,7 +146,7 @@ class OperatorFiles:
         except ClientKeysFileError as error:
             logger.error("%s The client keys stay as they were.", error)  # noqa: TRY400  a sentence for the operator
             return
-        if keys != self.client_keys:
+        if keys != self.client_keys and path == _client_keys_path():
             self.client_keys = keys
             logger.info("%s was read again: %d client keys.", path, len(keys))
             changed()

@@ -535,7 +535,6 @@ def test_a_client_without_its_secret_costs_its_accounts(tmp_path: Path) -> None:
     assert file.unusable == (Unusable("a@b.c", reason, Upstream.CODE_ASSIST),)
 
 
-
 # --- one quota for two -------------------------------------------------------------------------------------
 
 TWICE: dict[str, tuple[str, str, str]] = {

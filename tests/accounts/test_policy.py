@@ -64,6 +64,11 @@ DECISIONS: dict[str, tuple[tuple[Candidate, ...], Wish, Decision]] = {
         FASTEST,
         Use("ana@x.y"),
     ),
+    "but not by everybody at once": (
+        (replace(ANA, first_token_seconds=0.7), replace(BO, leases=1)),
+        FASTEST,
+        Use("ana@x.y"),
+    ),
     "one that nobody knows is asked": ((replace(ANA, first_token_seconds=0.1), BO), FASTEST, Use("bo@x.y")),
 }  # fmt: skip
 

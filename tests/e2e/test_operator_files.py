@@ -270,10 +270,6 @@ class SlowDisk:
         self._may_give.set()
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a file that was still being read takes the place of the one that an option names since",
-)
 async def test_a_slow_look_at_the_old_file_does_not_undo_an_option(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -293,9 +289,6 @@ async def test_a_slow_look_at_the_old_file_does_not_undo_an_option(
         assert served(await ask(gateway, "sk-ana")) == BO
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a file is taken to be as it was read when it is looked at for the first time"
-)
 async def test_an_edit_right_after_an_option_is_noticed(tmp_path: Path) -> None:
     new = write_accounts_file(tmp_path, account(ANA, "a"), name="new.yaml")
     async with (

@@ -74,17 +74,6 @@ class Traffic:
         except aiohttp.ClientError as error:
             return error
 
-    async def until_it_remembers(self) -> None:
-        """That one account is switched off."""
-        is_off = f'gateway_account_usable{{account="{OFF}",upstream="gemini"}} 0.0'
-        async with asyncio.timeout(10):
-            while is_off not in await self._metrics():
-                pass
-
-    async def _metrics(self) -> str:
-        async with self.http.get(f"{self.gateway.url}/metrics") as answer:
-            return await answer.text()
-
 
 @asynccontextmanager
 async def traffic(folder: Path, simulator: Simulator, accounts: str) -> AsyncGenerator[Traffic]:
@@ -124,7 +113,6 @@ async def test_a_gateway_that_was_killed_goes_on_where_it_was(tmp_path: Path) ->
     async with Simulator(seconds_between_events=0.002, remembered_requests=100_000) as simulator:
         for round_, seconds in enumerate((1.3, 0.2, 0.2)):
             async with traffic(tmp_path, simulator, accounts) as clients:
-                await clients.until_it_remembers()
                 assert [await clients.ask(talk) for talk in TALKS] == [ANA, BO], f"round {round_}"
                 killed = await clients.until_killed(seconds)
             before, kept = kept, await requests_kept(tmp_path)
