@@ -8,7 +8,7 @@ A test whose options make it wait for seconds has the marker `time_lapse`.
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -115,6 +115,15 @@ async def run_gateway(
         stopping = {task for task in asyncio.all_tasks() if task.get_name() == "stop the gateway"}
         if stopping:
             await asyncio.wait(stopping)
+        with suppress(TimeoutError):
+            await _hung_up(master)
+
+
+async def _hung_up(master: Master) -> None:
+    """Until clients that were cut off are gone. Those that a test keeps beyond its gateway are not waited for long."""
+    async with asyncio.timeout(1):
+        while proxyserver(master).connections:  # noqa: ASYNC110  mitmproxy tells nobody
+            await asyncio.sleep(0)
 
 
 class _Signal:

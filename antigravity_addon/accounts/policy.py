@@ -165,13 +165,15 @@ LONG = 3600.0
 def rest_after_limit(stated: float | None, *, failures: int, chance: float) -> float:
     """Seconds for which an account is left alone for a model after its `failures`-th limit in a row.
 
-    What the upstream states is kept to. Otherwise each is twice as long as the last one, give or take a fifth, as
-    `chance` in [0, 1) says: accounts that failed together should not come back together.
+    What the upstream states is kept to, and if that was not enough, at least the next step. Each step is twice as long
+    as the last one, give or take a fifth, as `chance` in [0, 1) says: accounts that failed together should not come
+    back together.
     """
-    if stated is not None:
+    if stated is not None and failures == 1:
         return min(max(stated, _LEAST), LONGEST_STATED)
-    step = min(_FIRST_STEP * 2.0 ** min(failures - 1, 10), _LAST_STEP)
-    return step * (0.8 + 0.4 * chance)
+    steps = failures - (1 if stated is None else 2)
+    step = min(_FIRST_STEP * 2.0 ** min(steps, 10), _LAST_STEP) * (0.8 + 0.4 * chance)
+    return min(max(stated or 0.0, step), LONGEST_STATED)
 
 
 def rest_after_exhaustion(stated: float | None) -> float:

@@ -69,7 +69,7 @@ class Rests:
         rest = self._rests.get(key)
         if rest is None:
             return 1
-        return rest.failures + (attempt > rest.number or not rest.needs_trial)
+        return rest.failures + (attempt > rest.number)
 
     def begin(self, key: CooldownKey, *, seconds: float, failures: int, reason: str) -> None:
         """`seconds` may be 0, to count a failure that no rest follows."""

@@ -116,6 +116,14 @@ class LiveAnswer:
     def cancel(self) -> None:
         self.task.cancel()
 
+    def drop(self) -> None:
+        """The process ends, and the client's connection with it: cut off like this, nobody takes it for a whole answer.
+
+        mitmproxy (12.2.3) forgets to close a socket that is closed from both sides at once.
+        """
+        self._ended = True
+        self.task.cancel()
+
     async def _run(self) -> None:
         handler = self._wire.handler
         if handler is None:

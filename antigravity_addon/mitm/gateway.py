@@ -94,7 +94,7 @@ class GatewayAddon:
             return None
         if ctx.master.should_exit.is_set():
             for answer in _answers.values():
-                answer.cancel()
+                answer.drop()
         return self._runtime.stop(after={answer.task for answer in _answers.values()})
 
     # --- connections ------------------------------------------------------------------------------------

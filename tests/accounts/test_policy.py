@@ -153,7 +153,10 @@ def test_what_is_chosen_can_serve(pool: list[Candidate], wish: Wish, bound: str 
 
 RESTS: dict[str, tuple[float | None, int, float, float]] = {
     # stated, failures in a row, chance, seconds
-    "what is stated": (34.5, 3, 0.9, 34.5),
+    "what is stated": (34.5, 1, 0.9, 34.5),
+    "what is stated, though it was not enough": (34.5, 2, 0.5, 34.5),
+    "more, since what was stated was not enough": (0.5, 2, 0.5, 5.0),
+    "and twice that": (0.5, 3, 0.5, 10.0),
     "no seconds at all": (0.0, 1, 0.5, 1.0),
     "longer than anybody waits": (1e9, 1, 0.5, LONGEST_STATED),
     "the first": (None, 1, 0.5, 5.0),

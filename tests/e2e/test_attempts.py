@@ -402,6 +402,7 @@ async def test_the_sdk_asks_again_only_where_that_can_help(tmp_path: Path, fault
             tmp_path,
             gateway_accounts=write_accounts(tmp_path, account),
             gateway_max_attempts=1,
+            gateway_longest_wait=0,
         ) as gateway,
         openai.AsyncOpenAI(api_key="k", base_url=f"{gateway.url}/v1", max_retries=1) as client,
     ):

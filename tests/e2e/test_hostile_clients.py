@@ -51,10 +51,9 @@ async def test_choices_of_which_each_fails_at_once_fail_as_one_would(tmp_path: P
     for fault in REFUSED_AT_ONCE:
         account = ("a@example.com", f"fault-{fault}")
         async with (
-            gateway_and_simulator(tmp_path, account, gateway_max_attempts=1, gateway_state="memory") as (
-                gateway,
-                _,
-            ),
+            gateway_and_simulator(
+                tmp_path, account, gateway_max_attempts=1, gateway_longest_wait=0, gateway_state="memory"
+            ) as (gateway, _),
             gateway.client() as http,
         ):
             several_asked = CHAT | {"n": 3, "stream": stream}
