@@ -37,6 +37,7 @@
 Messages are sentences for people and never carry a secret.
 """
 
+import re
 from collections.abc import Iterable
 from typing import ClassVar
 
@@ -181,6 +182,9 @@ class NoWebSocket(GatewayError):
     code = "websocket_not_supported"
 
 
+_AGAIN = re.compile(r"Please try again in [0-9.]+s\.")
+
+
 class UpstreamFailure(GatewayError):
     """An attempt that failed. What it means for the next attempt stands in its class attributes.
 
@@ -197,10 +201,10 @@ class UpstreamFailure(GatewayError):
     rest: float | None = None
     """Seconds for which the account is to be left alone, where that is known and is not for the client to hear."""
 
-    @property
-    def worth_waiting(self) -> bool:
-        """The upstream named a time after which the same account will do."""
-        return self.retry_after is not None and self.should_retry is not False
+    def wait_for(self, seconds: float) -> None:
+        """State another delay than the upstream's: some account is back at another time. Codex CLI reads it from the words."""
+        self.retry_after = seconds
+        self.message = _AGAIN.sub(f"Please try again in {max(seconds, 0.1):.1f}s.", self.message)
 
 
 class UpstreamRefused(UpstreamFailure):

@@ -100,7 +100,7 @@ async def run_gateway(
     scripts.addons.append(master.addons.register(addon))
     master.addons.add(recorder)
     running = asyncio.Event()
-    master.addons.add(_Signal(running))
+    master.addons.add(Signal(running))
     task = asyncio.get_running_loop().create_task(master.run())
     try:
         async with asyncio.timeout(10):
@@ -126,7 +126,7 @@ async def _hung_up(master: Master) -> None:
             await asyncio.sleep(0)
 
 
-class _Signal:
+class Signal:
     name = "signal"
 
     def __init__(self, event: asyncio.Event) -> None:

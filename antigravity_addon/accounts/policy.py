@@ -31,10 +31,6 @@ STAY_SECONDS = 5.0
 seconds, and costs up to ten times as much as to find it in its cache."""
 
 
-_PRESUMED_SPEED = 1.0
-"""Seconds to the first token of an account that is being tried."""
-
-
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """An account that may pay for a model, as it stands now."""
@@ -42,10 +38,14 @@ class Candidate:
     email: str
     group: str = ""
     """Accounts of one group share a quota."""
+    place: str = ""
+    """Where it is asked: accounts of one place are overloaded, or out of reach, together."""
     free_at: float = 0.0
     """Time in seconds at which its rest ends."""
     is_model_at_fault: bool = False
     """The rest is the model's, which is overloaded for everybody."""
+    is_exhausted: bool = False
+    """The rest is that of a quota which is used up for long."""
     leases: int = 0
     """Attempts under way."""
     places: int | None = None
@@ -72,7 +72,7 @@ class Wish:
     conversation: tuple[str, ...] = ()
     """Names of the conversation that the request belongs to, the best known first."""
     tried: frozenset[str] = frozenset()
-    """Accounts and groups that have failed this request: others are preferred."""
+    """Accounts, groups and places that have failed this request: others are preferred."""
     spent: frozenset[str] = frozenset()
     """Accounts that are of no use to this request, however long it waits."""
 
@@ -89,6 +89,8 @@ class Wait:
     seconds: float
     """Until the first rest ends; 0 if it is a place that is waited for, which may be free at any moment."""
     is_model_at_fault: bool = False
+    is_exhausted: bool = False
+    """A quota is used up, and this is when it comes back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,15 +116,16 @@ def choose(
             return Use(own.email)
         rest = max(own.free_at - now, 0.0)
         if wish.strategy is Strategy.CACHE_FIRST and rest <= stay > 0:
-            return Wait(rest or stay, own.is_model_at_fault)
+            return Wait(rest or stay, own.is_model_at_fault, own.is_exhausted)
     free = [each for each in usable if each.free_at <= now and each.has_place]
     if free:
-        return Use(min(free, key=lambda each: _preference(each, wish)).email)
+        fastest = min((each.first_token_seconds for each in free if each.first_token_seconds), default=1.0)
+        return Use(min(free, key=lambda each: _preference(each, wish, fastest)).email)
     if any(each.free_at <= now for each in usable):
         return Wait(0.0)
     if usable:
         first = min(usable, key=lambda each: each.free_at)
-        return Wait(first.free_at - now, first.is_model_at_fault)
+        return Wait(first.free_at - now, first.is_model_at_fault, first.is_exhausted)
     return Nobody()
 
 
@@ -132,18 +135,32 @@ def _may_serve(candidate: Candidate, wish: Wish) -> bool:
     return wish.strategy is not Strategy.FIXED or candidate.email == wish.fixed
 
 
-def _preference(candidate: Candidate, wish: Wish) -> tuple[bool, bool, float, float]:
-    """The least is the best. Other projects come before sisters of an account that failed, and those before itself.
+def is_free_elsewhere(candidates: Iterable[Candidate], wish: Wish, *, now: float, place: str) -> bool:
+    """Somebody could serve at once who is asked at another place."""
+    return any(
+        each.place != place and each.free_at <= now and each.has_place and _may_serve(each, wish)
+        for each in candidates
+    )
+
+
+def _preference(candidate: Candidate, wish: Wish, fastest: float) -> tuple[bool, bool, bool, float, float]:
+    """The least is the best. Other places come first, then other projects, then sisters of an account that failed.
 
     By default whoever has served least, for its weight. Who is busiest does not matter: a quota counts requests, and
     an account with one long answer under way has as much of it left as one without.
     """
     effort = 0.0
     if wish.strategy is Strategy.PERFORMANCE_FIRST:
-        # one that is not known is asked, or it would never be; but not by everybody at once
-        seconds = candidate.first_token_seconds or (_PRESUMED_SPEED if candidate.leases else 0.0)
-        effort = seconds * (1 + candidate.leases / candidate.weight)
-    return candidate.group in wish.tried, candidate.email in wish.tried, effort, candidate.share
+        # one that is not known is taken to be as good as the best, or it would never be asked
+        effort = (candidate.first_token_seconds or fastest) * (1 + candidate.leases / candidate.weight)
+    tried = wish.tried
+    return (
+        candidate.place in tried,
+        candidate.group in tried,
+        candidate.email in tried,
+        effort,
+        candidate.share,
+    )
 
 
 # --- how long an account rests -----------------------------------------------------------------------------
@@ -158,8 +175,6 @@ _EXHAUSTED = 3600.0
 _OVERLOADS_TO_BREAK = 3
 """In a row, without one answer in between: a single one says little about the next request."""
 _BREAKS = (10.0, 20.0, 30.0)
-LONG = 3600.0
-"""A rest from this on is a quota that is used up, and nothing to try again for."""
 
 
 def rest_after_limit(stated: float | None, *, failures: int, chance: float) -> float:

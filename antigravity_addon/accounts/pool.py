@@ -18,6 +18,7 @@ from antigravity_addon.errors import (
     RateLimited,
     TermsRefused,
     UpstreamFailure,
+    UpstreamRefused,
 )
 from antigravity_addon.state.pool_store import (
     Action,
@@ -39,6 +40,7 @@ from .policy import (
     Wait,
     Wish,
     choose,
+    is_free_elsewhere,
     rest_after_exhaustion,
     rest_after_limit,
     rest_of_model,
@@ -59,6 +61,12 @@ _REMEMBERED_SPEED = 300.0
 """Seconds after which it is not known any more how fast an account was."""
 _REMEMBERED_SIZE = 600.0
 """Seconds for which it counts that an account answered a request of some size."""
+_MOST_SPEEDS, _MOST_SIZES = 100, 10_000
+"""Models that are remembered of one account, and of all: clients may call them by any name."""
+_SLOW = 10.0
+"""Seconds that an account is taken to need which has just failed."""
+_MOST_TO_CATCH_UP = 10.0
+"""Requests, for a weight of 1, by which an account may be behind the others after a start."""
 _NO_PERMISSION_TO_DISABLE = 3
 """Refusals that may mend themselves, in a row: then they do not."""
 
@@ -69,14 +77,15 @@ class Seat:
 
     scopes: tuple[str, ...]
     """Under which something can rest that concerns it; the last but one is its quota group."""
+    fingerprint: str
+    place: str
     leases: int = 0
     share: float = 0.0
-    disabled: KeptDisabled | None = None
     speeds: dict[str, tuple[float, float]] = field(default_factory=dict[str, tuple[float, float]])
     """Model -> seconds to the first token lately, and when that was noted."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Waiter:
     wish: Wish
     asked_at: float
@@ -98,7 +107,14 @@ class Lease:
     """An account held for one attempt. A context manager: what fails in it is remembered."""
 
     def __init__(
-        self, pool: "AccountPool", account: Account, wish: Wish, seat: "Seat", *, number: int
+        self,
+        pool: "AccountPool",
+        account: Account,
+        wish: Wish,
+        seat: "Seat",
+        *,
+        number: int,
+        began: float,
     ) -> None:
         self._pool = pool
         self.account = account
@@ -107,6 +123,8 @@ class Lease:
         """For the pool alone."""
         self.number = number
         """Rises: tells what began before what."""
+        self.began = began
+        """By the pool's clock."""
         self.is_answered = False
 
     @property
@@ -186,12 +204,15 @@ class AccountPool:
         """The least share among those that can serve: who was away begins there, and does not catch up."""
         self._bindings: OrderedDict[str, KeptBinding] = OrderedDict()
         """By a conversation's name, longest unused first; times by `clock`."""
-        self._waiters: list[_Waiter] = []
+        self._waiters: dict[_Waiter, None] = {}
+        """In the order of asking."""
         self._alarm: asyncio.TimerHandle | None = None
+        self._disabled: dict[str, KeptDisabled] = {}
+        """By e-mail; of accounts that are not listed at the moment, too."""
         self._marked: dict[str, tuple[float, str]] = {}
         """Requests that are themselves the cause of a limit, by fingerprint: until when, and the upstream's words."""
         self._suspicions: dict[CooldownKey, _Suspicion] = {}
-        self._largest: dict[CooldownKey, tuple[int, float]] = {}
+        self._largest: OrderedDict[CooldownKey, tuple[int, float]] = OrderedDict()
         """Of the requests that were answered lately, the size of the largest, and when that was noted."""
         self._changed_bindings: set[str] = set()
         self._changed_accounts: set[str] = set()
@@ -205,14 +226,16 @@ class AccountPool:
         Attempts under way end with the account that they have.
         """
         known, self._accounts = self._accounts, {account.email: account for account in accounts}
-        seats: dict[str, Seat] = {}
+        # those with attempts under way may come back, and then they have fewer places
+        seats = {email: seat for email, seat in self._seats.items() if seat.leases}
         for email, account in self._accounts.items():
-            seat = seats[email] = self._seats.get(email) or Seat((), share=self._served)
-            seat.scopes = _scopes(account)
-            if email in known and known[email].fingerprint != account.fingerprint:
+            seat = self._seats.get(email) or Seat((), "", "", share=self._served)
+            if email in known and seat.fingerprint != account.fingerprint:
                 self._rests.end_all([email])
-                if seat.disabled is not None and seat.disabled.fingerprint:
-                    self._set_disabled(email, seat, None)
+            seat.scopes = _scopes(account)
+            seat.fingerprint = account.fingerprint
+            seat.place = account.base_url or account.upstream
+            seats[email] = seat
         self._seats = seats
         self._serve_line()
 
@@ -226,7 +249,7 @@ class AccountPool:
         return tuple(
             AccountReport(
                 account,
-                self._seats[email].disabled,
+                self._disabled_of(email),
                 self._rests_of(account),
                 self._seats[email].leases,
                 bound[email],
@@ -273,6 +296,11 @@ class AccountPool:
             return self._lend(decision.email, wish, candidates)
         return None
 
+    def is_free_elsewhere(self, wish: Wish, account: Account) -> bool:
+        """Somebody could serve at once who is not asked where that account is."""
+        place = account.base_url or account.upstream
+        return is_free_elsewhere(self._candidates(wish.model), wish, now=self._clock(), place=place)
+
     def _would_overtake(self, wish: Wish) -> bool:
         return any(waiter.wish.model == wish.model for waiter in self._waiters)
 
@@ -282,7 +310,7 @@ class AccountPool:
         place: asyncio.Future[Lease | Nobody] = asyncio.get_running_loop().create_future()
         known = decision if isinstance(decision, Wait) else Wait(0.0)
         waiter = _Waiter(wish, self._clock(), patience, place, known)
-        self._waiters.append(waiter)
+        self._waiters[waiter] = None
         self._serve_line()
         try:
             async with asyncio.timeout(patience):
@@ -298,11 +326,14 @@ class AccountPool:
         """Of a waiter that stops waiting. Its place may have come at the same moment."""
         self._leave_line(waiter)
         place = waiter.place
-        return place.result() if place.done() and not place.cancelled() else waiter.decision
+        if place.done() and not place.cancelled():
+            return place.result()
+        candidates = tuple(self._candidates(waiter.wish.model))
+        decision = self._decide(waiter.wish, candidates, stay=0.0)
+        return waiter.decision if isinstance(decision, Use) else decision
 
     def _leave_line(self, waiter: _Waiter) -> None:
-        if waiter in self._waiters:
-            self._waiters.remove(waiter)
+        self._waiters.pop(waiter, None)
 
     def _serve_line(self) -> None:
         """Whoever came first and can be served is served. Who waits for something else does not hold up the others."""
@@ -318,10 +349,10 @@ class AccountPool:
             decision = self._decide(waiter.wish, candidates, stay=stay)
             match decision:
                 case Use(email=email):
-                    self._waiters.remove(waiter)
+                    self._leave_line(waiter)
                     waiter.place.set_result(self._lend(email, waiter.wish, candidates))
                 case Nobody():
-                    self._waiters.remove(waiter)
+                    self._leave_line(waiter)
                     waiter.place.set_result(decision)
                 case Wait(seconds=seconds):
                     waiter.decision = decision
@@ -345,17 +376,20 @@ class AccountPool:
         now = self._clock()
         for email, account in self._accounts.items():
             seat = self._seats[email]
-            if account.disabled or seat.disabled is not None:
+            if account.disabled or self._disabled_of(email) is not None:
                 continue
-            free_at, of_model = 0.0, False
-            for scope, rest in self._rests.find(seat.scopes, model):
+            free_at, of_model, is_exhausted = 0.0, False, False
+            for key, rest in self._rests.find(seat.scopes, model):
                 if rest.free_at > max(free_at, now):
-                    free_at, of_model = rest.free_at, scope == account.upstream
+                    free_at, is_exhausted = rest.free_at, rest.is_exhausted
+                    of_model = key.scope == account.upstream
             yield Candidate(
                 email=email,
                 group=seat.scopes[-2],
+                place=seat.place,
                 free_at=free_at,
                 is_model_at_fault=of_model,
+                is_exhausted=is_exhausted,
                 leases=seat.leases,
                 places=account.max_concurrent,
                 weight=account.weight,
@@ -370,9 +404,9 @@ class AccountPool:
 
     def _lend(self, email: str, wish: Wish, candidates: Iterable[Candidate]) -> Lease:
         account, seat = self._accounts[email], self._seats[email]
-        lease = Lease(self, account, wish, seat, number=self._rests.next_number())
-        seat.leases += 1
         now = self._clock()
+        lease = Lease(self, account, wish, seat, number=self._rests.next_number(), began=now)
+        seat.leases += 1
         self._served = max(self._served, min(each.share for each in candidates if each.free_at <= now))
         seat.share = max(self._served, seat.share) + 1 / account.weight
         for _, rest in self._rests.find(seat.scopes, wish.model):
@@ -385,14 +419,14 @@ class AccountPool:
         for _, rest in self._rests.find(_scopes(lease.account), lease.model):
             if rest.trial is lease:
                 rest.trial = None
-        if failure is not None and self._is_current(lease.account):
+        if failure is not None and self._is_current(lease):
             self._remember(lease, failure)
         self._serve_line()
 
-    def _is_current(self, account: Account) -> bool:
+    def _is_current(self, lease: Lease) -> bool:
         """It may have left the list while its attempt was under way, or have been given other credentials."""
-        known = self._accounts.get(account.email)
-        return known is not None and (known is account or known.fingerprint == account.fingerprint)
+        known = self._accounts.get(lease.account.email)
+        return known is not None and known.fingerprint == lease.account.fingerprint
 
     def note_answer(self, lease: Lease, first_token_seconds: float, size: int) -> None:
         account, model, now = lease.account, lease.model, self._clock()
@@ -401,10 +435,20 @@ class AccountPool:
         self._suspicions.pop(key, None)
         if not self._has_answered(key, size):
             self._largest[key] = size, now
+            self._largest.move_to_end(key)
+            while len(self._largest) > _MOST_SIZES:
+                self._largest.popitem(last=False)
         before = self._speed(lease.seat, model, now) or first_token_seconds
-        lease.seat.speeds[model] = (0.7 * before + 0.3 * first_token_seconds, now)
+        self._note_speed(lease, 0.7 * before + 0.3 * first_token_seconds)
         self._bind(lease)
         self._serve_line()
+
+    def _note_speed(self, lease: Lease, seconds: float) -> None:
+        speeds = lease.seat.speeds
+        speeds.pop(lease.model, None)
+        speeds[lease.model] = seconds, self._clock()
+        while len(speeds) > _MOST_SPEEDS:
+            speeds.pop(next(iter(speeds)))
 
     # --- what a failure means ---------------------------------------------------------------------------
 
@@ -426,8 +470,11 @@ class AccountPool:
             case UpstreamFailure(rest=float(seconds)):
                 key = CooldownKey(account.email, EVERY_MODEL)
                 self._rest(lease, key, failure, lambda _: seconds)
-            case _:
+            case UpstreamRefused():
                 pass
+            case _:
+                # whoever wants speed should look elsewhere
+                self._note_speed(lease, max(self._clock() - lease.began, _SLOW))
 
     def _rest(
         self,
@@ -442,6 +489,7 @@ class AccountPool:
             seconds=seconds(failure.retry_after if failure.rest is None else failure.rest),
             failures=failures,
             reason=failure.message,
+            is_exhausted=isinstance(failure, QuotaExhausted),
         )
 
     def _rest_limited(self, lease: Lease, failure: RateLimited) -> None:
@@ -479,15 +527,17 @@ class AccountPool:
                 )
 
     def _disable(self, account: Account, reason: str) -> None:
-        seat = self._seats[account.email]
-        if seat.disabled is None:
+        if self._disabled_of(account.email) is None:
             logger.warning("Account %s is out of use: %s", account.email, reason)
-            refusal = KeptDisabled(reason, self._unix_time(), account.fingerprint)
-            self._set_disabled(account.email, seat, refusal)
+            self._disabled[account.email] = KeptDisabled(reason, self._unix_time(), account.fingerprint)
+            self._changed_accounts.add(account.email)
 
-    def _set_disabled(self, email: str, seat: Seat, disabled: KeptDisabled | None) -> None:
-        seat.disabled = disabled
-        self._changed_accounts.add(email)
+    def _disabled_of(self, email: str) -> KeptDisabled | None:
+        """A refusal is of credentials: others are given a chance."""
+        disabled = self._disabled.get(email)
+        if disabled is None or disabled.fingerprint in {"", self._seats[email].fingerprint}:
+            return disabled
+        return None
 
     # --- requests that are the cause themselves ---------------------------------------------------------
 
@@ -584,28 +634,29 @@ class AccountPool:
     # --- the operator -----------------------------------------------------------------------------------
 
     def obey(self, order: Order) -> None:
-        emails = [order.account] if order.account else list(self._accounts)
-        for email in emails:
-            if (account := self._accounts.get(email)) is not None:
-                self._obey(order, account, self._seats[email])
+        # also those that are not listed at the moment
+        emails = [order.account] if order.account else [*self._accounts, *self._disabled]
+        for email in dict.fromkeys(emails):
+            self._obey(order, email)
         if not order.account and order.action is Action.RESET:
             self._rests.end_all()
             self._suspicions.clear()
             self._marked.clear()
         self._serve_line()
 
-    def _obey(self, order: Order, account: Account, seat: Seat) -> None:
+    def _obey(self, order: Order, email: str) -> None:
+        disabled = self._disabled.get(email)
         match order.action:
             case Action.DISABLE:
-                seat.disabled = KeptDisabled(order.reason, self._unix_time(), fingerprint="")
-                logger.warning("Account %s was switched off: %s", account.email, order.reason)
+                self._disabled[email] = KeptDisabled(order.reason, self._unix_time(), fingerprint="")
+                logger.warning("Account %s was switched off: %s", email, order.reason)
                 return
-            case Action.ENABLE:
-                seat.disabled = None
-            case Action.RESET:
-                if seat.disabled is not None and seat.disabled.fingerprint:
-                    seat.disabled = None
-        self._rests.end_all((account.email, account.quota_group))
+            case Action.RESET if disabled is not None and not disabled.fingerprint:
+                pass  # that was an operator
+            case Action.RESET | Action.ENABLE:
+                self._disabled.pop(email, None)
+        account = self._accounts.get(email)
+        self._rests.end_all((email, account.quota_group) if account else (email,))
 
     # --- keeping ----------------------------------------------------------------------------------------
 
@@ -614,16 +665,18 @@ class AccountPool:
 
         Accounts with new credentials are given another chance.
         """
-        for email, seat in self._seats.items():
-            seat.share = served.get(email, 0) / self._accounts[email].weight
+        shares = {email: served.get(email, 0) / each.weight for email, each in self._accounts.items()}
+        self._served = max(shares.values(), default=0.0) - _MOST_TO_CATCH_UP
+        for email, share in shares.items():
+            self._seats[email].share = max(share, self._served, self._seats[email].share)
         unix_now, now = self._unix_time(), self._clock()
         self._rests.restore(kept.cooldowns, unix_now=unix_now, longest=LONGEST_STATED)
-        for email, disabled in kept.disabled.items():
-            account = self._accounts.get(email)
-            if account is not None and disabled.fingerprint in {"", account.fingerprint}:
-                self._seats[email].disabled = disabled
-        for name, binding in sorted(kept.bindings.items(), key=lambda item: item[1].used):
-            self._bindings[name] = replace(binding, used=now - max(unix_now - binding.used, 0.0))
+        self._disabled = {**kept.disabled, **self._disabled}
+        earlier = OrderedDict(
+            (name, replace(binding, used=now - max(unix_now - binding.used, 0.0)))
+            for name, binding in sorted(kept.bindings.items(), key=lambda item: item[1].used)
+        )
+        self._bindings = earlier | self._bindings
         self._serve_line()
 
     def take_changes(self) -> Changes:
@@ -634,7 +687,7 @@ class AccountPool:
         accounts, self._changed_accounts = self._changed_accounts, set()
         return Changes(
             cooldowns=self._rests.take_changes(unix_now=unix_now),
-            disabled={email: self._seats[email].disabled for email in accounts if email in self._seats},
+            disabled={email: self._disabled.get(email) for email in accounts},
             bindings={
                 name: replace(binding, used=binding.used + to_unix)
                 for name in bindings

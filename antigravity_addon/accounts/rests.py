@@ -11,6 +11,10 @@ from dataclasses import dataclass, field
 from antigravity_addon.state.pool_store import CooldownKey, KeptCooldown
 
 EVERY_MODEL = ""
+_MINUTES = 600.0
+"""A rest from an earlier life that is longer is that of a quota which is used up."""
+_REMEMBERED = 86_400.0
+"""Seconds after its end for which a rest is remembered, if no attempt has tried whether it is over."""
 TRIAL_SECONDS = 3.0
 """A refusal comes sooner; an answer may take a model that thinks a minute."""
 
@@ -26,6 +30,8 @@ class Rest:
     reason: str
     needs_trial: bool
     """False for what only counts failures so far."""
+    is_exhausted: bool = False
+    """A quota is used up that does not come back in minutes."""
     trial: object | None = None
     """The lease that tries whether it is over."""
     trial_ends: float = 0.0
@@ -55,14 +61,15 @@ class Rests:
         self._number += 1
         return self._number
 
-    def find(self, scopes: Iterable[str], model: str) -> Iterator[tuple[str, Rest]]:
-        """Those that speak of `model`, with their scopes; ended ones, too."""
+    def find(self, scopes: Iterable[str], model: str) -> Iterator[tuple[CooldownKey, Rest]]:
+        """Those that speak of `model`; ended ones, too."""
         if not self._rests:
             return
         for scope in scopes:
             for name in (model, EVERY_MODEL):
-                if (rest := self._rests.get(CooldownKey(scope, name))) is not None:
-                    yield scope, rest
+                key = CooldownKey(scope, name)
+                if (rest := self._rests.get(key)) is not None:
+                    yield key, rest
 
     def failures_with(self, key: CooldownKey, *, attempt: int) -> int:
         """In a row, with that attempt's. What was under way when the rest began fails together, and counts once."""
@@ -71,25 +78,24 @@ class Rests:
             return 1
         return rest.failures + (attempt > rest.number)
 
-    def begin(self, key: CooldownKey, *, seconds: float, failures: int, reason: str) -> None:
+    def begin(
+        self, key: CooldownKey, *, seconds: float, failures: int, reason: str, is_exhausted: bool = False
+    ) -> None:
         """`seconds` may be 0, to count a failure that no rest follows."""
         now = self.clock()
         known = self._rests.get(key)
         if known is not None and known.until > now + seconds:
             known.failures = failures
         else:
-            self._rests[key] = self._new(now + seconds, failures, reason, needs_trial=seconds > 0)
+            number, until = self.next_number(), now + seconds
+            self._rests[key] = Rest(number, until, failures, reason, seconds > 0, is_exhausted)
         self._changed.add(key)
-
-    def _new(self, until: float, failures: int, reason: str, *, needs_trial: bool) -> Rest:
-        return Rest(self.next_number(), until, failures, reason, needs_trial)
 
     def end_answered(self, scopes: Iterable[str], model: str, *, attempt: int) -> None:
         """An attempt got an answer: whatever rests began before it are over."""
-        for scope, rest in tuple(self.find(scopes, model)):
+        for key, rest in tuple(self.find(scopes, model)):
             if rest.number < attempt:
-                self.end(CooldownKey(scope, model))
-                self.end(CooldownKey(scope, EVERY_MODEL))
+                self.end(key)
 
     def end(self, key: CooldownKey) -> None:
         if self._rests.pop(key, None) is not None:
@@ -109,21 +115,35 @@ class Rests:
     # --- keeping ----------------------------------------------------------------------------------------
 
     def restore(self, kept: Mapping[CooldownKey, KeptCooldown], *, unix_now: float, longest: float) -> None:
+        """What is known already lasts at least as long as before."""
         now = self.clock()
         for key, cooldown in kept.items():
             seconds = min(cooldown.until - unix_now, longest)
-            if seconds > 0:
-                self._rests[key] = self._new(
-                    now + seconds, cooldown.failures, cooldown.reason, needs_trial=True
+            known = self._rests.get(key)
+            if seconds > 0 and (known is None or known.until < now + seconds):
+                self._rests[key] = Rest(
+                    self.next_number(),
+                    now + seconds,
+                    cooldown.failures,
+                    cooldown.reason,
+                    needs_trial=True,
+                    is_exhausted=seconds > _MINUTES,
                 )
 
     def take_changes(self, *, unix_now: float) -> Mapping[CooldownKey, KeptCooldown | None]:
+        self._forget()
         changed, self._changed = self._changed, set()
         return {key: self._kept(key, unix_now) for key in changed}
 
     def mark_changed(self, keys: Iterable[CooldownKey]) -> None:
         """They were taken, but could not be kept."""
         self._changed.update(keys)
+
+    def _forget(self) -> None:
+        """Whose trial nobody has wanted for a day."""
+        long_ago = self.clock() - _REMEMBERED
+        for key in [key for key, rest in self._rests.items() if rest.until < long_ago]:
+            self.end(key)
 
     def _kept(self, key: CooldownKey, unix_now: float) -> KeptCooldown | None:
         rest = self._rests.get(key)

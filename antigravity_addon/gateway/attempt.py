@@ -18,7 +18,7 @@ from antigravity_addon.errors import (
     UpstreamFailure,
     UpstreamTimeout,
 )
-from antigravity_addon.translate.events import Finished, TurnEvent, Usage
+from antigravity_addon.translate.events import TurnEvent, Usage
 from antigravity_addon.translate.gemini import GeminiTurn
 from antigravity_addon.upstream.endpoint import Authorization, Authorizer, UpstreamRequest
 from antigravity_addon.upstream.endpoints import Endpoints
@@ -34,6 +34,8 @@ MOST_HOPS = 20
 """Upstream requests that one long answer may take. Gemini gives 65,536 tokens a hop, and has room for 16 of them."""
 LONGEST_FOR_A_TOKEN = 15.0
 """Seconds for which one attempt waits for an access token."""
+_REST_FOR_A_TOKEN = 5.0
+"""Seconds until the account is asked again, whose token may be there by then."""
 _REST_AFTER_TWO_401S = 600.0
 """Seconds. A token made a moment ago was refused, so the next one will be."""
 
@@ -119,6 +121,7 @@ class Attempt:
         self.first_token_seconds: float | None = None
         """From the attempt's start."""
         self.usage: Usage | None = None
+        """What the upstream counted, of every request that was sent; of one that was cut off, as far as it was told."""
         self.remedies: list[Remedy] = []
 
     @property
@@ -173,11 +176,27 @@ class Attempt:
         except TimeoutError as error:
             if self._deadline.is_over:
                 raise self._deadline.missed() from error
-            raise TokenUnavailable("The account's access token could not be made in time.") from error
+            late = TokenUnavailable("The account's access token could not be made in time.")
+            late.rest = _REST_FOR_A_TOKEN
+            raise late from error
 
     async def _ask(self, body: GenerateContentRequest, authorization: Authorization) -> bytes:
         config = body.generation_config
         gemini = GeminiTurn(may_be_empty=bool(config and config.stop_sequences))
+        is_over = False
+        try:
+            last = await self._follow(body, authorization, gemini)
+            is_over = True
+        finally:
+            # what was cut off is paid for as well
+            if is_over or gemini.usage != Usage():
+                self.usage = (self.usage or Usage()) + gemini.usage
+        return last
+
+    async def _follow(
+        self, body: GenerateContentRequest, authorization: Authorization, gemini: GeminiTurn
+    ) -> bytes:
+        """The answer, over as many requests as it takes."""
         for _ in range(MOST_HOPS):
             request = self._endpoint.prepare(body, model=self.lease.model, authorization=authorization)
             self._size = len(request.body)
@@ -247,8 +266,6 @@ class Attempt:
         for event in events:
             if self._turn is None:
                 self._turn = self._begun()
-            if isinstance(event, Finished):
-                self.usage = event.usage
             body += self._turn.feed(event)
         return body
 

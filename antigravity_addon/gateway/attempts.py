@@ -11,16 +11,18 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from antigravity_addon.accounts.account import Account
-from antigravity_addon.accounts.policy import LONG, Nobody, Wait, Wish
+from antigravity_addon.accounts.policy import Nobody, Wait, Wish
 from antigravity_addon.accounts.pool import Lease
 from antigravity_addon.errors import (
     AccountRefused,
     AccountsExhausted,
+    NotOnThisUpstream,
     Overloaded,
     QuotaExhausted,
     RateLimited,
     UpstreamFailure,
     UpstreamRefused,
+    UpstreamUnreachable,
 )
 from antigravity_addon.wire.gemini import GenerateContentRequest
 
@@ -65,7 +67,7 @@ class Attempts:
         self._unix_time = unix_time
         self._clock = asyncio.get_running_loop().time
         self._waited = 0.0
-        self._under_way = 0
+        self._under_way: list[Lease] = []
         self._alike: dict[tuple[str, ...], dict[str, Lease]] = {}
         """By the quotas that the upstream named: whom it answered so, one lease for each quota group."""
         self._is_to_blame = False
@@ -76,7 +78,7 @@ class Attempts:
     @property
     def is_asking(self) -> bool:
         """An attempt is under way."""
-        return self._under_way > 0
+        return bool(self._under_way)
 
     async def run(self, begin: Callable[[], Turn], reader: Reader) -> bytes:
         """Write the turn as it comes; gives its last bytes, not written yet. `begin` starts it afresh for each attempt.
@@ -94,9 +96,9 @@ class Attempts:
                 if reader.committed or self._deadline.is_over or not self._may_go_on(error):
                     raise
                 failure = error
-            if not failure.spends_account:
+            if not failure.spends_account and failure.code != "model_not_found":
                 blameless += 1
-                await self._pause(failure, blameless)
+                await self._pause(lease, failure, blameless)
 
     # --- an account -------------------------------------------------------------------------------------
 
@@ -131,13 +133,12 @@ class Attempts:
             return Overloaded("The upstream is overloaded for this model.", retry_after=wait.seconds)
         if failure is not None and not isinstance(failure, RateLimited | QuotaExhausted | AccountRefused):
             return failure
-        kind = QuotaExhausted if wait.seconds >= LONG else RateLimited
-        if isinstance(failure, kind):
-            failure.retry_after = wait.seconds
-            return failure
-        if kind is QuotaExhausted:
-            return QuotaExhausted("The quota of every account is used up.", retry_after=wait.seconds)
         seconds = wait.seconds or 1.0
+        if isinstance(failure, QuotaExhausted if wait.is_exhausted else RateLimited):
+            failure.wait_for(seconds)
+            return failure
+        if wait.is_exhausted:
+            return QuotaExhausted("The quota of every account is used up.", retry_after=seconds)
         state = "cooling down" if wait.seconds else "busy with as many requests as it may have"
         return RateLimited(
             f"Every account is {state}. Please try again in {seconds:.1f}s.", retry_after=seconds
@@ -182,7 +183,7 @@ class Attempts:
 
         if not self.is_asking:
             self._name(lease.account)
-        self._under_way += 1
+        self._under_way.append(lease)
         outcome = "cancelled"
         attempt: Attempt | None = None
         try:
@@ -205,7 +206,10 @@ class Attempts:
             self._note(lease, failure)
             raise
         finally:
-            self._under_way -= 1
+            self._under_way.remove(lease)
+            if outcome and self._under_way and self.account is lease.account:
+                # a sign of life is to name somebody who may still serve
+                self._name(self._under_way[0].account)
             if attempt is not None:
                 self._record(attempt, outcome)
 
@@ -234,9 +238,13 @@ class Attempts:
     def _note(self, lease: Lease, failure: UpstreamFailure) -> None:
         """Others are preferred from now on."""
         failed = _names_of(lease)
+        if isinstance(failure, Overloaded | UpstreamUnreachable):
+            failed |= {lease.seat.place}
         spent: set[str] = set()
-        if isinstance(failure, UpstreamRefused):
-            # its kind of upstream has the same models everywhere, and expresses the same requests
+        if isinstance(failure, NotOnThisUpstream) and failure.upstream_status is not None:
+            spent = {lease.account.email}  # it was asked, and has not what others may have
+        elif isinstance(failure, UpstreamRefused):
+            # its kind of upstream expresses the same requests, and the Gemini API has the same models for all
             kind = lease.account.upstream
             spent = {each.email for each in self._upstream.pool.accounts if each.upstream is kind}
         self._wish = replace(self._wish, tried=self._wish.tried | failed, spent=self._wish.spent | spent)
@@ -250,10 +258,13 @@ class Attempts:
             return any(each.email not in self._wish.spent for each in self._upstream.pool.accounts)
         return failure.retryable
 
-    async def _pause(self, failure: UpstreamFailure, failures: int) -> None:
+    async def _pause(self, lease: Lease, failure: UpstreamFailure, failures: int) -> None:
         """Raises: UpstreamFailure: the failure; it was tried often enough, or there is no time to wait."""
         if failures >= self._settings.max_attempts:
             raise failure
+        was_the_place = lease.seat.place in self._wish.tried
+        if was_the_place and self._upstream.pool.is_free_elsewhere(self._wish, lease.account):
+            return
         pauses = _PAUSES_OVERLOADED if isinstance(failure, Overloaded) else _PAUSES
         seconds = pauses[min(failures, len(pauses)) - 1] * (0.8 + 0.4 * self._upstream.chance())
         if isinstance(failure, Overloaded) and failure.retry_after is not None:
@@ -270,7 +281,9 @@ class Attempts:
         pool = self._upstream.pool
         if pool.has_marked_requests and (mark := pool.mark_of(self._fingerprint)) is not None:
             seconds, message = mark
-            raise RateLimited(message, retry_after=seconds)
+            limited = RateLimited(message)
+            limited.wait_for(seconds)
+            raise limited
 
     def _look_for_blame(self, lease: Lease, failure: RateLimited) -> None:
         """A few accounts, not known to be out, have answered alike: no other one will answer otherwise."""
@@ -283,7 +296,7 @@ class Attempts:
         unproven = [each for each in alike.values() if not pool.has_answered_as_much(each, size)]
         if len(unproven) >= FEW or len(alike) >= FEW_OF_PROVEN:
             self._is_to_blame = True
-            failure.retry_after = pool.blame_request(self._fingerprint, failure.message, alike.values())
+            failure.wait_for(pool.blame_request(self._fingerprint, failure.message, alike.values()))
 
     @property
     def _fingerprint(self) -> str:

@@ -34,19 +34,21 @@ class Race[K: Hashable]:
     async def result(self) -> bytes:
         """Of the winner. Raises: UpstreamFailure: as the winner did, or as the last one that failed before anyone won."""
         failure: UpstreamFailure | None = None
-        running = set(self._runners.values())
+        running = {task: runner for runner, task in self._runners.items()}
         while running:
-            done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
+                runner = running.pop(task)
                 if task.cancelled():
                     continue
-                match task.exception():
-                    case None:
-                        return task.result()
-                    case UpstreamFailure() as failed if failed.retryable and self.winner is None:
-                        failure = failed
-                    case error:
-                        raise error
+                error = task.exception()
+                if self.winner is not None and runner != self.winner:
+                    continue  # it failed before it could be cancelled
+                if error is None:
+                    return task.result()
+                if self.winner is not None or not (isinstance(error, UpstreamFailure) and error.retryable):
+                    raise error
+                failure = error
         raise failure or asyncio.CancelledError
 
     async def end(self) -> None:

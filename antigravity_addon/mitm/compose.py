@@ -37,6 +37,9 @@ logger = logging.getLogger(__name__)
 
 STATE_FILE = "gateway.sqlite"
 
+_handed_over: set[asyncio.Event] = set()
+"""Of gateways that end while another one begins, since addon.py was saved: set once what they know is kept."""
+
 
 class Runtime:
     """A gateway and what it stands on, for one set of options after the other."""
@@ -100,6 +103,7 @@ class Runtime:
             target = listener.GOOGLE
         files = OperatorFiles(simulator_url=target if simulator is not None else None)
         accounts = files.read_accounts(settings)
+        check_fixed_account(settings, accounts)
         files.read_client_keys()
         listener.settle(target=target, allow_lan_access=settings.allow_lan_access)
         return cls(settings, files, accounts, simulator)
@@ -151,6 +155,7 @@ class Runtime:
             if "gateway_accounts" in updated
             else self._files.accounts(settings)
         )
+        check_fixed_account(settings, accounts)
         if "gateway_client_keys" in updated:
             self._files.read_client_keys()
         self._settings = settings
@@ -169,8 +174,12 @@ class Runtime:
 
     async def start(self) -> None:
         _spare_the_collector()
-        await self._keeper.begin()
-        self._ready.set()
+        for event in tuple(_handed_over):
+            await event.wait()
+        try:
+            await self._keeper.begin()
+        finally:
+            self._ready.set()
         self._watch = spawn(
             self._files.watch(
                 accounts_changed=lambda: self._take_accounts(self._files.accounts(self._settings)),
@@ -190,6 +199,7 @@ class Runtime:
         return spawn(self._stop(after), name="stop the gateway")
 
     async def _stop(self, after: Collection[asyncio.Task[None]]) -> None:
+        await self._hand_over()
         if self._watch is not None:
             self._watch.cancel()
             await asyncio.wait([self._watch])
@@ -202,6 +212,17 @@ class Runtime:
         await self._pool_store.aclose()
         if self._simulator is not None:
             await self._simulator.__aexit__(None, None, None)
+
+    async def _hand_over(self) -> None:
+        """What is known so far is kept before a successor asks for it; streams that go on may take hours."""
+        handed_over = asyncio.Event()
+        _handed_over.add(handed_over)
+        try:
+            if self._ready.is_set():
+                await self._keeper.sync()
+        finally:
+            handed_over.set()
+            _handed_over.discard(handed_over)
 
 
 def _spare_the_collector() -> None:
@@ -221,6 +242,13 @@ def check_mitmproxy_options() -> None:
     if ctx.options.connection_strategy != "lazy":
         # eager would open, for each client connection, one to the upstream that nobody uses
         ctx.options.update(connection_strategy="lazy")
+
+
+def check_fixed_account(settings: Settings, accounts: Accounts) -> None:
+    """Raises: StartError: nobody would ever pay."""
+    email = settings.fixed_account
+    if email and email not in {account.email for account in accounts.usable}:
+        raise StartError(f"gateway_fixed_account: {email!r} is none of the accounts that can be used.")
 
 
 def _state_file() -> SqliteFile:

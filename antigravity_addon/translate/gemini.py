@@ -114,7 +114,7 @@ class GeminiTurn:
     def next_hop(self) -> None:
         """What is fed from here on answers another request. Its usage adds up, but for the prompt: that is the
         first hop's, since in later ones it counts the answer so far."""
-        self._before = self._usage()
+        self._before = self.usage
         self._tokens = _Tokens()
         self._finish = None
 
@@ -134,16 +134,18 @@ class GeminiTurn:
         EmptyAnswer: the model finished as if it had answered, but did not.
         """
         if self._finish is not None:
-            finished = Finished(self._reason(self._finish), self._usage(), _withheld(self._finish))
+            finished = Finished(self._reason(self._finish), self.usage, _withheld(self._finish))
         elif self._block is not None:
-            finished = Finished(FinishReason.CONTENT_FILTER, self._usage(), _blocked(self._block))
+            finished = Finished(FinishReason.CONTENT_FILTER, self.usage, _blocked(self._block))
         else:
             raise StreamTruncated("The upstream's answer ended without a finish reason.")
         if citations := _citations(self._grounding, "".join(self._text)):
             yield Cited(citations)
         yield finished
 
-    def _usage(self) -> Usage:
+    @property
+    def usage(self) -> Usage:
+        """As far as it was told; the whole of it at the end only."""
         before, hop = self._before, self._tokens.to_usage()
         # a hop that was cut off may not have told
         first = before if before.input_tokens else hop

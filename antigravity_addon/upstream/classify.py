@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from antigravity_addon.errors import (
     AccountRefused,
+    NotOnThisUpstream,
     Overloaded,
     QuotaExhausted,
     RateLimited,
@@ -23,7 +24,7 @@ from antigravity_addon.errors import (
     UpstreamTimeout,
 )
 from antigravity_addon.wire.gemini import GenerateContentResponse
-from antigravity_addon.wire.google_day import seconds_to_midnight
+from antigravity_addon.wire.google_day import seconds_to_new_quota
 from antigravity_addon.wire.google_error import (
     GoogleError,
     StreamMessage,
@@ -102,7 +103,7 @@ def _until_it_comes_back(failure: QuotaExhausted, error: GoogleError, now: float
     if _not_on_this_plan(error):
         failure.rest = _UNTIL_THE_PLAN_CHANGES
     elif _daily(error):
-        failure.retry_after = seconds_to_midnight(now)
+        failure.retry_after = seconds_to_new_quota(now)
     else:
         failure.rest = _UNTIL_THE_BILL_IS_PAID
 
@@ -128,12 +129,12 @@ def _kind(status: int, error: GoogleError, *, model: str, delay: float | None) -
 def _blame(status: int, error: GoogleError, *, model: str) -> UpstreamFailure:
     """A 4xx: the fault of the client's request, of the account, or of a front end that knows neither."""
     match status:
-        case 401:
-            return _account_refused(status, error, code="upstream_authentication_error")
         case 413:
             return _too_large(error)
         case _ if not error.structured:
             return UpstreamBroken(f"The upstream answered HTTP {status} with something that is no API error.")
+        case 401:
+            return _account_refused(status, error, code="upstream_authentication_error")
         case 400:
             return _bad_request(error)
         case 403:
@@ -262,8 +263,11 @@ def _forbidden(error: GoogleError) -> UpstreamFailure:
         return _quota_exhausted(error)
     if _is_about_key(error) or error.reason in _ACCOUNT_REASONS or _ABOUT_THE_ACCOUNT.match(error.message):
         return _account_refused(403, error)
-    code = "model_not_available" if _NOT_ON_THIS_PLAN.search(error.message) else "permission_denied"
-    return _refused(error, status=403, code=code)
+    if _NOT_ON_THIS_PLAN.search(error.message):
+        elsewhere = NotOnThisUpstream(_said(error, "no message"), code="model_not_available")
+        elsewhere.status = 403
+        return elsewhere
+    return _refused(error, status=403, code="permission_denied")
 
 
 def _is_about_key(error: GoogleError) -> bool:

@@ -69,7 +69,17 @@ DECISIONS: dict[str, tuple[tuple[Candidate, ...], Wish, Decision]] = {
         FASTEST,
         Use("ana@x.y"),
     ),
-    "one that nobody knows is asked": ((replace(ANA, first_token_seconds=0.1), BO), FASTEST, Use("bo@x.y")),
+    "one that nobody knows is as good as the best": (
+        (replace(ANA, first_token_seconds=0.1, share=3.0), BO),
+        FASTEST,
+        Use("bo@x.y"),
+    ),
+    "another place first": (
+        (ANA, replace(BO, share=9.0, place="vertex")),
+        replace(WISH, tried=frozenset({""})),
+        Use("bo@x.y"),
+    ),
+    "a quota that is used up": ((replace(RESTING, is_exhausted=True),), WISH, Wait(30.0, is_exhausted=True)),
 }  # fmt: skip
 
 

@@ -154,7 +154,7 @@ def test_accounts_of_one_project_rest_together() -> None:
         assert await fail(pool, exhausted(5000.0)) == ANA
         assert {await use(pool) for _ in range(5)} == {CY}
         await fail(pool, exhausted(9000.0))
-        assert await pool.lease(WISH, patience=0.0) == Wait(5000.0)
+        assert await pool.lease(WISH, patience=0.0) == Wait(5000.0, is_exhausted=True)
 
     run(main())
 
@@ -666,6 +666,96 @@ def test_an_account_may_leave_while_its_attempt_is_under_way() -> None:
         with pytest.raises(RateLimited), held:
             raise limited(5.0)
         assert await use(pool) == BO
+
+    run(main())
+
+
+def test_what_an_account_was_disabled_for_outlives_its_absence_from_the_list() -> None:
+    async def main() -> None:
+        pool = pool_of(ANA, BO)
+        assert await fail(pool, refused()) == ANA
+        pool.obey(Order(1, Action.DISABLE, BO, BO, "holidays"))
+        pool.obey(Order(2, Action.DISABLE, CY, CY, "not here yet"))
+        pool.replace_accounts([account("di@x.y")])
+        assert await use(pool) == "di@x.y"
+        pool.replace_accounts([account(ANA), account(BO), account(CY)])
+        assert await pool.lease(WISH, patience=0.0) == Nobody()
+        pool.obey(Order(3, Action.ENABLE, "", ""))
+        assert {await use(pool) for _ in range(3)} == {ANA, BO, CY}
+
+    run(main())
+
+
+def test_what_was_kept_of_an_account_waits_until_it_is_listed() -> None:
+    async def main() -> None:
+        pool = pool_of(ANA)
+        await fail(pool, refused())
+        kept = {email: each for email, each in pool.take_changes().disabled.items() if each}
+        later = pool_of(BO)
+        later.restore(KeptPool({}, kept, {}, last_order=0), served={})
+        later.replace_accounts([account(ANA)])
+        assert await later.lease(WISH, patience=0.0) == Nobody()
+
+    run(main())
+
+
+def test_an_account_that_comes_back_has_the_places_that_its_attempts_leave() -> None:
+    async def main() -> None:
+        pool = pool_of(narrow(ANA))
+        held = await lease(pool)
+        pool.replace_accounts([])
+        pool.replace_accounts([narrow(ANA)])
+        assert await pool.lease(WISH, patience=0.0) == Wait(0.0)
+        with held:
+            pass
+        assert await use(pool) == ANA
+
+    run(main())
+
+
+def test_a_late_answer_does_not_end_a_newer_rest() -> None:
+    async def main() -> None:
+        pool = pool_of(ANA)
+        await fail(pool, TokenUnavailable("later"))
+        await wait(30.0)
+        with await lease(pool) as slow:
+            await wait(3.0)
+            await fail(pool, exhausted(5000.0))
+            slow.answered(first_token_seconds=4.0)
+        assert await pool.lease(WISH, patience=0.0) == Wait(5000.0, is_exhausted=True)
+
+    run(main())
+
+
+def test_who_waits_in_vain_is_told_what_is_true_at_the_end() -> None:
+    async def main() -> None:
+        pool = pool_of(ANA)
+        await fail(pool, limited(18.0))
+        first = ask(pool.lease(WISH, patience=30.0))
+        second = ask(pool.lease(WISH, patience=18.0))
+        await wait(18.1)
+        assert isinstance(await first, Lease)
+        assert await second == Wait(pytest.approx(3.0))
+
+    run(main())
+
+
+def test_failing_is_not_fast() -> None:
+    async def main() -> None:
+        pool = pool_of(ANA, BO)
+        fastest = Wish("m", Strategy.PERFORMANCE_FIRST)
+        assert await fail(pool, UpstreamBroken("oops"), fastest) == ANA
+        assert {await use(pool, fastest) for _ in range(5)} == {BO}
+
+    run(main())
+
+
+def test_after_a_start_nobody_has_much_to_catch_up() -> None:
+    async def main() -> None:
+        pool = pool_of(ANA, BO)
+        pool.restore(KeptPool({}, {}, {}, last_order=0), served={ANA: 5000})
+        paid = [await use(pool) for _ in range(100)]
+        assert paid.count(BO) <= 60
 
     run(main())
 

@@ -7,7 +7,13 @@ from dataclasses import dataclass, field, replace
 import pytest
 from pydantic import SecretStr
 
-from antigravity_addon.accounts.account import Account, ApiKey, ExpressKey
+from antigravity_addon.accounts.account import (
+    Account,
+    ApiKey,
+    ExpressKey,
+    GoogleAuthGrant,
+    VertexProject,
+)
 from antigravity_addon.accounts.policy import Strategy, Wish
 from antigravity_addon.accounts.pool import AccountPool
 from antigravity_addon.errors import (
@@ -18,12 +24,13 @@ from antigravity_addon.errors import (
     UpstreamFailure,
     UpstreamRefused,
     UpstreamTimeout,
+    UpstreamUnreachable,
 )
 from antigravity_addon.gateway.attempt import Deadline, Upstream
 from antigravity_addon.gateway.attempts import Attempts
 from antigravity_addon.gateway.settings import Settings
 from antigravity_addon.gateway.trace import Trace
-from antigravity_addon.translate.events import Finished, TextDelta, TurnEvent
+from antigravity_addon.translate.events import Finished, TextDelta, TurnEvent, Usage
 from antigravity_addon.upstream.endpoint import Authorization, UpstreamRequest
 from antigravity_addon.upstream.endpoints import Endpoints
 from antigravity_addon.upstream.remedies import Lessons
@@ -302,6 +309,8 @@ def test_a_token_that_takes_long_leaves_the_request_to_another_account() -> None
         world.keys = Slow()
         assert await world.ask() == "b."
         assert (world.now, world.at_rest) == (pytest.approx(15.0), {"a"})
+        await asyncio.sleep(5.0)
+        assert world.at_rest == set(), "its token may be there by now"
 
     run(main())
 
@@ -343,6 +352,122 @@ def test_a_model_that_one_kind_of_upstream_lacks_is_asked_of_another() -> None:
         with pytest.raises(UpstreamRefused):
             await world.ask()
         assert world.asked == "a"
+
+    run(main())
+
+
+def vertex(name: str, location: str) -> Account:
+    grant = GoogleAuthGrant(SecretStr(name))
+    return Account(name, VertexProject("p", grant, location), project="p")
+
+
+def test_a_model_that_one_location_lacks_is_asked_of_another() -> None:
+    async def main() -> None:
+        missing = refused(
+            404, "Publisher Model `m` was not found or your project does not have access to it."
+        )
+        accounts = (vertex("w", "us-west1"), vertex("g", "global"))
+        world = World(only(w=missing), accounts=accounts, settings=Settings(max_attempts=1))
+        assert await world.ask() == "g."
+        assert world.asked == "wg"
+
+    run(main())
+
+
+def test_a_plan_without_the_model_is_one_accounts_alone() -> None:
+    async def main() -> None:
+        unpaid = refused(403, "This model is only available in the paid tier.")
+        world = World(only(a=unpaid))
+        assert await world.ask() == "b."
+        world = World(always(unpaid))
+        with pytest.raises(UpstreamFailure) as told:
+            await world.ask()
+        assert (told.value.status, told.value.code, world.asked) == (403, "model_not_available", "abc")
+
+    run(main())
+
+
+MIXED = (
+    *(Account(name, ApiKey(SecretStr(name))) for name in "abcd"),
+    Account("v", ExpressKey(SecretStr("v"))),
+)
+
+
+def test_an_overload_of_one_kind_of_upstream_is_not_waited_out_where_there_is_another() -> None:
+    async def main() -> None:
+        busy = refused(503, "The model is overloaded. Please try again later.")
+        world = World(only(**dict.fromkeys("abcd", busy)), accounts=MIXED)
+        assert await world.ask() == "v."
+        assert (world.asked, world.now) == ("av", 0.0)
+
+    run(main())
+
+
+def test_who_cannot_be_reached_is_not_asked_by_another_name() -> None:
+    async def main() -> None:
+        accounts = (
+            *(Account(name, ApiKey(SecretStr(name)), base_url="https://gone.test") for name in "abc"),
+            Account("d", ApiKey(SecretStr("d"))),
+        )
+        gone = Reply(failure=UpstreamUnreachable("The upstream cannot be reached."))
+        world = World(only(**dict.fromkeys("abc", gone)), accounts=accounts)
+        assert await world.ask() == "d."
+        assert world.asked == "ad"
+
+    run(main())
+
+
+def test_money_that_is_gone_is_told_as_such() -> None:
+    async def main() -> None:
+        broke = refused(429, "Your prepayment credits are depleted.")
+        world = World(always(broke))
+        for _ in range(2):
+            with pytest.raises(QuotaExhausted) as told:
+                await world.ask()
+            assert (told.value.retry_after, told.value.should_retry) == (
+                pytest.approx(3600.0 - world.now),
+                False,
+            )
+            await asyncio.sleep(600.0)
+
+    run(main())
+
+
+def test_the_words_say_the_same_as_the_header() -> None:
+    async def main() -> None:
+        world = World(
+            lambda who, _: over_quota("RequestsPerMinute", retry_seconds={"a": 30.0, "b": 50.0}[who]),
+            names="ab",
+        )
+        with pytest.raises(RateLimited, match="quota") as told:
+            await world.ask()
+        assert told.value.retry_after == pytest.approx(30.0)
+        assert told.value.message.endswith("Please try again in 30.0s.")
+
+    run(main())
+
+
+def test_what_was_cut_off_is_counted() -> None:
+    async def main() -> None:
+        cut = Reply(body=event("half", tokens=(100, 10, 5)), rest=((1.0, b"data: {"),))
+        world = World(only(a=cut, b=said("b", tokens=(100, 0, 7))), names="ab")
+        assert await world.ask(reader=Reader(is_whole=True)) == "halfb."
+        assert [(each.account, each.usage) for each in world.trace.attempts] == [
+            ("a", Usage(100, 10, 5)),
+            ("b", Usage(100, 0, 7)),
+        ]
+        world.replies = only(
+            b=Reply(body=event("half", tokens=(100, 0, 5)), rest=((60.0, b""),)), a=bare_429()
+        )
+        task = asyncio.get_running_loop().create_task(world.ask())
+        await asyncio.sleep(20.0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert [(each.account, each.usage) for each in world.trace.attempts] == [
+            ("a", None),
+            ("b", Usage(100, 0, 5)),
+        ]
 
     run(main())
 
@@ -540,6 +665,32 @@ def test_if_both_fail_a_third_is_asked() -> None:
         world.replies = only(a=replace(dead_key(), seconds=5.0), b=over_quota("RequestsPerDay", seconds=1.0))
         assert await world.ask() == "c."
         assert world.asked == "abc"
+
+    run(main())
+
+
+def test_a_loser_that_fails_as_the_other_wins_is_not_heard_of() -> None:
+    async def main() -> None:
+        slow = Reply(body=event("one "), rest=((5.0, event("two", finish="STOP")),))
+        world = World(only(a=replace(bare_429(), seconds=2.0), b=slow), settings=HEDGED, names="ab")
+        assert await world.ask() == "one two."
+
+    run(main())
+
+
+def test_a_sign_of_life_names_the_one_that_may_still_serve() -> None:
+    async def main() -> None:
+        world = World(
+            only(a=refused(500, "x", seconds=3.0), b=said("b", seconds=5.0)), settings=HEDGED, names="ab"
+        )
+        task = asyncio.get_running_loop().create_task(world.ask())
+        await asyncio.sleep(2.5)
+        assert world.attempts is not None
+        assert world.attempts.account is not None
+        assert world.attempts.account.email == "a"
+        await asyncio.sleep(1.0)
+        assert world.attempts.account.email == "b"
+        assert await task == "b."
 
     run(main())
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from antigravity_addon.errors import (
     AccountRefused,
+    NotOnThisUpstream,
     Overloaded,
     QuotaExhausted,
     RateLimited,
@@ -146,7 +147,7 @@ CASES: dict[str, tuple[int, bytes, Answer]] = {
     "paid model": (
         403,
         body("This model is only available in the paid tier."),
-        Answer(UpstreamRefused, 403, "model_not_available"),
+        Answer(NotOnThisUpstream, 403, "model_not_available"),
     ),
     "other 403": (403, body("Use of this content is not allowed."), NOT_ALLOWED),
     "location as 403": (403, body("User location is not supported.", status="PERMISSION_DENIED"), REGION),
@@ -320,7 +321,7 @@ def test_messages_for_clients(status: int, error: bytes, message: str) -> None:
             "HTTP 403 VALIDATION_REQUIRED: Verify.",
         ),
         (401, body("Bad.", status="UNAUTHENTICATED"), "HTTP 401 UNAUTHENTICATED: Bad."),
-        (401, b"", "HTTP 401 without a reason: no message"),
+        (401, body("Bad."), "HTTP 401 without a reason: Bad."),
     ],
 )
 def test_grounds_for_the_operator(status: int, error: bytes, reason: str) -> None:
@@ -432,6 +433,10 @@ def test_how_long_the_account_is_left_alone_where_the_client_is_not_told(
     status: int, error: bytes, rest: float | None
 ) -> None:
     assert classify(status, {}, error, model="m", now=NOW).rest == rest
+
+
+def test_a_page_in_front_of_the_upstream_says_nothing_of_the_account() -> None:
+    assert isinstance(classify(401, {}, PAGE, model="m", now=NOW), UpstreamBroken)
 
 
 def test_the_upstreams_own_clock_counts() -> None:
