@@ -1,4 +1,7 @@
-"""Checks of accounts: a word is asked of a model in each one's name, and what comes back is said in sentences."""
+"""Checks of accounts: a word is asked of a model in each one's name, and what comes back is said in sentences.
+
+Nothing is changed at Google's: nobody is signed up for anything. Here, a refresh token that is replaced is kept.
+"""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -28,7 +31,7 @@ from antigravity_addon.errors import (
     UpstreamTimeout,
 )
 from antigravity_addon.translate.gemini import GeminiTurn
-from antigravity_addon.upstream.code_assist_project import find_validation_link
+from antigravity_addon.upstream.code_assist_project import find_present_project, find_validation_link
 from antigravity_addon.upstream.endpoint import Authorization
 from antigravity_addon.wire.gemini import Content, GenerateContentRequest, GenerationConfig, Part
 from antigravity_addon.wire.sse import ServerSentEvent, SseDecoder, StrayJson
@@ -45,6 +48,7 @@ _QUESTION = GenerateContentRequest(
     # some of it is for thinking
     generation_config=GenerationConfig(max_output_tokens=16),
 )
+_NOT_SIGNED_UP = "It is not signed up for Code Assist yet, which a check does not do: the first request that a gateway pays with it will."
 _SHORTEST_SECRET = 6
 """Characters; what is shorter may be part of any word."""
 
@@ -71,36 +75,47 @@ class AccountCheck:
         async with self._turns:
             started = asyncio.get_running_loop().time()
             try:
-                await self._ask_in_time(account, model)
+                result = await self._asked_in_time(account, model)
             except UpstreamFailure as failure:
                 result = _failed(account, model, failure)
                 if self._finds_links and isinstance(failure, TermsRefused):
                     result = replace(result, link=await self._find_link(account))
-            else:
-                result = CheckResult(account.email, Verdict.OK)
             milliseconds = round((asyncio.get_running_loop().time() - started) * 1000)
             return replace(result, milliseconds=milliseconds)
 
-    async def _ask_in_time(self, account: Account, model: str) -> None:
+    async def _asked_in_time(self, account: Account, model: str) -> CheckResult:
         """Raises: UpstreamFailure."""
         try:
             async with asyncio.timeout(self._seconds):
-                await self._authorized(account, model)
+                return await self._asked(account, model)
         except TimeoutError as error:
             raise UpstreamTimeout(f"There was no whole answer after {self._seconds:g} seconds.") from error
 
-    async def _authorized(self, account: Account, model: str) -> None:
+    async def _asked(self, account: Account, model: str) -> CheckResult:
         """Asks; and if an access token is refused that was made before, once more with a new one."""
         authorizer = self._connections.authorizer
-        authorization = await authorizer.authorize(account)
+        authorization = await authorizer.without_project(account)
         try:
-            await self._ask(account, model, authorization)
+            return await self._asked_with(account, model, authorization)
         except AccountRefused as failure:
             if failure.upstream_status != 401 or not authorizer.reject(account, authorization):
                 raise
-        else:
-            return
-        await self._ask(account, model, await authorizer.authorize(account))
+        return await self._asked_with(account, model, await authorizer.without_project(account))
+
+    async def _asked_with(self, account: Account, model: str, authorization: Authorization) -> CheckResult:
+        if isinstance(account.credential, CodeAssistLicence):
+            project = await find_present_project(
+                configured=account.credential.project,
+                authorization_headers=authorization.headers,
+                base_url=self._connections.endpoints.of(account).base_url,
+                user_agent=USER_AGENT,
+                transport=self._connections.transport,
+            )
+            if project is None:
+                return CheckResult(account.email, Verdict.SKIPPED, _NOT_SIGNED_UP)
+            authorization = replace(authorization, project=project)
+        await self._ask(account, model, authorization)
+        return CheckResult(account.email, Verdict.OK)
 
     async def _ask(self, account: Account, model: str, authorization: Authorization) -> None:
         """To the end of the answer, whatever it says. Raises: UpstreamFailure."""
@@ -130,15 +145,13 @@ class AccountCheck:
 
     async def _find_link(self, account: Account) -> SecretStr | None:
         """`None` if there is none, or Google does not say it now."""
-        credential = account.credential
-        if not isinstance(credential, CodeAssistLicence):
+        if not isinstance(account.credential, CodeAssistLicence):
             return None
-        # paid as Vertex AI is, with nothing but the token: the licence is what was refused
-        bare = replace(account, credential=VertexProject(credential.project, credential.grant))
         try:
             async with asyncio.timeout(self._seconds):
+                authorization = await self._connections.authorizer.without_project(account)
                 return await find_validation_link(
-                    authorization_headers=(await self._connections.authorizer.authorize(bare)).headers,
+                    authorization_headers=authorization.headers,
                     base_url=self._connections.endpoints.of(account).base_url,
                     user_agent=USER_AGENT,
                     transport=self._connections.transport,

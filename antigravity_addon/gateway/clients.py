@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import ipaddress
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC
@@ -28,6 +29,8 @@ class Client:
     """Stands for the client wherever something is kept for it."""
     key: ClientKey | None = None
     """With the limits of the name; `None` where there are none."""
+    host: str = ""
+    """What it called this machine, as the Host header has it; of clients without a name alone."""
 
     def may_use(self, *names: str) -> bool:
         """See `ClientKey.may_use`."""
@@ -73,7 +76,7 @@ class ClientKeys:
             raise ended
         if is_free:
             # clients that show different keys do not want to share
-            return Client(owner=_owner(next(iter(shown), "")))
+            return Client(owner=_owner(next(iter(shown), "")), host=headers.get("host", ""))
         if not shown:
             raise WrongClientKey(
                 "You didn't provide an API key. Send the gateway's key in an Authorization header: "
@@ -132,6 +135,9 @@ def check_origin(origin: str | None, settings: Settings) -> None:
 def check_metrics_reader(client: Client, origin: str | None, settings: Settings) -> None:
     """Metrics tell of every client and account, so not every client may read them, and without a key no web page at all.
 
+    A page whose own name was made to lead to this machine (DNS rebinding) sends no origin, but that name: it is read under
+    addresses and as localhost only.
+
     Raises: WrongClientKey, OriginRefused.
     """
     if client.key is not None and not client.key.metrics:
@@ -142,6 +148,12 @@ def check_metrics_reader(client: Client, origin: str | None, settings: Settings)
         raise OriginRefused(
             "Web pages may not read /metrics while this gateway asks for no key: "
             "set gateway_api_key and gateway_auth_mode=strict."
+        )
+    if settings.auth_mode is AuthMode.OFF and not client.name and not _is_address(client.host):
+        raise OriginRefused(
+            f"Under the host name {client.host[:100]!r} you may not read /metrics while this gateway asks for no key: "
+            "call it by its address, as http://127.0.0.1:8045/metrics, or set gateway_api_key and "
+            "gateway_auth_mode=strict. In mitmproxy, keep_host_header has to be on."
         )
 
 
@@ -161,6 +173,18 @@ def _is_web_page(origin: str | None) -> bool:
         return urlsplit(origin).scheme in {"http", "https"}
     except ValueError:
         return True
+
+
+def _is_address(host: str) -> bool:
+    """An IP address or `localhost`, with or without a port: names that no page can have."""
+    name = _host(f"//{host}") or ""
+    if name == "localhost":
+        return True
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _host(url: str) -> str | None:

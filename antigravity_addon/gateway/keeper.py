@@ -28,7 +28,7 @@ _SAVES_PER_LOOK = 60
 
 
 class Keeper:
-    """State: the last order that was followed, and whether the store fails."""
+    """State: whether it is known what was kept, the last order that was followed, and whether the store fails."""
 
     def __init__(
         self,
@@ -44,25 +44,15 @@ class Keeper:
         self._ledger = ledger
         self._unix_time = unix_time
         self._seconds = seconds
+        self._is_restored = False
         self._last_order = 0
         self._is_failing = False
         self._one_at_a_time = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
 
     async def begin(self) -> None:
-        """Give back what was kept, and go on keeping until `aclose`."""
-        try:
-            kept = await self._store.load()
-            usage = await self._spent_today()
-        except StateError as error:
-            logger.warning("Cooldowns and usage of before are not known: %s", error)
-        else:
-            self._ledger.restore(usage)
-            served = Counter[str]()
-            for key, used in usage.items():
-                served[key.account] += used.attempts
-            self._pool.restore(kept, served=served)
-            self._last_order = kept.last_order
+        """Give back what was kept, or as soon as it can be read, and go on keeping until `aclose`."""
+        await self.sync()
         self._task = spawn(self._keep_on(), name="keep what the pool knows")
 
     async def _keep_on(self) -> None:
@@ -71,27 +61,63 @@ class Keeper:
             await self.sync(looks=saves % _SAVES_PER_LOOK == 0)
 
     async def sync(self, *, looks: bool = False) -> None:
-        """Keep what is new, and follow the orders that have come. `looks` for what others have spent, too."""
+        """Keep what is new, and follow the orders that have come. `looks` for what others have spent, too.
+
+        What fails is logged, and tried again with the next call. Goes on to its end if the caller is cancelled: what the
+        store made of the changes has to be known, or they count twice.
+        """
+        await asyncio.shield(spawn(self._sync(looks=looks), name="keep what is new"))
+
+    async def _sync(self, *, looks: bool) -> None:
         async with self._one_at_a_time:
-            changes = replace(self._pool.take_changes(), usage=self._ledger.take())
             try:
-                orders = await self._store.sync(changes, orders_after=self._last_order)
-            except BaseException as error:
-                self._pool.give_back(changes)
-                self._ledger.give_back(changes.usage)
-                if not isinstance(error, StateError):
-                    raise
-                if not self._is_failing:
-                    logger.warning("Cooldowns and usage cannot be kept at the moment: %s", error)
-                self._is_failing = True
+                if not self._is_restored:
+                    await self._restore()
+                await self._save()
+            except Exception as error:  # noqa: BLE001  whatever it was, the next save may succeed
+                self._tell(error)
                 return
             self._is_failing = False
-            for order in orders:
-                self._pool.obey(order)
-                self._last_order = order.number
             if looks:
                 with contextlib.suppress(StateError):  # the next save will tell
                     self._ledger.restore(await self._spent_today())
+
+    async def _restore(self) -> None:
+        """Before anything is saved: orders that are older than what was kept must not be followed again."""
+        kept = await self._store.load()
+        usage = await self._spent_today()
+        self._last_order = kept.last_order
+        self._is_restored = True
+        self._ledger.restore(usage)
+        served = Counter[str]()
+        for key, used in usage.items():
+            served[key.account] += used.attempts
+        self._pool.restore(kept, served=served)
+
+    async def _save(self) -> None:
+        changes = replace(self._pool.take_changes(), usage=self._ledger.take())
+        try:
+            orders = await self._store.sync(changes, orders_after=self._last_order)
+        except Exception:
+            self._pool.give_back(changes)
+            self._ledger.give_back(changes.usage)
+            raise
+        for order in orders:
+            self._last_order = order.number
+            self._pool.obey(order)
+
+    def _tell(self, error: Exception) -> None:
+        """Once, until it works again."""
+        if self._is_failing:
+            return
+        self._is_failing = True
+        what = (
+            "Cooldowns and usage cannot be kept at the moment"
+            if self._is_restored
+            else "Cooldowns and usage of before are not known yet"
+        )
+        unexpected = None if isinstance(error, StateError) else error
+        logger.warning("%s: %s", what, error, exc_info=unexpected)
 
     async def _spent_today(self) -> Mapping[UsageKey, UsageSum]:
         """Raises: StateError."""
@@ -103,6 +129,8 @@ class Keeper:
 
         Raises: StateError. KeyError: there is no such account.
         """
+        if not self._is_restored:
+            await self.sync()  # or the order would be among those that were followed before
         groups = {account.email: account.quota_group for account in self._pool.accounts}
         scope = groups[email] if email else ""
         await self._store.give_order(action, account=email, scope=scope, reason=reason, now=self._unix_time())

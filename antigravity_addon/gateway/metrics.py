@@ -1,8 +1,9 @@
 """What `GET /metrics` shows, for Prometheus.
 
-Names, units, attributes and buckets are those of OpenTelemetry's conventions for generative AI (development, November
-2026), written as Prometheus writes them. To our clients we are the server; to the upstream we are the client, and each
-attempt is an operation. What the conventions have no name for begins with `gateway_`.
+Names, units, attributes and buckets are those of OpenTelemetry's conventions for generative AI (in development: the
+repository open-telemetry/semantic-conventions-genai with its change #521, of October 6, 2026), written as Prometheus
+writes them. To our clients we are the server; to the upstream we are the client, and each attempt is an operation. What
+the conventions have no name for begins with `gateway_`.
 
 An empty label is one that is not there. `error_type` is the `code` of docs/errors.md, or `cancelled`.
 """
@@ -29,6 +30,8 @@ from .trace import AttemptRecord
 
 MOST_MODELS = 200
 """Different names of models in labels. Clients make names up, and each costs some forty lines for good."""
+LONGEST_NAME = 100
+"""Characters of a name in labels."""
 OTHER = "other"
 
 _SECONDS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
@@ -128,6 +131,8 @@ class ModelNames:
 
     def bounded(self, name: str, *, has_answered: bool = False) -> str:
         """The name, or `other`."""
+        if len(name) > LONGEST_NAME:
+            return OTHER
         if has_answered and len(self._met) < self._most:
             self._met.add(name)
         return name if not name or name in self._met else OTHER
@@ -146,14 +151,14 @@ class Metrics:
         operation = ("gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model")
         # --- towards the upstream
         self._attempt_seconds = Histogram(
-            "gen_ai_client_operation_duration_seconds",
+            "gen_ai_client_inference_duration_seconds",
             "Attempts: requests to an upstream, from leasing the account to the last byte.",
             (*operation, "error_type"),
             buckets=_SECONDS,
             registry=registry,
         )
         self._first_chunk = Histogram(
-            "gen_ai_client_operation_time_to_first_chunk_seconds",
+            "gen_ai_client_inference_time_to_first_chunk_seconds",
             "From an attempt's start to the first piece of its answer.",
             operation,
             buckets=_SECONDS,
@@ -165,10 +170,17 @@ class Metrics:
             ("account", "upstream", "outcome"),
             registry=registry,
         )
-        self._token_usage = Histogram(
-            "gen_ai_client_token_usage",
-            "Tokens of one attempt. Input includes cached tokens, output includes thinking.",
-            (*operation, "gen_ai_token_type"),
+        self._input_tokens = Histogram(
+            "gen_ai_client_inference_operation_input_tokens",
+            "Input tokens of one attempt, cached ones included.",
+            (*operation, "error_type"),
+            buckets=_TOKENS,
+            registry=registry,
+        )
+        self._output_tokens = Histogram(
+            "gen_ai_client_inference_operation_output_tokens",
+            "Output tokens of one attempt, thinking included.",
+            (*operation, "error_type"),
             buckets=_TOKENS,
             registry=registry,
         )
@@ -229,8 +241,8 @@ class Metrics:
         self._attempts.labels(attempt.account, attempt.upstream, failure or "ok").inc()
         if (usage := attempt.usage) is None:
             return
-        self._token_usage.labels(*operation, "input").observe(usage.input_tokens)
-        self._token_usage.labels(*operation, "output").observe(usage.output_tokens)
+        self._input_tokens.labels(*operation, failure).observe(usage.input_tokens)
+        self._output_tokens.labels(*operation, failure).observe(usage.output_tokens)
         for kind, count in (
             ("input_tokens", usage.input_tokens),
             ("cache_read_input_tokens", usage.cached_tokens),

@@ -1,6 +1,7 @@
 """What an operator sees and does, on a gateway that runs or on its files alone. Results are plain; nothing is printed."""
 
 import difflib
+import re
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -320,6 +321,14 @@ type Check = Callable[[Account, str], Awaitable[CheckResult]]
 """Asks a model a word in an account's name; raises nothing that is expected."""
 
 
+_OVER_TERMS = re.compile(
+    r"Paused, since \S+ was refused over its terms"
+    r"|(?:HTTP \d+ )?(?:TOS_VIOLATION|VALIDATION_REQUIRED|UNSUPPORTED_CLIENT)\b"
+)
+"""How the reason for such a refusal begins. What Google says, and may have quoted, comes after it."""
+_LEFT_ALONE = "It was refused, and that is between Google and its owner: name it, to check it all the same."
+
+
 @dataclass(frozen=True, slots=True)
 class Operator:
     """What operators ask for, made of what the ground offers."""
@@ -341,7 +350,8 @@ class Operator:
         return tuple(dict.fromkeys((*(account.email for account in self.ground.accounts), *unusable)))
 
     async def check(self, emails: Sequence[str] = (), *, model: str = CHECK_MODEL) -> tuple[CheckResult, ...]:
-        """All at the same time; of all accounts if none is named. Nothing that gateways know changes by it.
+        """All at the same time; of all accounts if none is named, but those that the file disables and those that Google
+        refuses over its terms. Nothing that gateways know changes by it.
 
         Raises: OperatorError: there is no such account, or nobody to ask.
         """
@@ -359,6 +369,8 @@ class Operator:
             return CheckResult(
                 email, Verdict.SKIPPED, f"It is disabled in {where}: name it, to check it all the same."
             )
+        if account is not None and not is_named and self._is_refused_over_terms(account):
+            return CheckResult(email, Verdict.SKIPPED, _LEFT_ALONE)
         for unusable in self.ground.unusable:
             if unusable.email == email:
                 return CheckResult(email, Verdict.FAILED, unusable.reason)
@@ -372,8 +384,7 @@ class Operator:
     def _held_back(self, account: Account) -> str:
         """Why an account that answers does not pay all the same, and how to change that."""
         email = account.email
-        status = next(each for each in self.overview().accounts if each.email == email)
-        match status.standing:
+        match (status := self._status(account)).standing:
             case Standing.SWITCHED_OFF:
                 return f"It is switched off all the same: antigravity accounts enable {email}"
             case Standing.REFUSED:
@@ -386,6 +397,13 @@ class Operator:
                 return ""
             case _:
                 assert_never(status.standing)
+
+    def _is_refused_over_terms(self, account: Account) -> bool:
+        status = self._status(account)
+        return status.standing is Standing.REFUSED and _OVER_TERMS.match(status.reason) is not None
+
+    def _status(self, account: Account) -> AccountStatus:
+        return next(each for each in self.overview().accounts if each.email == account.email)
 
     async def disable(self, emails: Sequence[str], *, reason: str = "") -> tuple[Obeyed, ...]:
         """Until `enable`, whatever the accounts file says. Raises: OperatorError, StateError."""

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from antigravity_addon.state.pool_store import UsageKey, UsageSum
 
 _NOTHING = UsageSum()
+_DAY = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,8 @@ class UsageLedger:
     def __init__(self, unix_time: Callable[[], float]) -> None:
         self._unix_time = unix_time
         self._increments: dict[UsageKey, UsageSum] = {}
+        self._page = -2
+        """The current day, counted from 1970."""
         self._day = ""
         self._kept: dict[str, Spent] = {}
         self._since: dict[str, Spent] = {}
@@ -57,10 +60,11 @@ class UsageLedger:
         return Entry(self._day, client)
 
     def record(self, entry: Entry, *, model: str, by_account: Mapping[str, UsageSum]) -> None:
-        """Take down what a request was. `by_account` holds one request in all, and the attempts of each account."""
+        """Take down what a request was; raises nothing. `by_account` holds one request in all, and the attempts of each account."""
         self._turn_the_page()
         if entry.day == self._day:
-            self._under_way[entry.client] -= 1
+            # none, if the clock was days ahead when it came in and was set right since
+            self._under_way[entry.client] = max(0, self._under_way.get(entry.client, 0) - 1)
         for account, increment in by_account.items():
             key = UsageKey(entry.day, account, model, entry.client)
             self._add(key, increment)
@@ -84,17 +88,23 @@ class UsageLedger:
     @property
     def seconds_left(self) -> float:
         """Of the current day."""
-        return 86_400.0 - self._unix_time() % 86_400.0
+        self._turn_the_page()
+        return (self._page + 1) * _DAY - self._unix_time()
 
     @property
     def today(self) -> str:
         """As in `UsageKey`."""
-        return datetime.fromtimestamp(self._unix_time(), UTC).date().isoformat()
+        self._turn_the_page()
+        return self._day
 
     def _turn_the_page(self) -> None:
-        if (today := self.today) != self._day:
-            self._day = today
-            self._kept, self._since, self._under_way = {}, {}, {}
+        """Forward; back only if the clock was days ahead. One that is set back over midnight turns nothing."""
+        page = int(self._unix_time() // _DAY)
+        if self._page - 1 <= page <= self._page:
+            return
+        self._page = page
+        self._day = datetime.fromtimestamp(page * _DAY, UTC).date().isoformat()
+        self._kept, self._since, self._under_way = {}, {}, {}
 
     # --- the store ----------------------------------------------------------------------------------------
 

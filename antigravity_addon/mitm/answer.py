@@ -28,16 +28,14 @@ _ENCODINGS = ("identity", "gzip", "deflate", "br", "zstd")
 
 def head_of(flow: http.HTTPFlow, *, client: Client = ANYBODY) -> RequestHead:
     request = flow.request
-    return RequestHead(
-        method=request.method.upper(),
-        target=request.path,
-        # not `headers.items()`, which joins and decodes each header twice
-        headers={
-            name.lower().decode("utf-8", "surrogateescape"): value.decode("utf-8", "surrogateescape")
-            for name, value in request.headers.fields
-        },
-        client=client,
-    )
+    # not `headers.items()`, which joins and decodes each header twice
+    headers = {
+        name.lower().decode("utf-8", "surrogateescape"): value.decode("utf-8", "surrogateescape")
+        for name, value in request.headers.fields
+    }
+    if request.authority:
+        headers.setdefault("host", request.authority)  # as HTTP/2 calls it
+    return RequestHead(request.method.upper(), request.path, headers, client=client)
 
 
 def body_of(flow: http.HTTPFlow) -> bytes:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Protocol, assert_never
 
@@ -26,6 +27,10 @@ from .endpoint import Authorization
 type FindProject = Callable[[Account, Mapping[str, str]], Awaitable[str]]
 """Asks the upstream for a Code Assist licence's project; takes the headers to ask with."""
 
+PROJECT_SECONDS = 3600.0
+"""A licence may be taken away, or moved to another project."""
+REST_AFTER_TWO_401S = 600.0
+"""The second was of a token made a moment before: that is no fault of the credentials."""
 _SCHEME = "Bearer "
 
 
@@ -37,10 +42,21 @@ class Issuer[G](Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class _Project:
+    """Of a Code Assist licence, as it was looked up."""
+
+    name: str
+    fingerprint: str
+    """Of the account that asked."""
+    until: float
+    """By the clock; then it is asked for again."""
+
+
 class AccountAuthorizer:
     """See `Authorizer`.
 
-    State: the accounts' access tokens, and the projects of Code Assist licences that had to be looked up.
+    State: the accounts' access tokens, the last one of each that was rejected, and the projects of Code Assist licences.
     """
 
     def __init__(
@@ -56,29 +72,44 @@ class AccountAuthorizer:
         self._google_auth = google_auth
         self._find_project = find_project
         self._tokens = Tokens(self._issue, clock=clock)
-        self._projects: dict[str, tuple[str, str]] = {}
+        self._clock = clock
+        self._projects: dict[str, _Project] = {}
+        self._rejected: dict[str, SecretStr] = {}
         self._lookups = SingleFlight[tuple[str, str], str]()
 
     async def authorize(self, account: Account) -> Authorization:
         """See `Authorizer`."""
         match account.credential:
-            case ApiKey(key=key) | ExpressKey(key=key):
-                # not `?key=`, which ends up in logs
-                return Authorization({"x-goog-api-key": key.get_secret_value()})
-            case VertexProject():
-                return Authorization(_headers(await self._tokens.get(account)))
+            case ApiKey() | ExpressKey() | VertexProject():
+                return await self.without_project(account)
             case CodeAssistLicence():
                 return await self._licensed(account)
             case _ as never:
                 assert_never(never)
 
+    async def without_project(self, account: Account) -> Authorization:
+        """As `authorize`, but no licence's project is asked for, and so nobody is signed up for one."""
+        match account.credential:
+            case ApiKey(key=key) | ExpressKey(key=key):
+                # not `?key=`, which ends up in logs
+                return Authorization({"x-goog-api-key": key.get_secret_value()})
+            case VertexProject() | CodeAssistLicence():
+                return Authorization(_headers(await self._tokens.get(account)))
+            case _ as never:
+                assert_never(never)
+
     def reject(self, account: Account, authorization: Authorization) -> bool:
-        """See `Authorizer`."""
+        """See `Authorizer`. What was known of a licence's project goes with its token."""
         match account.credential:
             case ApiKey() | ExpressKey():
                 return False
             case VertexProject() | CodeAssistLicence():
-                self._tokens.reject(account, _token(authorization.headers))
+                token = _token(authorization.headers)
+                self._tokens.reject(account, token)
+                # once for all the requests that used it, as they fail one after the other
+                if self._rejected.get(account.email) != token:
+                    self._rejected[account.email] = token
+                    self._projects.pop(account.email, None)
                 return True
 
     async def aclose(self) -> None:
@@ -103,19 +134,24 @@ class AccountAuthorizer:
                 raise
         self._tokens.reject(account, _token(headers))
         headers = _headers(await self._tokens.get(account))
-        return Authorization(headers, await self._project(account, headers))
+        try:
+            return Authorization(headers, await self._project(account, headers))
+        except UpstreamFailure as failure:
+            if failure.upstream_status == 401:
+                failure.rest = REST_AFTER_TWO_401S
+            raise
 
     async def _project(self, account: Account, headers: Mapping[str, str]) -> str:
         fingerprint = account.fingerprint
         known = self._projects.get(account.email)
-        if known is not None and known[0] == fingerprint:
-            return known[1]
+        if known is not None and known.fingerprint == fingerprint and self._clock() < known.until:
+            return known.name
         look_up = partial(self._look_up, account, fingerprint, headers)
         return await self._lookups.wait((account.email, fingerprint), look_up)
 
     async def _look_up(self, account: Account, fingerprint: str, headers: Mapping[str, str]) -> str:
         project = await self._find_project(account, headers)
-        self._projects[account.email] = fingerprint, project
+        self._projects[account.email] = _Project(project, fingerprint, self._clock() + PROJECT_SECONDS)
         return project
 
 

@@ -64,28 +64,33 @@ async def find_project(
         UpstreamUnreachable, UpstreamBroken, UpstreamTimeout: it could not be asked, or its answer was none.
     """
     talk = _Talk(base_url, user_agent, authorization_headers, transport)
-    loaded = await talk.load(configured)
-    if loaded.current_tier is not None:
-        project = loaded.cloudaicompanion_project or configured
-        if not project:
-            raise _refused(
-                "The licence names no project: set the account's `project` to the id of the Cloud project that it "
-                "belongs to."
-            )
-        return project
-    tier = _tier_to_sign_up_for(loaded)
-    if not configured:
-        raise _refused(
-            f"The account is not signed up for Code Assist yet ({tier.id}), which takes a project: set the account's "
-            "`project` to the id of the Cloud project that holds the licence."
-        )
-    operation = await talk.onboard(configured, tier)
+    found = _found(await talk.load(configured), configured)
+    if isinstance(found, str):
+        return found
+    operation = await talk.onboard(configured, found)
     for _ in range(MOST_POLLS):
         if operation.done or not operation.name:
             break
         await sleep(SECONDS_BETWEEN_POLLS)
         operation = await talk.ask_about(operation)
     return _project_of(operation) or configured
+
+
+async def find_present_project(
+    *,
+    configured: str,
+    authorization_headers: Mapping[str, str],
+    base_url: str,
+    user_agent: str,
+    transport: Transport,
+) -> str | None:
+    """As `find_project`, but signs nobody up: `None` for an account that this is still to be done for.
+
+    Raises: UpstreamFailure: as `find_project`.
+    """
+    talk = _Talk(base_url, user_agent, authorization_headers, transport)
+    found = _found(await talk.load(configured), configured)
+    return found if isinstance(found, str) else None
 
 
 async def find_validation_link(
@@ -101,6 +106,28 @@ async def find_validation_link(
 
 
 # --- what the answers mean --------------------------------------------------------------------------------
+
+
+def _found(loaded: LoadCodeAssistResponse, configured: str) -> str | Tier:
+    """The project, or the tier to sign the account up for.
+
+    Raises: AccountRefused, TermsRefused: there is neither.
+    """
+    if loaded.current_tier is not None:
+        project = loaded.cloudaicompanion_project or configured
+        if not project:
+            raise _refused(
+                "The licence names no project: set the account's `project` to the id of the Cloud project that it "
+                "belongs to."
+            )
+        return project
+    tier = _tier_to_sign_up_for(loaded)
+    if not configured:
+        raise _refused(
+            f"The account is not signed up for Code Assist yet ({tier.id}), which takes a project: set the account's "
+            "`project` to the id of the Cloud project that holds the licence."
+        )
+    return tier
 
 
 def _tier_to_sign_up_for(loaded: LoadCodeAssistResponse) -> Tier:

@@ -43,6 +43,7 @@ from .token_endpoint import (
     RECHECK_SECONDS,
     WHOLE_SECONDS,
     Answer,
+    GrantRefused,
     Origin,
     Patience,
     TryAgain,
@@ -59,6 +60,19 @@ METADATA_HOST = "metadata.google.internal"
 SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 
 _AWS = "urn:ietf:params:aws:token-type:aws4_request"
+
+_LOCAL_TROUBLES = (
+    GoogleAuthError,
+    OSError,
+    SubprocessError,
+    ValueError,
+    TypeError,
+    KeyError,
+    # what it makes of an answer that is no object, or of a life that is no number
+    AttributeError,
+    ArithmeticError,
+)
+"""What google-auth raises, on purpose or not, over answers and files that are not as they should be."""
 
 _THIS_MACHINE = Origin(
     "", "", "Attach a service account to this machine that may use Vertex AI, with the scope cloud-platform."
@@ -111,13 +125,27 @@ class GoogleAuth:
             return await self._patience.ask(self._ask_this_machine)
         source = _read(grant)
         given = source.refresh_token
-        shown = await self._rotated.current(email, given) if given.get_secret_value() else given
-        made = await asyncio.to_thread(_load, source, shown)
-        token = await self._patience.ask(lambda: asyncio.to_thread(self._refresh, made, source))
-        new = _refresh_token_of(made)
-        if shown.get_secret_value() and new.get_secret_value() and new != shown:
+        if not given.get_secret_value():
+            return (await self._made(source, given))[0]
+        shown = await self._rotated.current(email, given)
+        try:
+            token, new = await self._made(source, shown)
+        except GrantRefused:
+            # another gateway may be putting a new one there in this moment
+            newer = await self._patience.replaced(shown, read=lambda: self._rotated.current(email, given))
+            if newer is None:
+                raise
+            shown = newer
+            token, new = await self._made(source, shown)
+        if new.get_secret_value() and new != shown:
             await self._rotated.keep(email, origin=given, token=new)
         return token
+
+    async def _made(self, source: _Source, refresh_token: SecretStr) -> tuple[Token, SecretStr]:
+        """With the refresh token to be shown from then on, which is empty where there is none."""
+        made = await asyncio.to_thread(_load, source, refresh_token)
+        token = await self._patience.ask(lambda: asyncio.to_thread(self._refresh, made, source))
+        return token, _refresh_token_of(made)
 
     async def _ask_this_machine(self) -> Token:
         request = UpstreamRequest(
@@ -150,7 +178,7 @@ class GoogleAuth:
                 raise refusal(error.answer, source.origin, now=self._unix_time()) from None
             except TransportError as error:
                 raise TryAgain(f"The token endpoint did not answer ({error}).") from error
-            except (GoogleAuthError, OSError, SubprocessError, ValueError, TypeError, KeyError) as error:
+            except _LOCAL_TROUBLES as error:
                 raise _not_made(error, source, is_answered=request.last is not None) from None
         try:
             token = TokenAnswer.model_validate({"access_token": made.token})

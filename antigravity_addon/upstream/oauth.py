@@ -11,11 +11,10 @@ from pydantic import SecretStr, ValidationError
 from antigravity_addon.accounts.account import RefreshGrant
 from antigravity_addon.accounts.rotated_tokens import RotatedTokens
 from antigravity_addon.accounts.tokens import Token
-from antigravity_addon.errors import AccountRefused
 from antigravity_addon.wire.oauth import TokenAnswer
 
 from .endpoint import UpstreamRequest
-from .token_endpoint import Origin, Patience, check_url, fetch, refusal
+from .token_endpoint import GrantRefused, Origin, Patience, check_url, fetch, refusal
 from .transport import Transport
 
 _HEADERS = {
@@ -63,10 +62,10 @@ class RefreshGrants:
         present = await self._present(email, grant)
         try:
             return await self._exchange(email, present)
-        except AccountRefused:
-            # another program, or another gateway, may have put a new one there in this moment
-            newer = await self._present(email, grant)
-            if newer == present:
+        except GrantRefused:
+            # another program, or another gateway, may be putting a new one there in this moment
+            newer = await self._patience.replaced(present, read=lambda: self._present(email, grant))
+            if newer is None:
                 raise
         return await self._exchange(email, newer)
 

@@ -24,6 +24,9 @@ WHOLE_SECONDS = 30.0
 """For one question and its answer."""
 RETRY_SECONDS = (1.0, 2.0, 4.0)
 """Waits between questions that may yet be answered; a quarter is added by chance."""
+REREAD_SECONDS = (0.0, 0.1, 0.2, 0.4, 0.8, 1.6)
+"""Waits between looks at what has replaced a token that was refused. Another gateway that was given the new one writes it
+down as soon as the answer is there, which may be a moment after the refusal of the old one."""
 RECHECK_SECONDS = 600.0
 """After which an account is asked again whose trouble may end without anybody touching its credentials."""
 
@@ -57,6 +60,10 @@ class Origin:
     """Never to be quoted, not even if the endpoint quotes them."""
 
 
+class GrantRefused(AccountRefused):
+    """What was shown is good no more. Another gateway may just have shown it, and been given what takes its place."""
+
+
 class TryAgain(Exception):
     """Asked again, the endpoint may answer. Leaves this package as the failure that it holds."""
 
@@ -84,6 +91,14 @@ class Patience:
             return await question()
         except TryAgain as last:
             raise last.failure from last.__cause__
+
+    async def replaced[T](self, refused: T, *, read: Callable[[], Awaitable[T]]) -> T | None:
+        """What is shown now in place of what was refused; `None` if that stays as it is for some seconds."""
+        for seconds in REREAD_SECONDS:
+            await self.sleep(seconds)
+            if (now := await read()) != refused:
+                return now
+        return None
 
 
 async def fetch(transport: Transport, request: UpstreamRequest, *, of: str) -> Answer:
@@ -127,7 +142,8 @@ def refusal(answer: Answer, origin: Origin, *, now: float) -> UpstreamFailure | 
         return TokenUnavailable(_wrong_clock(answer.headers, now))
     words = said(f"{error.code}: {error.description}" if error.description else error.code, origin)
     why, rest = _meaning(error, origin)
-    return refused(f"{why} The token endpoint says {words!r}.", origin.mend, rest=rest)
+    failure = refused(f"{why} The token endpoint says {words!r}.", origin.mend, rest=rest)
+    return GrantRefused(failure.message, reason=failure.reason) if error.code == "invalid_grant" else failure
 
 
 def _unreadable(status: int) -> TokenUnavailable | TryAgain:

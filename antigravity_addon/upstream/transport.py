@@ -91,16 +91,13 @@ class Transport:
         Raises: UpstreamUnreachable, UpstreamTimeout, UpstreamBroken: no answer came.
         """
         transport = self._transport = self._transport or AiohttpTransport(client=_new_session)
-        outgoing = httpx.Request(
-            request.method,
-            _parsed(request.url),
-            headers={**request.headers, "content-length": str(len(request.body))},
-            content=request.body if len(request.body) <= PIECE_BYTES else _in_pieces(request.body),
-            # waiting for the first byte and between bytes is timed by the exchange, which knows what is due
-            extensions={"timeout": {"connect": CONNECT_SECONDS}},
-        )
         try:
-            response = await transport.handle_async_request(outgoing)
+            response = await transport.handle_async_request(_outgoing(request))
+        except (httpx.InvalidURL, UnicodeError) as error:
+            # a name that looks like one, and that no host can have
+            raise UpstreamUnreachable(
+                f"The upstream's address is none that can be reached ({kind_of_cause(error)})."
+            ) from error
         except httpx.ConnectError as error:
             raise UpstreamUnreachable(f"The upstream cannot be reached ({kind_of_cause(error)}).") from error
         except httpx.TimeoutException as error:
@@ -121,6 +118,18 @@ class Transport:
         transport, self._transport = self._transport, None
         if transport is not None:
             await transport.aclose()
+
+
+def _outgoing(request: UpstreamRequest) -> httpx.Request:
+    """Raises: httpx.InvalidURL."""
+    return httpx.Request(
+        request.method,
+        _parsed(request.url),
+        headers={**request.headers, "content-length": str(len(request.body))},
+        content=request.body if len(request.body) <= PIECE_BYTES else _in_pieces(request.body),
+        # waiting for the first byte and between bytes is timed by the exchange, which knows what is due
+        extensions={"timeout": {"connect": CONNECT_SECONDS}},
+    )
 
 
 async def _in_pieces(body: bytes) -> AsyncGenerator[bytes]:

@@ -26,6 +26,7 @@ from antigravity_addon.simulator.faults import FAULTS
 from antigravity_addon.simulator.licences import CASES
 from antigravity_addon.simulator.server import Simulator
 from antigravity_addon.simulator.tokens import TOKEN_FAULTS
+from antigravity_addon.upstream import token_endpoint
 
 UNIX = 1_795_000_000.0
 
@@ -55,6 +56,12 @@ class Checking:
     def grant(self, token: str) -> RefreshGrant:
         client = OAuthClient("own.apps", SecretStr("client-s3cret"))
         return RefreshGrant(client, SecretStr(token), f"{self.simulator.base_url}/token")
+
+
+@pytest.fixture(autouse=True)
+def looks_for_no_other_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That takes seconds."""
+    monkeypatch.setattr(token_endpoint, "REREAD_SECONDS", (0.0,))
 
 
 @pytest.fixture
@@ -231,6 +238,25 @@ async def test_the_owners_page_is_asked_for_only_if_it_is_wanted(checking: Check
     assert "plt=" not in repr(shown) + plain.message
 
 
+async def test_nobody_is_signed_up_by_a_check(checking: Checking) -> None:
+    licence = CodeAssistLicence(checking.grant("needs-onboarding-s3cret"), "p-1")
+    assert await checking.check(licence) == CheckResult(
+        "ana@x.y",
+        Verdict.SKIPPED,
+        "It is not signed up for Code Assist yet, which a check does not do: the first request that a gateway pays with it "
+        "will.",
+    )
+    assert [request.path for request in checking.simulator.requests] == ["/v1internal:loadCodeAssist"]
+
+
+async def test_a_token_that_a_licence_is_not_told_for_is_made_anew(checking: Checking) -> None:
+    licence = CodeAssistLicence(checking.grant("licensed-s3cret"))
+    assert await checking.check(licence) == OK
+    checking.simulator.revoke_tokens()
+    assert await checking.check(licence) == OK
+    assert len(checking.simulator.token_requests) == 2
+
+
 async def test_a_page_that_is_not_to_be_had_is_left_out(checking: Checking) -> None:
     asked = Exchange(
         200, JSON_HEADERS, ((0.0, b'{"ineligibleTiers": [{"reasonCode": "VALIDATION_REQUIRED"}]}'),)
@@ -256,7 +282,7 @@ async def test_whatever_happens_there_is_an_answer_without_a_secret(checking: Ch
     accounts = [(f"{number}@x.y", credential) for number, credential in enumerate(credentials)]
     results = await all_of(lambda each: checking.check(each[1], seconds=1.0, email=each[0]), accounts)
     for credential, result in zip(credentials, results, strict=True):
-        assert bool(result.message) is (result.verdict is Verdict.FAILED)
+        assert bool(result.message) is (result.verdict is not Verdict.OK)
         secret = (
             credential.key if isinstance(credential, ApiKey) else credential.grant.refresh_token  # pyright: ignore[reportAttributeAccessIssue]  all of the grants are of that kind
         ).get_secret_value()

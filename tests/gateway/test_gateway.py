@@ -417,6 +417,13 @@ async def test_metrics_are_served_to_whoever_has_the_key(world: World) -> None:
     assert await world.sample("gateway_requests_total", client="", endpoint="", status="401") == 3
 
 
+async def test_a_name_of_a_megabyte_is_kept_nowhere(world: World) -> None:
+    assert (await world.chat(key="sk-operator", model="gpt-4" + "A" * 1_000_000)).status == 200
+    answer = await world.ask("/metrics", key="sk-operator")
+    assert len(answer.body) < 100_000
+    assert {key.model for key in world.books.ledger.take()} <= {"other", "gemini-2.5-flash"}
+
+
 async def test_accounts_are_masked_as_the_settings_say(world: World) -> None:
     await world.chat()
     world.gateway = world.under(replace(STRICT, account_header=AccountHeader.OFF))
@@ -427,6 +434,8 @@ async def test_accounts_are_masked_as_the_settings_say(world: World) -> None:
 
 async def test_without_a_key_metrics_are_for_no_web_page(world: World) -> None:
     world.gateway = world.under(Settings())
-    assert (await world.ask("/metrics", key="")).status == 200
-    assert (await world.ask("/metrics", key="", origin="http://localhost:3000")).status == 403
+    here = "127.0.0.1:8045"
+    assert (await world.ask("/metrics", key="", host=here)).status == 200
+    assert (await world.ask("/metrics", key="", host="evil.example:8045")).status == 403
+    assert (await world.ask("/metrics", key="", host=here, origin="http://localhost:3000")).status == 403
     assert (await world.ask("/v1/models", key="", origin="http://localhost:3000")).status == 200

@@ -15,7 +15,7 @@ from antigravity_addon.errors import RateLimited
 from antigravity_addon.gateway.keeper import Keeper
 from antigravity_addon.gateway.usage import UsageLedger
 from antigravity_addon.state.memory import StateError
-from antigravity_addon.state.pool_store import Action, Changes, Order, UsageKey, UsageSum
+from antigravity_addon.state.pool_store import Action, Changes, KeptPool, Order, UsageKey, UsageSum
 from antigravity_addon.state.volatile import VolatilePoolStore
 from benchmarks.pool.virtual_time import run
 
@@ -30,15 +30,29 @@ def unix_time() -> float:
 
 
 class Store(VolatilePoolStore):
-    """In memory; fails on demand."""
+    """In memory; fails and takes its time on demand."""
 
     fails = False
+    loads = True
+    has_bug = False
+    seconds = 0.0
+    """From saving to saying so."""
+
+    @override
+    async def load(self) -> KeptPool:
+        if not self.loads:
+            raise StateError("The file is locked.")
+        return await super().load()
 
     @override
     async def sync(self, changes: Changes, *, orders_after: int) -> tuple[Order, ...]:
         if self.fails:
             raise StateError("The disk is full.")
-        return await super().sync(changes, orders_after=orders_after)
+        if self.has_bug:
+            raise ValueError("Nobody thought of that.")
+        orders = await super().sync(changes, orders_after=orders_after)
+        await asyncio.sleep(self.seconds)
+        return orders
 
 
 @dataclass
@@ -100,6 +114,105 @@ def test_an_orderly_end_loses_nothing() -> None:
         first.use(7)
         await first.keeper.aclose()
         assert await store.usage(first_day=DAY, last_day=DAY) == {USED: UsageSum(requests=1, input_tokens=7)}
+
+    run(main())
+
+
+def test_an_end_in_the_middle_of_a_save_counts_nothing_twice() -> None:
+    async def main() -> None:
+        store = Store(unix_time=unix_time)
+        first = Gateway(store)
+        await first.keeper.begin()
+        store.seconds = 0.3
+        first.use(7)
+        await asyncio.sleep(0.6)
+        await first.keeper.aclose()
+        assert await store.usage(first_day=DAY, last_day=DAY) == {USED: UsageSum(requests=1, input_tokens=7)}
+
+    run(main())
+
+
+def test_who_goes_away_in_the_middle_of_a_save_makes_nothing_count_twice() -> None:
+    async def main() -> None:
+        store = Store(unix_time=unix_time)
+        first = Gateway(store)
+        await first.keeper.begin()
+        store.seconds = 0.3
+        first.use(7)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await first.keeper.usage(first_day=DAY, last_day=DAY)
+        await first.keeper.aclose()
+        assert await store.usage(first_day=DAY, last_day=DAY) == {USED: UsageSum(requests=1, input_tokens=7)}
+
+    run(main())
+
+
+def test_a_bug_does_not_end_the_keeping(caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        store = Store(unix_time=unix_time)
+        first = Gateway(store)
+        await first.keeper.begin()
+        store.has_bug = True
+        first.use(7)
+        await asyncio.sleep(2.0)
+        store.has_bug = False
+        await asyncio.sleep(1.0)
+        assert (await store.usage(first_day=DAY, last_day=DAY))[USED].input_tokens == 7
+        await first.keeper.aclose()
+
+    with caplog.at_level(logging.WARNING):
+        run(main())
+    assert [(record.getMessage(), bool(record.exc_info)) for record in caplog.records] == [
+        ("Cooldowns and usage cannot be kept at the moment: Nobody thought of that.", True)
+    ]
+
+
+def test_what_cannot_be_read_at_the_start_is_read_later(caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        store = Store(unix_time=unix_time)
+        first = Gateway(store)
+        await first.keeper.begin()
+        await first.keeper.order(Action.RESET)
+        await first.limit(ANA, 60.0)
+        await first.limit(BO, 90.0)
+        first.use(7)
+        await first.keeper.aclose()
+        store.loads = False
+        second = Gateway(store)
+        await second.keeper.begin()
+        second.use(5)
+        await asyncio.sleep(5.0)
+        assert (await store.usage(first_day=DAY, last_day=DAY))[USED].input_tokens == 7
+        store.loads = True
+        await asyncio.sleep(1.0)
+        # the order is older than the rests, and was followed
+        assert await second.pool.lease(WISH, patience=0.0) == Wait(54.0)
+        assert second.ledger.spent_today("ide").tokens == 12
+        await second.keeper.aclose()
+        assert (await store.usage(first_day=DAY, last_day=DAY))[USED].input_tokens == 12
+
+    with caplog.at_level(logging.WARNING, "antigravity_addon.gateway.keeper"):
+        run(main())
+    assert [record.getMessage() for record in caplog.records if "keeper" in record.name] == [
+        "Cooldowns and usage of before are not known yet: The file is locked."
+    ]
+
+
+def test_an_order_is_followed_though_nothing_could_be_read_before() -> None:
+    async def main() -> None:
+        store = Store(unix_time=unix_time)
+        store.loads = False
+        gateway = Gateway(store)
+        await gateway.keeper.begin()
+        await gateway.limit(ANA, 60.0)
+        await gateway.limit(BO, 60.0)
+        store.loads = True
+        await gateway.keeper.order(Action.RESET, ANA)
+        lease = await gateway.pool.lease(WISH, patience=0.0)
+        assert isinstance(lease, Lease)
+        assert lease.account.email == ANA
+        await gateway.keeper.aclose()
 
     run(main())
 

@@ -93,9 +93,10 @@ def test_the_whole_text(golden: Golden) -> None:
 @pytest.mark.parametrize(
     ("name", "boundaries"),
     [
-        ("gen_ai_client_token_usage", [4.0**power for power in range(14)]),
+        ("gen_ai_client_inference_operation_input_tokens", [4.0**power for power in range(14)]),
+        ("gen_ai_client_inference_operation_output_tokens", [4.0**power for power in range(14)]),
         ("gen_ai_server_request_duration_seconds", [0.01 * 2**power for power in range(14)]),
-        ("gen_ai_client_operation_duration_seconds", [0.01 * 2**power for power in range(14)]),
+        ("gen_ai_client_inference_duration_seconds", [0.01 * 2**power for power in range(14)]),
         (
             "gen_ai_server_time_to_first_token_seconds",
             [0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0],
@@ -149,6 +150,21 @@ def test_names_that_clients_make_up_are_few() -> None:
         made.observe(replace(SERVED, model_asked=name, model=name))
     names = labels_of(made, "gen_ai_server_request_duration_seconds_count", "gen_ai_request_model")
     assert names == {"gemini-0", "gemini-1", "other"}
+
+
+def test_a_name_that_is_too_long_is_shown_nowhere() -> None:
+    long = "gpt-4" + "A" * 1_000_000
+    made = metrics((State(STATES[0].account, rests=(Rest(long, 1.0),)),))
+    made.observe(replace(SERVED, model_asked=long, model=long))
+    names = labels_of(made, "gen_ai_server_request_duration_seconds_count", "gen_ai_request_model")
+    assert names == {"other"}
+    assert "AAA" not in text_of(made)
+
+
+def test_a_long_name_takes_no_place() -> None:
+    names = ModelNames()
+    assert [names.bounded("g" * length, has_answered=True) for length in (100, 101)] == ["g" * 100, "other"]
+    assert "g" * 101 not in names._met
 
 
 def test_a_name_that_no_model_answers_to_takes_no_place() -> None:

@@ -13,7 +13,7 @@ from antigravity_addon.accounts.account import Account, ApiKey, GoogleAuthGrant,
 from antigravity_addon.accounts.file import Unusable
 from antigravity_addon.accounts.policy import Wish
 from antigravity_addon.accounts.pool import AccountPool, Lease
-from antigravity_addon.errors import AccountRefused, Overloaded, RateLimited, UpstreamFailure
+from antigravity_addon.errors import AccountRefused, Overloaded, RateLimited, TermsRefused, UpstreamFailure
 from antigravity_addon.gateway.keeper import Keeper
 from antigravity_addon.gateway.operator import (
     AccountStatus,
@@ -262,6 +262,34 @@ async def test_checks_skip_what_the_file_disables_unless_it_is_named() -> None:
         failed,
         CheckResult(CY.email, Verdict.OK, "It is disabled in the accounts file.", milliseconds=1),
     )
+
+
+@pytest.mark.parametrize(
+    ("reason", "is_skipped"),
+    [
+        ("HTTP 403 TOS_VIOLATION: No.", True),
+        ("VALIDATION_REQUIRED for free-tier: Verify your account.", True),
+        ("UNSUPPORTED_CLIENT: Not this one.", True),
+        ("Paused, since zoe@x.y was refused over its terms: HTTP 403 TOS_VIOLATION: No.", True),
+        ("HTTP 403 BILLING_DISABLED: No bill. TOS_VIOLATION", False),
+    ],
+)
+async def test_checks_skip_what_google_refuses_over_its_terms_unless_it_is_named(
+    reason: str, *, is_skipped: bool
+) -> None:
+    gateway = Gateway()
+    await gateway.fail(BO, TermsRefused("no", reason=reason))
+    for operator in (gateway.operator, await gateway.left_behind(ANA, BO)):
+        results = {result.email: result for result in await operator.check()}
+        verdict = Verdict.SKIPPED if is_skipped else Verdict.OK
+        assert results[BO.email].verdict is verdict
+        if is_skipped:
+            message = (
+                "It was refused, and that is between Google and its owner: name it, to check it all the same."
+            )
+            assert results[BO.email] == CheckResult(BO.email, Verdict.SKIPPED, message)
+        [named] = await operator.check([BO.email])
+        assert named.verdict is Verdict.OK
 
 
 async def test_a_check_says_what_holds_the_account_back_and_changes_nothing() -> None:

@@ -9,7 +9,7 @@ from antigravity_addon.gateway.usage import Spent, UsageLedger
 from antigravity_addon.state.pool_store import UsageKey, UsageSum
 
 MIDNIGHT = 1_795_046_400.0
-TODAY, TOMORROW = "2026-11-19", "2026-11-20"
+YESTERDAY, TODAY, TOMORROW = "2026-11-18", "2026-11-19", "2026-11-20"
 ONE = UsageSum(requests=1, input_tokens=10, output_tokens=5, seconds=1.0)
 
 
@@ -55,6 +55,60 @@ def test_a_request_belongs_to_the_day_on_which_it_came() -> None:
         UsageKey(TODAY, "a@x.test", "m", "ana"): ONE,
         UsageKey(TOMORROW, "a@x.test", "m", "ana"): ONE,
     }
+
+
+def test_a_clock_that_is_set_back_over_midnight_changes_no_page() -> None:
+    clock = Clock()
+    ledger = UsageLedger(clock)
+    clock.now -= 1
+    before = ledger.begin("ana")
+    clock.now += 2
+    after = ledger.begin("ana")
+    clock.now -= 3
+    assert (ledger.today, ledger.seconds_left) == (TODAY, 86_402.0)
+    ledger.restore({UsageKey(TODAY, "a@x.test", "m", "ana"): ONE})
+    for entry in (after, before):
+        ledger.record(entry, model="m", by_account={"a@x.test": ONE})
+    ask(ledger)
+    assert ledger.spent_today("ana") == Spent(3, 45)
+    assert ledger.take() == {
+        UsageKey(YESTERDAY, "a@x.test", "m", "ana"): ONE,
+        UsageKey(TODAY, "a@x.test", "m", "ana"): ONE + ONE,
+    }
+
+
+def test_a_clock_that_was_years_ahead_is_believed_once_it_is_set_right() -> None:
+    clock = Clock()
+    ledger = UsageLedger(clock)
+    today = ledger.begin("ana")
+    clock.now += 1000 * 86_400
+    ahead = ledger.begin("ana")
+    clock.now -= 1000 * 86_400
+    ledger.record(today, model="m", by_account={"a@x.test": ONE})
+    assert ledger.spent_today("ana") == Spent(1, 15)
+    ledger.record(ahead, model="m", by_account={"a@x.test": ONE})
+    assert (ledger.spent_today("ana"), ledger.seconds_left) == (Spent(1, 15), 86_400.0)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["begin", "end", "look"]), st.integers(-3, 3)), max_size=40))
+def test_no_clock_makes_it_fail(steps: list[tuple[str, int]]) -> None:
+    """Half days forward and back."""
+    clock = Clock()
+    ledger = UsageLedger(clock)
+    under_way = [ledger.begin("ana")]
+    ended = 0
+    for step, half_days in steps:
+        clock.now += half_days * 43_200
+        match step:
+            case "begin":
+                under_way.append(ledger.begin("ana"))
+            case "end" if under_way:
+                ledger.record(under_way.pop(), model="m", by_account={"a@x.test": ONE})
+                ended += 1
+            case _:
+                assert ledger.spent_today("ana").requests >= 0
+        assert ledger.seconds_left > 0
+    assert sum(used.requests for used in ledger.take().values()) == ended
 
 
 def test_what_could_not_be_saved_is_taken_again() -> None:

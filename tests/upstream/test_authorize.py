@@ -25,7 +25,7 @@ from antigravity_addon.errors import AccountRefused, TokenUnavailable, UpstreamF
 from antigravity_addon.upstream.authorize import AccountAuthorizer
 from antigravity_addon.upstream.endpoint import Authorization, Authorizer
 from antigravity_addon.upstream.oauth import RefreshGrants
-from antigravity_addon.upstream.token_endpoint import Patience
+from antigravity_addon.upstream.token_endpoint import GrantRefused, Patience
 from antigravity_addon.upstream.transport import Transport
 
 from .token_server import Reply, TokenServer, error, granted, token_server
@@ -172,7 +172,7 @@ async def test_a_hundred_requests_share_a_failure_and_the_next_tries_anew(desk: 
     desk.server.replies = [error("invalid_grant")]
     tries = (desk.authorizer.authorize(desk.vertex) for _ in range(100))
     outcomes = await asyncio.gather(*tries, return_exceptions=True)
-    assert {type(outcome) for outcome in outcomes} == {AccountRefused}
+    assert {type(outcome) for outcome in outcomes} == {GrantRefused}
     assert await desk.authorizer.authorize(desk.vertex) == bearer("access-2")
     assert len(desk.server.asked) == 2
 
@@ -247,9 +247,37 @@ async def test_a_token_that_the_lookup_is_refused_with_is_made_anew_once(desk: D
     assert await desk.authorizer.authorize(desk.licensed) == bearer("access-2", "project-2")
     desk.projects.failures = [unauthorized(), unauthorized()]
     other = account(CodeAssistLicence(replace(desk.grant, refresh_token=SecretStr("refresh-2"))))
-    with pytest.raises(AccountRefused):
+    with pytest.raises(AccountRefused) as caught:
         await desk.authorizer.authorize(other)
+    assert caught.value.rest == 600.0
     assert len(desk.server.asked) == 4
+
+
+async def test_a_project_is_looked_up_anew_each_hour(desk: Desk) -> None:
+    async def project() -> str:
+        return (await desk.authorizer.authorize(desk.licensed)).project
+
+    assert await project() == "project-1"
+    desk.clock.now += 3599
+    assert await project() == "project-1"
+    desk.clock.now += 1
+    assert await project() == "project-2"
+    assert await project() == "project-2"
+
+
+async def test_a_project_is_forgotten_with_a_token_that_is_refused(desk: Desk) -> None:
+    before = await desk.authorizer.authorize(desk.licensed)
+    for _ in range(2):
+        assert desk.authorizer.reject(desk.licensed, before) is True
+        assert await desk.authorizer.authorize(desk.licensed) == bearer("access-2", "project-2")
+
+
+async def test_a_licence_s_token_is_had_without_asking_for_its_project(desk: Desk) -> None:
+    assert await desk.authorizer.without_project(desk.licensed) == bearer("access-1")
+    assert await desk.authorizer.without_project(desk.vertex) == bearer("access-2")
+    keyed = account(ApiKey(SecretStr("key-1")))
+    assert await desk.authorizer.without_project(keyed) == Authorization({"x-goog-api-key": "key-1"})
+    assert desk.projects.asked == []
 
 
 async def test_the_end_cancels_what_is_under_way(desk: Desk) -> None:

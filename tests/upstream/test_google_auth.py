@@ -21,7 +21,7 @@ from antigravity_addon.accounts.rotated_tokens import RotatedTokens
 from antigravity_addon.accounts.tokens import Token
 from antigravity_addon.errors import AccountRefused, TokenUnavailable, UpstreamFailure
 from antigravity_addon.upstream.google_auth import GoogleAuth
-from antigravity_addon.upstream.token_endpoint import WHOLE_SECONDS, Patience
+from antigravity_addon.upstream.token_endpoint import REREAD_SECONDS, WHOLE_SECONDS, Patience
 from antigravity_addon.upstream.transport import SMALL_BYTES, Transport
 from antigravity_addon.wire.base import Json
 
@@ -118,6 +118,15 @@ class Desk:
             "credential_source": source,
             **fields,
         }
+
+    def workload_here(self) -> dict[str, Json]:
+        """Its proof is in its own file."""
+        proof = self.folder / "proof"
+        proof.write_text("proof-1")
+        return self.workload({"file": str(proof)})
+
+    def impersonated_here(self) -> dict[str, Json]:
+        return self.impersonated(self.service_account())
 
     def workforce(self) -> dict[str, Json]:
         return {
@@ -260,6 +269,22 @@ async def test_a_new_refresh_token_of_a_workforce_is_kept(desk: Desk) -> None:
     ]
 
 
+async def test_of_two_gateways_that_renew_at_once_none_loses_its_account(desk: Desk) -> None:
+    other = RotatedTokens(desk.folder / "rotated.json")
+
+    async def sleep(seconds: float) -> None:
+        desk.waits.append(seconds)
+        if len(desk.waits) == 4:
+            await other.keep("ana@x.y", origin=SecretStr("refresh-1"), token=SecretStr("refresh-2"))
+
+    desk.google_auth._patience = Patience(sleep, lambda: 0.0)
+    desk.server.replies = [error("invalid_grant"), Reply(granted(refresh_token="refresh-3"))]
+    for _ in range(2):
+        await desk.token(desk.workforce())
+    shown = [asked.form["refresh_token"] for asked in desk.server.asked]
+    assert (shown, desk.waits) == (["refresh-1", "refresh-2", "refresh-3"], list(REREAD_SECONDS[:4]))
+
+
 @pytest.mark.parametrize("content", ["", " \n"])
 async def test_the_machine_itself(desk: Desk, content: str) -> None:
     assert await desk.token(content) == Token(SecretStr("access-1"), 3599.0)
@@ -332,7 +357,8 @@ async def test_a_refusal_says_how_to_mend_the_account(
 ) -> None:
     desk.server.replies = [reply]
     assert await desk.reason(content(desk)) == reason
-    assert (len(desk.server.asked), desk.waits) == (1, [])
+    looked = list(REREAD_SECONDS) if "The refresh token is dead" in reason or "sign in anew" in reason else []
+    assert (len(desk.server.asked), desk.waits) == (1, looked)
 
 
 async def test_an_account_that_may_not_be_impersonated(desk: Desk) -> None:
@@ -419,6 +445,18 @@ UNREADABLE: dict[str, tuple[str, Reply]] = {
     "a token that no header takes": ("authorized_user", Reply(granted(access_token="a\r\nb"))),
     "null": ("workforce", Reply(granted(access_token=None))),
     "no life, which a workforce's must have": ("workforce", Reply({"access_token": "a"})),
+    **{
+        f"{body.decode()} for a {kind}": (kind, Reply(body))
+        for kind in ("service_account", "authorized_user", "workforce", "workload_here", "impersonated_here")
+        for body in (b"[]", b"null", b"5", b'"x"', b"")
+    },
+    **{
+        f"a life without end for a {kind}": (
+            kind,
+            Reply(b'{"access_token":"a","expires_in":1e400,"accessToken":"a","expireTime":"x"}'),
+        )
+        for kind in ("service_account", "authorized_user", "workforce", "workload_here", "impersonated_here")
+    },
 }
 
 

@@ -24,7 +24,16 @@ from antigravity_addon.simulator.server import Simulator
 from antigravity_addon.simulator.tokens import TOKEN_PATH
 from antigravity_addon.upstream import token_endpoint
 from antigravity_addon.upstream.oauth import RefreshGrants
-from antigravity_addon.upstream.token_endpoint import Answer, Origin, Patience, check_url, refusal, said
+from antigravity_addon.upstream.token_endpoint import (
+    REREAD_SECONDS,
+    Answer,
+    GrantRefused,
+    Origin,
+    Patience,
+    check_url,
+    refusal,
+    said,
+)
 from antigravity_addon.upstream.transport import SMALL_BYTES, Transport
 from antigravity_addon.wire.base import Json
 from antigravity_addon.wire.oauth import TokenAnswer
@@ -202,7 +211,8 @@ async def test_a_refusal_says_how_to_mend_the_account(desk: Desk, reply: Reply, 
     assert failure.message == (
         "The account this gateway used gets no access token. The gateway's operator has to mend that."
     )
-    assert (len(desk.server.asked), desk.waits) == (1, [])
+    looked = list(REREAD_SECONDS) if "invalid_grant" in reason else []
+    assert (len(desk.server.asked), desk.waits) == (1, looked)
 
 
 async def test_a_refusal_that_is_not_known_is_checked_again_later(desk: Desk) -> None:
@@ -443,11 +453,27 @@ async def test_a_token_that_was_replaced_while_it_was_refused_is_tried(desk: Des
     assert desk.shown == ["refresh-1", "refresh-2"]
 
 
+async def test_of_two_gateways_that_renew_at_once_none_loses_its_account(desk: Desk, tmp_path: Path) -> None:
+    """The other one was first: its new token is written while ours is refused."""
+    other = RotatedTokens(tmp_path / "rotated.json")
+    waits: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 4:
+            await other.keep("ana@x.y", origin=desk.grant.refresh_token, token=SecretStr("refresh-2"))
+
+    desk.grants._patience = Patience(sleep, lambda: 0.0)
+    desk.server.replies = [error("invalid_grant")]
+    assert await desk.token() == Token(SecretStr("access-2"), 3599.0)
+    assert (desk.shown, waits) == (["refresh-1", "refresh-2"], list(REREAD_SECONDS[:4]))
+
+
 # --- the simulator ----------------------------------------------------------------------------------------
 
 SIMULATED: dict[str, type[UpstreamFailure]] = {
-    "token-invalid-grant": AccountRefused,
-    "token-reauth": AccountRefused,
+    "token-invalid-grant": GrantRefused,
+    "token-reauth": GrantRefused,
     "token-invalid-client": AccountRefused,
     "token-unauthorized-client": AccountRefused,
     "token-invalid-scope": AccountRefused,
