@@ -174,7 +174,7 @@ def readable_by_others(path: Path) -> bool:
     """True if somebody besides the file's owner can read the secrets in it."""
     try:
         return bool(path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH))
-    except OSError:
+    except (OSError, ValueError):
         return False
 
 

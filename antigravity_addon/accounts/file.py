@@ -37,7 +37,7 @@ from .credential_files import (
     readable_by_others,
 )
 from .secrets import SecretError, SecretSources, is_reference, malformed, operator_secrets
-from .yaml_lines import path_of, place_of
+from .yaml_lines import NOT_YAML, path_of, place_of, said_twice, told
 
 MACHINE = "machine"
 """In `credentials`: ask the metadata server of the Google Cloud machine that this runs on."""
@@ -60,6 +60,10 @@ type _Loc = tuple[int | str, ...]
 
 class AccountsFileError(ValueError):
     """The accounts file cannot be used; the message is for the operator and holds no key."""
+
+
+class AccountsFileMissingError(AccountsFileError):
+    """There is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,13 +129,14 @@ class _File(_Strict):
 def load_accounts(path: Path, *, sources: SecretSources | None = None) -> AccountsFile:
     """Blocks: reads the file, those it refers to, and perhaps the keyring.
 
-    Raises: AccountsFileError: unreadable, not YAML, not of the shape that `accounts.yaml` has, or one quota twice.
+    Raises: AccountsFileError: unreadable, not YAML, not of the shape that `accounts.yaml` has, or one quota twice;
+        AccountsFileMissingError if there is no file.
     """
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise AccountsFileError(f"{path}: there is no such file.") from None
-    except (OSError, UnicodeDecodeError) as error:
+        raise AccountsFileMissingError(f"{path}: there is no such file.") from None
+    except (OSError, ValueError) as error:
         raise AccountsFileError(f"{path}: cannot be read: {error}.") from error
     return accounts_of(text, path=path, sources=sources)
 
@@ -152,14 +157,16 @@ def accounts_of(text: str, *, path: Path, sources: SecretSources | None = None) 
 
 def _read_shape(text: str, source: str) -> "tuple[_File, _Place]":
     root, document = _read_yaml(text, source)
+    if twice := tuple(said_twice(root, source)):
+        raise AccountsFileError(told(twice))
     try:
         file = _File.model_validate(document)
     except ValidationError as error:
         problems = [_describe(detail, root, source) for detail in error.errors(include_url=False)]
-        raise AccountsFileError("\n".join(problems)) from None
+        raise AccountsFileError(told(problems)) from None
     place = _Place(root, source)
     if misfits := tuple(_misfits(file)):
-        raise AccountsFileError("\n".join(place.tell(loc, message) for loc, message in misfits))
+        raise AccountsFileError(told([place.tell(loc, message) for loc, message in misfits]))
     return file, place
 
 
@@ -178,7 +185,7 @@ def _read_yaml(text: str, source: str) -> tuple[yaml.Node | None, object]:
     except yaml.MarkedYAMLError as error:
         line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
         raise AccountsFileError(f"{source}{line}: not valid YAML: {error.problem}.") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except NOT_YAML as error:
         raise AccountsFileError(f"{source}: not valid YAML ({type(error).__name__}).") from None
 
 

@@ -25,6 +25,7 @@ from .credential_files import (
 )
 from .edit import NewAccount
 from .file import is_email
+from .secrets import is_reference, malformed
 
 _PASTED = Path("the text")
 _LONGEST_WORD = 40
@@ -72,12 +73,22 @@ def read_import(
     choices = _Choices(oauth_client or "", email, project, os.environ if environ is None else environ)
     if isinstance(source, str):
         return _read_text(source, None, choices)
-    source = source.expanduser()
-    if source.is_dir():
+    try:
+        source = source.expanduser()
+    except RuntimeError:
+        raise ImportFailedError(f"{source}: there is no such home folder: give the whole path.") from None
+    if _is_folder(source):
         return _read_tools_folder(source, choices)
-    if source.name == "accounts.json" and (source.parent / "accounts").is_dir():
+    if source.name == "accounts.json" and _is_folder(source.parent / "accounts"):
         return _read_tools_folder(source.parent, choices)
     return _read_text(_read(source), source, choices)
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False  # reading it tells why
 
 
 def _read(path: Path) -> str:
@@ -89,6 +100,8 @@ def _read(path: Path) -> str:
         raise ImportFailedError(f"{path}: cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:
         raise ImportFailedError(f"{path}: cannot be read: it is not UTF-8.") from None
+    except ValueError as error:
+        raise ImportFailedError(f"{path}: cannot be read: {error}.") from None
 
 
 def _read_text(text: str, path: Path | None, choices: _Choices) -> Imported:
@@ -260,22 +273,24 @@ def _order(index: Path) -> tuple[str, ...]:
 
 def _from_tools(accounts: Iterable[_ToolsAccount], choices: _Choices) -> Imported:
     entries: dict[str, NewAccount] = {}
+    tokens: dict[SecretStr, str] = {}
     notes = _Notes()
     clients: set[str] = set()
     for number, account in enumerate(accounts, start=1):
         if not is_email(account.email):
             notes.add("Accounts without an e-mail address are not taken", f"number {number}")
             continue
+        token = account.kept_token
         if account.email in entries:
             notes.add("Accounts that are there twice are taken once", account.email)
             continue
-        token = account.kept_token
         if token is None:
             notes.add("Accounts without a refresh token are not taken: log in there again", account.email)
             continue
-        if not choices.oauth_client:
-            notes.add(_NO_CLIENT, account.email)
+        if reason := _why_not(token, tokens, choices):
+            notes.add(reason, account.email)
             continue
+        tokens[token] = account.email
         clients.add(account.token.oauth_client_key or "")
         for what in account.left_behind():
             notes.add(what, account.email)
@@ -299,6 +314,21 @@ def _from_tools(accounts: Iterable[_ToolsAccount], choices: _Choices) -> Importe
             *(_sentence(client) or "none" for client in sorted(clients)),
         )
     return Imported(tuple(entries.values()), notes.sentences())
+
+
+def _why_not(token: SecretStr, taken: Mapping[SecretStr, str], choices: _Choices) -> str:
+    """Why an account with this refresh token is not taken; empty if it is. `taken` has the e-mails of others."""
+    if is_reference(token) or malformed(token) is not None:
+        # a reference would be looked up among the operator's own secrets
+        return "Accounts whose refresh token cannot be one are not taken"
+    if not choices.oauth_client:
+        return _NO_CLIENT
+    return same_token(taken[token]) if token in taken else ""
+
+
+def same_token(other: str) -> str:
+    """Why an account is not taken beside `other`; the beginning of a note that names it."""
+    return f"Not taken, since the refresh token is {other}'s, too, and so is the quota"
 
 
 _NO_CLIENT = (

@@ -107,16 +107,30 @@ def _look(paths: Collection[Path]) -> Mapping[Path, _Look]:
 def _look_at(path: Path) -> _Look:
     try:
         found = path.stat()
-    except OSError:
+    except (OSError, ValueError):
         return None
     return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def _folders(paths: Collection[Path]) -> frozenset[Path]:
     """Where files are, and where they are linked from; for a folder that does not exist, the nearest above it."""
-    places = {place for path in paths for place in (path.absolute(), path.resolve())}
+    places = {place for path in paths for place in (path.absolute(), _resolved(path))}
     return frozenset(_nearest(place) for place in places)
 
 
+def _resolved(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except ValueError:
+        return path.absolute()  # no file can have such a name
+
+
 def _nearest(place: Path) -> Path:
-    return next((folder for folder in place.parents if folder.is_dir()), Path(place.anchor))
+    return next((folder for folder in place.parents if _is_folder(folder)), Path(place.anchor))
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False  # a name that is too long, or somebody else's

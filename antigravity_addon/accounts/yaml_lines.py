@@ -1,6 +1,22 @@
 """Where something stands in a YAML file, for messages to the operator."""
 
+from collections.abc import Iterator, Sequence
+
 import yaml
+
+NOT_YAML = (
+    yaml.YAMLError,
+    ValueError,
+    RecursionError,
+    LookupError,
+    AttributeError,
+    TypeError,
+    ArithmeticError,
+)
+"""What PyYAML raises of text that is none; all but the first for the likes of `!!bool 5`."""
+
+_SHOWN = 20
+"""Sentences; who has more to mend begins with these."""
 
 
 def path_of(location: tuple[int | str, ...]) -> str:
@@ -20,6 +36,49 @@ def place_of(root: yaml.Node | None, location: tuple[int | str, ...], source: st
             break
         node = child
     return source if node is None else f"{source}:{node.start_mark.line + 1}"
+
+
+def said_twice(root: yaml.Node | None, source: str) -> Iterator[str]:
+    """A sentence for each key that its mapping has already: YAML forbids that, and PyYAML takes the last in silence.
+
+    `root` is of text that PyYAML has read, so its keys are plain.
+    """
+    # what anchors name is there several times, and may hold itself
+    seen: set[int] = set()
+    waiting: list[tuple[yaml.Node, tuple[int | str, ...]]] = [] if root is None else [(root, ())]
+    while waiting:
+        node, location = waiting.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        match node:
+            case yaml.MappingNode():
+                yield from _twice_in(node, location, source)
+                waiting.extend((value, (*location, key.value)) for key, value in reversed(node.value))
+            case yaml.SequenceNode():
+                waiting.extend(
+                    reversed([(each, (*location, index)) for index, each in enumerate(node.value)])
+                )
+            case _:
+                pass
+
+
+def _twice_in(node: yaml.MappingNode, location: tuple[int | str, ...], source: str) -> Iterator[str]:
+    lines: dict[tuple[str, str], int] = {}
+    for key, _ in node.value:
+        name, line = (key.tag, key.value), key.start_mark.line + 1
+        if name in lines:
+            where = path_of((*location, key.value))
+            yield f"{source}:{line}: {where}: is in line {lines[name]} already, and only one of the two can count."
+        else:
+            lines[name] = line
+
+
+def told(problems: Sequence[str]) -> str:
+    """A line each, and of very many only the first."""
+    each = tuple(dict.fromkeys(problems))
+    more = (f"And {len(each) - _SHOWN:,} more.",) if len(each) > _SHOWN else ()
+    return "\n".join((*each[:_SHOWN], *more))
 
 
 def _child(node: yaml.Node | None, step: int | str) -> yaml.Node | None:

@@ -9,7 +9,7 @@ import yaml
 from pydantic import BaseModel
 
 from antigravity_addon.accounts.account import Upstream
-from antigravity_addon.accounts.file import Unusable, load_accounts
+from antigravity_addon.accounts.file import AccountsFileMissingError, Unusable, load_accounts
 from antigravity_addon.accounts.yaml_lines import place_of
 from antigravity_addon.gateway.operator import (
     CHECK_MODEL,
@@ -61,11 +61,12 @@ async def _overview(scene: Scene, read: ReadAccounts, store: PoolStore) -> Overv
 def _read(scene: Scene) -> ReadAccounts:
     """Raises: AccountsFileError. OperatorError: there is no file."""
     path = scene.places.accounts
-    if not path.exists():
+    try:
+        file = load_accounts(path)
+    except AccountsFileMissingError:
         raise OperatorError(
             f"{path}: there is no such file. Name another, --accounts FILE, or begin it: antigravity accounts add --help"
-        )
-    file = load_accounts(path)
+        ) from None
     unusable = [
         Unusable(account.email, _CODE_ASSIST_OFF, account.upstream)
         for account in file.accounts
@@ -118,7 +119,7 @@ def check_accounts(command: CheckAccounts, scene: Scene) -> Answer:
     state = scene.places.state
     connections = Connections(
         target=target,
-        token_file=None if state is None else state.with_name(TOKEN_FILE),
+        token_file=None if state is None else state.parent / TOKEN_FILE,
         unix_time=scene.unix_time,
     )
     check = AccountCheck(

@@ -8,6 +8,7 @@ from pathlib import Path
 from antigravity_addon.accounts.account import Account
 from antigravity_addon.accounts.file import Unusable
 from antigravity_addon.gateway.operator import Check, GatewayFiles, Operator
+from antigravity_addon.state.memory import StateError
 from antigravity_addon.state.pool_store import PoolStore
 from antigravity_addon.state.sqlite_file import SqliteFile
 from antigravity_addon.state.sqlite_pool_store import SqlitePoolStore
@@ -71,27 +72,38 @@ async def operating(
 
 
 def find_store(scene: Scene, *, gives_orders: bool = False) -> PoolStore:
-    """Blocks. Raises: PlacesError: orders would reach nobody."""
+    """To be read, if it gives no orders. Blocks. Raises: StateError. PlacesError: orders would reach nobody."""
     path = scene.places.state
     if path is None and gives_orders:
         raise PlacesError(
             "Gateways with gateway_state: memory take orders from nobody outside: give the order there, with mitmproxy's "
             "command gateway.accounts.disable, .enable or .reset."
         )
-    if path is None or (not gives_orders and not path.exists()):
+    if path is None or (not gives_orders and not _is_begun(path)):
         # there is nothing to see, and no file to be made for it
         return VolatilePoolStore(unix_time=scene.unix_time)
-    return SqlitePoolStore(SqliteFile(path), unix_time=scene.unix_time)
+    return SqlitePoolStore(SqliteFile(path, reads_only=not gives_orders), unix_time=scene.unix_time)
 
 
 def state_warnings(path: Path | None) -> tuple[str, ...]:
-    """To be asked before the file is used."""
+    """To be asked before the file is used. Raises: StateError."""
     if path is None:
         return (
             "Gateways keep their state in memory (gateway_state: memory), which cannot be seen from here.",
         )
-    if not path.exists():
+    if not _is_begun(path):
         return (
             f"No gateway has used {path} yet; if one keeps its state elsewhere, name the file: --state FILE",
         )
     return ()
+
+
+def _is_begun(path: Path) -> bool:
+    """A gateway has put something into it. Raises: StateError: nobody can say."""
+    try:
+        return path.stat().st_size > 0
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise StateError(f"{path} cannot be read: {why}.") from None

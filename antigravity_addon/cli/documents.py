@@ -1,5 +1,6 @@
 """What `--json` prints: one document for each command. Names stay; new ones may come. Times are ISO 8601, in UTC."""
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Self
@@ -24,7 +25,8 @@ class Document(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     def text(self) -> str:
-        return self.model_dump_json(indent=2, exclude_unset=True, by_alias=True)
+        """In ASCII, whatever the terminal's letters are: it is to be read by programs."""
+        return json.dumps(self.model_dump(mode="json", exclude_unset=True, by_alias=True), indent=2)
 
 
 def _time(unix_time: float) -> str:

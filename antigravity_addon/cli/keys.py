@@ -1,5 +1,7 @@
 """`antigravity keys`: client keys, which are shown once and kept as hashes."""
 
+from datetime import date, datetime
+
 from antigravity_addon.gateway.client_keys import (
     ClientKey,
     add_key,
@@ -53,7 +55,7 @@ def _until(expires: str | None) -> str:
 def add_client_key(command: AddKey, scene: Scene) -> Answer:
     """The key itself is all that goes to standard output. Raises: ClientKeysFileError. OperatorError: it would be over."""
     path = scene.places.keys
-    expires = None if command.expires is None else end_of(command.expires)
+    expires = None if command.expires is None else _end(command.expires)
     if expires is not None and expires.timestamp() <= scene.unix_time():
         raise OperatorError(f"--expires {command.expires} is over already.")
     key = new_key()
@@ -72,6 +74,13 @@ def add_client_key(command: AddKey, scene: Scene) -> Answer:
     )
     told = f"This is {command.name}'s key. It is shown this once: {path} has its hash only."
     return Answer(NewKey(file=str(path), name=command.name, key=key), (key,), (told, *_not_configured(scene)))
+
+
+def _end(expires: date | datetime) -> datetime:
+    try:
+        return end_of(expires)
+    except ValueError as error:
+        raise OperatorError(f"--expires {expires} {error}.") from None
 
 
 def remove_client_key(command: RemoveKey, scene: Scene) -> Answer:

@@ -57,7 +57,12 @@ def _secret(source: SecretFrom | None, what: str) -> SecretStr | None:
 
 def _read_secret(what: str) -> SecretStr:
     """A line of standard input; a person types it unseen."""
-    line = getpass.getpass(f"The {what}: ") if sys.stdin.isatty() else sys.stdin.readline()
+    try:
+        line = getpass.getpass(f"The {what}: ") if sys.stdin.isatty() else sys.stdin.readline()
+    except EOFError:
+        line = ""
+    except UnicodeDecodeError:
+        raise OperatorError(f"What came on standard input is no {what}: it is not UTF-8.") from None
     secret = SecretStr(line.strip())
     if not secret.get_secret_value():
         raise OperatorError(f"No {what} came on standard input.")
@@ -68,11 +73,18 @@ def _read_secret(what: str) -> SecretStr:
     return secret
 
 
+def _read_all() -> str:
+    try:
+        return sys.stdin.read()
+    except UnicodeDecodeError:
+        raise OperatorError("What came on standard input is not UTF-8.") from None
+
+
 def import_accounts(command: ImportAccounts, scene: Scene) -> Answer:
     """Raises: AccountsFileError, ImportFailedError: nothing was written."""
     imported = new_accounts.import_accounts(
         scene.places.accounts,
-        [sys.stdin.read() if word == "-" else new_accounts.import_path(word) for word in command.sources],
+        [_read_all() if word == "-" else new_accounts.import_path(word) for word in command.sources],
         oauth_client=command.oauth_client,
         email=command.email,
         project=command.project,

@@ -8,6 +8,8 @@ from typing import Annotated
 import yaml
 from pydantic import BaseModel, ConfigDict, Strict, ValidationError
 
+from antigravity_addon.accounts.yaml_lines import NOT_YAML
+
 from .arguments import NamedPlaces
 
 CONFIG = "mitm-config.yaml"
@@ -68,7 +70,7 @@ def _read(path: Path) -> _Config:
         return _Config()
     except (OSError, UnicodeDecodeError) as error:
         raise PlacesError(f"{path}: cannot be read ({type(error).__name__}).") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except NOT_YAML as error:
         mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
         line = f":{mark.line + 1}" if mark is not None else ""
         raise PlacesError(f"{path}{line}: not valid YAML.") from None
@@ -76,23 +78,31 @@ def _read(path: Path) -> _Config:
         return _Config.model_validate({} if content is None else content)
     except ValidationError as error:
         problem = error.errors(include_url=False, include_input=False)[0]
-        name = f"{problem['loc'][0]}: " if problem["loc"] else ""
-        raise PlacesError(f"{path}: {name}{problem['msg']}.") from None
+        if not problem["loc"]:
+            raise PlacesError(f"{path}: must hold `option: value` lines.") from None
+        raise PlacesError(f"{path}: {problem['loc'][0]}: {problem['msg']}.") from None
 
 
 def _from(folder: Path, written: str) -> Path:
     """A relative path in the file counts from the file."""
-    return folder / Path(written).expanduser()
+    return folder / _expanded(written)
+
+
+def _expanded(written: str) -> Path:
+    try:
+        return Path(written).expanduser()
+    except RuntimeError:
+        raise PlacesError(f"{written}: there is no such home folder: give the whole path.") from None
 
 
 def _state(named: str | None, config: _Config, folder: Path) -> Path | None:
     if named is not None:
-        return None if named == _IN_MEMORY else Path(named).expanduser()
+        return None if named == _IN_MEMORY else _expanded(named)
     match config.gateway_state:
         case "memory":
             return None
         case "":
-            return Path(config.confdir).expanduser() / _STATE_FILE
+            return _expanded(config.confdir) / _STATE_FILE
         case written:
             return _from(folder, written)
 

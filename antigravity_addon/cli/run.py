@@ -1,9 +1,11 @@
 """What is asked for -> what is printed."""
 
+import os
 import sys
 from collections.abc import Callable
+from io import TextIOWrapper
 from pathlib import Path
-from typing import assert_never
+from typing import TextIO, assert_never
 
 from antigravity_addon.accounts.file import AccountsFileError
 from antigravity_addon.accounts.importing import ImportFailedError
@@ -41,7 +43,8 @@ _EXPECTED = (
 
 
 def run(arguments: Arguments, *, unix_time: Callable[[], float]) -> int:
-    """Prints, and gives the exit code."""
+    """Prints, and gives the exit code; a reader that has gone away is one more thing that cannot be done."""
+    _print_every_letter(sys.stdout)
     try:
         places = find_places(arguments.places, folder=Path())
         answer = _answer(arguments.command, Scene(places, arguments.json, unix_time))
@@ -51,8 +54,20 @@ def run(arguments: Arguments, *, unix_time: Callable[[], float]) -> int:
     for warning in answer.warnings:
         sys.stderr.write(f"{warning}\n")
     text = answer.document.text() if arguments.json else "\n".join(answer.lines)
-    sys.stdout.write(f"{text}\n")
+    try:
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # what is not written yet would be tried again, and told, when the interpreter ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 2
     return answer.exit_code
+
+
+def _print_every_letter(stream: TextIO) -> None:
+    """In some way, even where the terminal has none for it."""
+    if isinstance(stream, TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")
 
 
 def _answer(command: Command, scene: Scene) -> Answer:

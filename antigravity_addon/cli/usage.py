@@ -1,7 +1,7 @@
 """`antigravity usage`."""
 
 import asyncio
-from datetime import timedelta
+from datetime import date
 
 from antigravity_addon.gateway.operator import Dimension, OperatorError, UsageReport
 from antigravity_addon.gateway.operator_words import usage_lines
@@ -23,7 +23,8 @@ async def _report(command: ShowUsage, scene: Scene, store: PoolStore) -> UsageRe
     by = tuple(map(Dimension, command.by))
     async with operating(scene, NO_ACCOUNTS, store) as operator:
         last = command.last_day or operator.today
-        first = command.first_day or last - timedelta(days=command.days - 1)
+        # there is no day before the first of the calendar
+        first = command.first_day or date.fromordinal(max(1, last.toordinal() - command.days + 1))
         if first > last:
             raise OperatorError(f"The first day, {first}, comes after the last one, {last}.")
         return await operator.usage(first, last, by=by)

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Annotated
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, Strict, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails
 
 from antigravity_addon.accounts.private_file import write_private
-from antigravity_addon.accounts.yaml_lines import path_of, place_of
+from antigravity_addon.accounts.yaml_lines import NOT_YAML, path_of, place_of, said_twice, told
 
 from .catalog import Rule
 
@@ -32,6 +32,10 @@ _HASH = re.compile(r"sha256:[0-9a-f]{64}")
 
 class ClientKeysFileError(ValueError):
     """The file of client keys cannot be used, or not be changed so; the message is for the operator and holds no key."""
+
+
+class _MissingError(ClientKeysFileError):
+    """There is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,14 @@ def hash_key(key: str) -> str:
 # --- reading -----------------------------------------------------------------------------------------------
 
 type _Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=64)]
+type _Expiry = Annotated[date, Strict()] | Annotated[datetime, Strict()]
 type _Limit = Annotated[int, Field(ge=1, strict=True)]
+
+
+def _within_the_calendar(expires: date | datetime) -> date | datetime:
+    """Raises: ValueError: there is no such moment in UTC."""
+    end_of(expires)
+    return expires
 
 
 class _Entry(BaseModel):
@@ -81,7 +92,7 @@ class _Entry(BaseModel):
 
     name: _Name
     hash: Annotated[str, StringConstraints(pattern=rf"^{_HASH.pattern}$")]
-    expires: Annotated[date, Strict()] | Annotated[datetime, Strict()] | None = None
+    expires: Annotated[_Expiry, AfterValidator(_within_the_calendar)] | None = None
     models: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     requests_per_minute: _Limit | None = None
     requests_per_day: _Limit | None = None
@@ -110,9 +121,15 @@ class _File(BaseModel):
 
 
 def end_of(expires: date | datetime) -> datetime:
-    """The moment that ends a key's life. A date is its last day; a time without a zone is in UTC, as YAML has it."""
+    """The moment that ends a key's life, in UTC. A date is its last day; a time without a zone is one of UTC, as YAML has it.
+
+    Raises: ValueError: in UTC, it is in a year that there is no date for.
+    """
     if isinstance(expires, datetime):
-        return expires if expires.tzinfo else expires.replace(tzinfo=UTC)
+        try:
+            return expires.astimezone(UTC) if expires.tzinfo else expires.replace(tzinfo=UTC)
+        except OverflowError:
+            raise ValueError("must be from the year 1 to the year 9999 in UTC") from None
     if expires == date.max:
         return datetime.max.replace(tzinfo=UTC)
     return datetime(expires.year, expires.month, expires.day, tzinfo=UTC) + timedelta(days=1)
@@ -125,10 +142,11 @@ def read_client_keys(path: Path) -> tuple[ClientKey, ...]:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        # line breaks as they are, since they are to stay
+        return path.read_text(encoding="utf-8", newline="")
     except FileNotFoundError:
-        raise ClientKeysFileError(f"{path}: there is no such file.") from None
-    except (OSError, UnicodeDecodeError) as error:
+        raise _MissingError(f"{path}: there is no such file.") from None
+    except (OSError, ValueError) as error:
         raise ClientKeysFileError(f"{path}: cannot be read: {error}.") from error
 
 
@@ -140,13 +158,15 @@ def parse_client_keys(text: str, *, source: str) -> tuple[ClientKey, ...]:
     except yaml.MarkedYAMLError as error:
         line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
         raise ClientKeysFileError(f"{source}{line}: not valid YAML: {error.problem}.") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except NOT_YAML as error:
         raise ClientKeysFileError(f"{source}: not valid YAML ({type(error).__name__}).") from None
+    if twice := tuple(said_twice(root, source)):
+        raise ClientKeysFileError(told(twice))
     try:
         entries = _File.model_validate(document).client_keys
     except ValidationError as error:
-        problems = (_describe(detail, root, source) for detail in error.errors(include_url=False))
-        raise ClientKeysFileError("\n".join(dict.fromkeys(problems))) from None
+        problems = [_describe(detail, root, source) for detail in error.errors(include_url=False)]
+        raise ClientKeysFileError(told(problems)) from None
     _check_across(entries, root, source)
     return tuple(entry.to_client_key() for entry in entries)
 
@@ -211,7 +231,10 @@ def add_key(path: Path, key: ClientKey) -> None:
 
     Raises: ClientKeysFileError: the name is taken, or the file cannot be changed so; it is then as it was.
     """
-    text = _read(path) if path.exists() else _NEW_FILE
+    try:
+        text = _read(path)
+    except _MissingError:
+        text = _NEW_FILE
     before = parse_client_keys(text, source=str(path))
     if any(key.name == other.name for other in before):
         raise ClientKeysFileError(f"{path}: there is a key with the name {key.name!r} already.")
@@ -233,19 +256,29 @@ def remove_key(path: Path, name: str) -> None:
 
 
 def _with_entry(text: str, key: ClientKey) -> str:
-    entries = _entries_of(text)
+    _, entries = _list_in(text)
     if not entries.value:
         # `client_keys: []`, with whatever stands behind it
         start, end = entries.start_mark.index, entries.end_mark.index
         text = text[:start].rstrip() + text[end:]
-        lines, at, indent = text.splitlines(), entries.start_mark.line + 1, 2
+        at, indent = entries.start_mark.line + 1, 2
     else:
-        lines, at, indent = text.splitlines(), _last_line(entries) + 1, entries.start_mark.column
+        at, indent = _last_line(entries) + 1, entries.start_mark.column
+    lines, line_break = _lines(text)
     # a null is not written: what is as it is by default need not be said
     fields = {name: value for name, value in _to_fields(key).items() if value is not None}
     new = yaml.safe_dump([fields], sort_keys=False, allow_unicode=True, width=4096).splitlines()
-    lines[at:at] = [" " * indent + line for line in new]
-    return "\n".join(lines) + "\n"
+    lines[at:at] = [f"{' ' * indent}{line}{line_break}" for line in new]
+    return "".join(lines)
+
+
+def _lines(text: str) -> tuple[list[str], str]:
+    """With their ends, and what ends most of them. The last one gets an end if it has none."""
+    line_break = "\r\n" if "\r\n" in text else "\n"
+    lines = text.splitlines(keepends=True)
+    if lines and lines[-1].splitlines() == [lines[-1]]:
+        lines[-1] += line_break
+    return lines, line_break
 
 
 def _to_fields(key: ClientKey) -> Mapping[str, object]:
@@ -271,27 +304,29 @@ def _to_yaml(expires: datetime) -> date | datetime:
 
 
 def _without_entry(text: str, index: int) -> str:
-    entries, lines = _entries_of(text), text.splitlines()
+    name, entries = _list_in(text)
     entry: yaml.Node = entries.value[index]
+    if len(entries.value) == 1:
+        # nothing behind the colon would be no list
+        behind = text.find(":", name.end_mark.index) + 1
+        text = f"{text[:behind]} []{text[behind:]}"
+    lines, _ = _lines(text)
     start, end = entry.start_mark.line, _last_line(entry) + 1
-    while lines[start - 1].lstrip().startswith("#"):
+    while start and lines[start - 1].lstrip().startswith("#"):
         start -= 1
-    if lines[start - 1] == "" and (end == len(lines) or lines[end] == ""):
+    if start and not lines[start - 1].rstrip("\r\n") and (end >= len(lines) or not lines[end].rstrip("\r\n")):
         start -= 1
     del lines[start:end]
-    if len(entries.value) == 1:
-        line = next(number for number, text in enumerate(lines) if text.startswith(f"{_ROOT}:"))
-        lines[line] = lines[line].replace(":", ": []", 1)
-    return "\n".join(lines) + "\n"
+    return "".join(lines)
 
 
-def _entries_of(text: str) -> yaml.SequenceNode:
-    """The list in a file that was read already."""
+def _list_in(text: str) -> tuple[yaml.Node, yaml.SequenceNode]:
+    """In a file that was read already: what names the list, and the list."""
     root = yaml.compose(text, Loader=yaml.SafeLoader)
     assert isinstance(root, yaml.MappingNode)  # noqa: S101  or it could not have been read
-    [entries] = [value for key, value in root.value if key.value == _ROOT]
+    [(name, entries)] = [(key, value) for key, value in root.value if key.value == _ROOT]
     assert isinstance(entries, yaml.SequenceNode)  # noqa: S101  the same
-    return entries
+    return name, entries
 
 
 def _last_line(node: yaml.Node) -> int:

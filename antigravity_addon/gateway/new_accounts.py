@@ -1,17 +1,23 @@
 """Accounts that come into the accounts file: one that somebody describes, or those of other programs."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from os import environ
 from pathlib import Path
 
 from pydantic import SecretStr
 
-from antigravity_addon.accounts.account import Upstream
+from antigravity_addon.accounts.account import CodeAssistLicence, RefreshGrant, Upstream
 from antigravity_addon.accounts.credential_files import gcloud_file, gemini_cli_file
 from antigravity_addon.accounts.edit import NewAccount, add_accounts, oauth_clients_in
-from antigravity_addon.accounts.file import MACHINE, is_email, load_accounts
-from antigravity_addon.accounts.importing import read_import
+from antigravity_addon.accounts.file import (
+    MACHINE,
+    AccountsFile,
+    AccountsFileMissingError,
+    is_email,
+    load_accounts,
+)
+from antigravity_addon.accounts.importing import read_import, same_token
 from antigravity_addon.accounts.secrets import is_reference
 
 from .operator import OperatorError
@@ -44,7 +50,7 @@ def expect_new(path: Path, email: str) -> None:
     """
     if not is_email(email):
         raise OperatorError(f"{email!r} is not an e-mail address.")
-    if email in _listed(path):
+    if email in _emails(_file(path)):
         raise OperatorError(f"{path}: {email} is listed already.")
 
 
@@ -58,12 +64,26 @@ def add_account(path: Path, account: NewAccount) -> NewAccounts:
     return NewAccounts(path, (account,), tuple(notes))
 
 
-def _listed(path: Path) -> frozenset[str]:
-    """E-mails; none if there is no file. Raises: AccountsFileError."""
-    if not path.exists():
-        return frozenset()
-    file = load_accounts(path)
+def _file(path: Path) -> AccountsFile:
+    """Empty if there is none. Raises: AccountsFileError."""
+    try:
+        return load_accounts(path)
+    except AccountsFileMissingError:
+        return AccountsFile(())
+
+
+def _emails(file: AccountsFile) -> frozenset[str]:
     return frozenset(each.email for each in (*file.accounts, *file.unusable))
+
+
+def _tokens(file: AccountsFile) -> Iterator[tuple[SecretStr, str]]:
+    """Refresh tokens of users of Code Assist, who have one quota each, with their e-mails."""
+    for account in file.accounts:
+        match account.credential:
+            case CodeAssistLicence(grant=RefreshGrant(refresh_token=token)):
+                yield token, account.email
+            case _:
+                pass
 
 
 # --- those of other programs -------------------------------------------------------------------------------
@@ -82,7 +102,9 @@ def import_accounts(
 
     Raises: AccountsFileError, ImportFailedError: nothing was changed.
     """
-    listed = _listed(path)
+    file = _file(path)
+    listed = _emails(file)
+    tokens = dict(_tokens(file))
     new: dict[str, NewAccount] = {}
     notes: list[str] = []
     for source in sources:
@@ -92,8 +114,12 @@ def import_accounts(
                 notes.append(f"Not taken, since it is listed already: {account.email}.")
             elif account.email in new:
                 notes.append(f"Taken once, though it is in two sources: {account.email}.")
+            elif (token := account.refresh_token) is not None and token in tokens:
+                notes.append(f"{same_token(tokens[token])}: {account.email}.")
             else:
                 new[account.email] = account
+                if token is not None:
+                    tokens[token] = account.email
         notes.extend(imported.notes)
     if new and not is_rehearsal:
         add_accounts(path, tuple(new.values()))

@@ -1,20 +1,34 @@
 """Tasks that are named and kept: asyncio itself holds only weak references to them."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 
 from antigravity_addon.errors import GatewayError
+
+logger = logging.getLogger(__name__)
 
 _kept: set[asyncio.Task[None]] = set()
 
 
 def spawn(coroutine: Coroutine[object, object, None], *, name: str) -> asyncio.Task[None]:
-    """Start a task. Under an eager task factory, as mitmproxy sets, it runs to its first wait at once."""
+    """Start a task. Under an eager task factory, as mitmproxy sets, it runs to its first wait at once.
+
+    That it fails is logged: who waits for it, if anybody does, may not ask for more than its end.
+    """
     task = asyncio.create_task(coroutine, name=name)  # noqa: TID251  the one place that keeps the reference
-    if not task.done():
+    if task.done():
+        _end(task)
+    else:
         _kept.add(task)
-        task.add_done_callback(_kept.discard)
+        task.add_done_callback(_end)
     return task
+
+
+def _end(task: asyncio.Task[None]) -> None:
+    _kept.discard(task)
+    if not task.cancelled() and (error := task.exception()) is not None:
+        logger.error("The task %r ended with an error.", task.get_name(), exc_info=error)
 
 
 async def all_of[A, T](work: Callable[[A], Awaitable[T]], each: Iterable[A]) -> list[T]:

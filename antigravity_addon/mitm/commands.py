@@ -30,6 +30,8 @@ from antigravity_addon.gateway.operator_words import (
 from antigravity_addon.gateway.tasks import spawn
 from antigravity_addon.state.memory import StateError
 
+from .operator_files import StartError, named_path
+
 logger = logging.getLogger(__name__)
 
 _MOST_DAYS = 400
@@ -160,7 +162,10 @@ def _accounts_file() -> Path:
         raise CommandError(
             "gateway_accounts names no file: begin one with antigravity accounts add, and set gateway_accounts to it."
         )
-    return Path(ctx.options.gateway_accounts).expanduser()
+    try:
+        return named_path("gateway_accounts", ctx.options.gateway_accounts)
+    except StartError as error:
+        raise CommandError(str(error)) from None
 
 
 def _fields(words: Iterable[str], *names: str) -> dict[str, str]:

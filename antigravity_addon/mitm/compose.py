@@ -31,7 +31,7 @@ from antigravity_addon.upstream.remedies import Lessons
 from antigravity_addon.upstream.web_media import WebMedia
 
 from . import listener, options
-from .operator_files import Accounts, OperatorFiles, StartError
+from .operator_files import Accounts, OperatorFiles, StartError, named_path
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ class Runtime:
         self._simulator: Simulator | None = None
         self._connections = Connections(
             target=_url(simulator) if simulator is not None else listener.upstream_url(),
-            token_file=None if state.path == IN_MEMORY else Path(state.path).with_name(TOKEN_FILE),
+            token_file=None if state.path == IN_MEMORY else Path(state.path).parent / TOKEN_FILE,
         )
         self.operator = Operator(
             RunningGateway(
@@ -253,7 +253,7 @@ def check_fixed_account(settings: Settings, accounts: Accounts) -> None:
 
 def _state_file() -> SqliteFile:
     named = ctx.options.gateway_state or str(Path(ctx.options.confdir) / STATE_FILE)
-    return SqliteFile(IN_MEMORY if named == "memory" else Path(named).expanduser())
+    return SqliteFile(IN_MEMORY if named == "memory" else named_path("gateway_state", named))
 
 
 def _memory(file: SqliteFile, settings: Settings) -> SqliteMemory:

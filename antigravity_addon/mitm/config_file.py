@@ -84,7 +84,10 @@ def _from_here(path: Path, value: object) -> object:
     """A relative path in the file counts from the file."""
     if not isinstance(value, str) or value in _NO_PATHS:
         return value
-    return str(path.parent / Path(value).expanduser())
+    try:
+        return str(path.parent / Path(value).expanduser())
+    except RuntimeError:
+        raise ConfigError(f"{path}: {value}: there is no such home folder: give the whole path.") from None
 
 
 def _set(path: Path, name: str, value: object) -> None:

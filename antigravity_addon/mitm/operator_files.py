@@ -6,7 +6,7 @@ A broken edit changes nothing and is logged. Requests under way end with the acc
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -120,9 +120,9 @@ class OperatorFiles:
                 if (path := _accounts_path()) is not None and not changed.isdisjoint(
                     (path, *self._file.files)
                 ):
-                    await self._read_accounts_again(path, accounts_changed)
+                    await _go_on("accounts", self._read_accounts_again(path, accounts_changed))
                 if (path := _client_keys_path()) is not None and path in changed:
-                    await self._read_keys_again(path, keys_changed)
+                    await _go_on("client keys", self._read_keys_again(path, keys_changed))
 
     def _watched(self) -> Collection[Path]:
         named = (_accounts_path(), _client_keys_path(), *self._file.files)
@@ -161,16 +161,34 @@ class OperatorFiles:
         self._said = frozenset(said)
 
 
+async def _go_on(what: str, reading: Awaitable[None]) -> None:
+    """A watch that ended would leave every later edit unread, without a word."""
+    try:
+        await reading
+    except Exception:
+        logger.exception("The %s stay as they were: reading them failed in a way that nobody foresaw.", what)
+
+
 def _accounts_path() -> Path | None:
-    return _path(ctx.options.gateway_accounts)
+    return _path("gateway_accounts", ctx.options.gateway_accounts)
 
 
 def _client_keys_path() -> Path | None:
-    return _path(ctx.options.gateway_client_keys)
+    return _path("gateway_client_keys", ctx.options.gateway_client_keys)
 
 
-def _path(written: str) -> Path | None:
-    return Path(written).expanduser() if written else None
+def _path(option: str, written: str) -> Path | None:
+    return named_path(option, written) if written else None
+
+
+def named_path(option: str, written: str) -> Path:
+    """What an option names. Raises: StartError: it is in the home folder of nobody who is known."""
+    try:
+        return Path(written).expanduser()
+    except RuntimeError:
+        raise StartError(
+            f"{option} cannot be {written!r}: there is no such home folder. Give the whole path."
+        ) from None
 
 
 # --- the simulator in Google's place -----------------------------------------------------------------------

@@ -10,7 +10,7 @@ import logging
 import sqlite3
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from .memory import StateError
@@ -23,6 +23,10 @@ IN_MEMORY = ":memory:"
 _APPLICATION = int.from_bytes(b"AGst")
 """`PRAGMA application_id` of our files: another program's database is not to be written into."""
 
+_MAGIC = b"SQLite format 3\0"
+_APPLICATION_AT = slice(68, 72)
+"""Where a file's first page has `_APPLICATION`. https://www.sqlite.org/fileformat.html#the_database_header"""
+
 _BUSY_SECONDS = 5.0
 """For which a write waits for another gateway's."""
 
@@ -33,12 +37,13 @@ type Work[T] = Callable[[sqlite3.Connection], T]
 class SqliteFile:
     """State: the connection, which belongs to the thread, and how many stores there are to share it."""
 
-    def __init__(self, path: Path | str) -> None:
-        """`path` may be `IN_MEMORY`.
+    def __init__(self, path: Path | str, *, reads_only: bool = False) -> None:
+        """`path` may be `IN_MEMORY`. With `reads_only`, it names a file that is there, and nothing is changed in it.
 
         Nothing is opened before the first use; one that fails leaves the next to try again.
         """
         self._path = path
+        self._reads_only = reads_only
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="state")
         self._connection: sqlite3.Connection | None = None
         self._shares = 0
@@ -47,6 +52,10 @@ class SqliteFile:
     @property
     def path(self) -> Path | str:
         return self._path
+
+    @property
+    def reads_only(self) -> bool:
+        return self._reads_only
 
     def share(self) -> "Share":
         """For one store. With the last of them, the file is closed for good."""
@@ -80,7 +89,7 @@ class SqliteFile:
             try:
                 return work(self._connected())
             except sqlite3.DatabaseError as error:
-                if not _tells_of_damage(error):
+                if self._reads_only or not _tells_of_damage(error):
                     raise
                 self._disconnect()
                 put_aside_if_broken(Path(self._path))
@@ -100,7 +109,7 @@ class SqliteFile:
 
     def _connected(self) -> sqlite3.Connection:
         if self._connection is None:
-            self._connection = open_file(self._path)
+            self._connection = open_to_read(self._path) if self._reads_only else open_file(self._path)
         return self._connection
 
     def _disconnect(self) -> None:
@@ -182,15 +191,17 @@ def _pragma(connection: sqlite3.Connection, name: str) -> int:
 def open_file(path: Path | str) -> sqlite3.Connection:
     """The file, ready for use, made if there is none.
 
-    Raises: StateError: it cannot be made, or is a newer gateway's or another program's. sqlite3.Error.
+    Raises: StateError: it cannot be made, or is a newer gateway's or another program's; it is then as it was.
+        sqlite3.Error.
     """
     if path != IN_MEMORY:
         _make_private(Path(path))
     connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
     try:
-        # before there is a page in the file, or it has no effect
-        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-        connection.execute("PRAGMA journal_mode = WAL").fetchall()
+        _refuse_newer(connection, path, MIGRATIONS)
+        if _pragma(connection, "page_count") == 0:
+            _begin(connection)
+        _use_wal(connection)
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA foreign_keys = ON")
         migrate(connection, path, MIGRATIONS)
@@ -200,33 +211,104 @@ def open_file(path: Path | str) -> sqlite3.Connection:
     return connection
 
 
+def open_to_read(path: Path | str) -> sqlite3.Connection:
+    """A file that is there, as it is.
+
+    Raises: StateError: it cannot be read, or is another gateway's or another program's. sqlite3.Error.
+    """
+    place = Path(path).resolve()
+    _refuse_others(place)
+    # SQLite's own mode=ro would leave the files beside it behind
+    connection = sqlite3.connect(
+        f"{place.as_uri()}?mode=rw", timeout=_BUSY_SECONDS, isolation_level=None, uri=True
+    )
+    try:
+        connection.execute("PRAGMA query_only = ON")
+        _refuse_newer(connection, path, MIGRATIONS)
+        _refuse_older(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _begin(connection: sqlite3.Connection) -> None:
+    """The file's first page, which says from the first moment whose the file is."""
+    with connection:
+        connection.execute("BEGIN")
+        # before there is a page, or it has no effect
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        connection.execute(f"PRAGMA application_id = {_APPLICATION}")
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").fetchall()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+            # for this, SQLite does not wait while another gateway writes; for a transaction it does
+            with writing(connection):
+                pass
+        else:
+            return
+
+
 def _make_private(path: Path) -> None:
-    """Ahead of SQLite, which has modes of its own; the files that it puts beside this one take this one's."""
+    """Ahead of SQLite, which has modes of its own; the files that it puts beside this one take this one's.
+
+    Raises: StateError: it cannot be made, or is another program's; it is then as it was.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path.touch(mode=0o600)
+        with suppress(FileExistsError):
+            # a link to a file that is still to be made stays one
+            path.resolve().touch(mode=0o600, exist_ok=False)
+        _refuse_others(path)
         path.chmod(0o600)
-    except OSError as error:
-        raise StateError(f"{path} cannot be made: {error.strerror}.") from error
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise StateError(f"{path} cannot be made: {why}.") from error
+
+
+def _refuse_others(path: Path) -> None:
+    """What is empty may become ours. Raises: StateError: it is no file of ours. OSError."""
+    if path.exists() and not path.is_file():
+        raise StateError(f"{path} is no file: name another in gateway_state.")
+    with path.open("rb") as file:
+        header = file.read(_APPLICATION_AT.stop)
+    if header and not header.startswith(_MAGIC):
+        raise StateError(f"{path} is no state file: name another in gateway_state.")
+    if header and int.from_bytes(header[_APPLICATION_AT]) != _APPLICATION:
+        raise StateError(f"{path} is another program's: name another file in gateway_state.")
+
+
+def _refuse_newer(
+    connection: sqlite3.Connection, path: Path | str, migrations: Sequence[Sequence[str]]
+) -> None:
+    """Raises: StateError."""
+    if _pragma(connection, "user_version") > len(migrations):
+        raise StateError(
+            f"{path} was written by a newer gateway: update this one, or name another file in gateway_state."
+        )
+
+
+def _refuse_older(connection: sqlite3.Connection, path: Path | str) -> None:
+    """Raises: StateError."""
+    if _pragma(connection, "user_version") < len(MIGRATIONS):
+        raise StateError(f"{path} was written by an older gateway: start the new one, and try again.")
 
 
 def migrate(connection: sqlite3.Connection, path: Path | str, migrations: Sequence[Sequence[str]]) -> None:
-    """Raises: StateError: the file is a newer gateway's or another program's."""
+    """Raises: StateError: the file is a newer gateway's."""
     with connection:
         # the version is only certain once nobody else can change it
         connection.execute("BEGIN IMMEDIATE")
-        version = _pragma(connection, "user_version")
-        if version > len(migrations):
-            raise StateError(
-                f"{path} was written by a newer gateway: update this one, or name another file in gateway_state."
-            )
-        (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-        if tables and _pragma(connection, "application_id") != _APPLICATION:
-            raise StateError(f"{path} is another program's: name another file in gateway_state.")
-        for migration in migrations[version:]:
+        _refuse_newer(connection, path, migrations)
+        for migration in migrations[_pragma(connection, "user_version") :]:
             for statement in migration:
                 connection.execute(statement)
-        connection.execute(f"PRAGMA application_id = {_APPLICATION}")
         connection.execute(f"PRAGMA user_version = {len(migrations)}")
 
 
@@ -237,7 +319,13 @@ def _tells_of_damage(error: sqlite3.DatabaseError) -> bool:
 
 
 def put_aside_if_broken(path: Path) -> None:
-    """To NAME.broken, in place of an earlier one. Looked at afresh: another gateway may have done it already."""
+    """To NAME.broken, in place of an earlier one. Looked at afresh: another gateway may have done it already.
+
+    Raises: StateError: it does not even say any more that it is ours. OSError, sqlite3.Error.
+    """
+    if not path.exists():
+        return
+    _refuse_others(path)
     if _is_sound(path):
         return
     broken = path.with_name(f"{path.name}.broken")

@@ -20,12 +20,13 @@ from .pool_store import (
     UsageKey,
     UsageSum,
 )
-from .sqlite_file import SqliteFile, pages_in, writing
+from .sqlite_file import SqliteFile, pages_in, reading, writing
 
 
 class SqlitePoolStore:
     def __init__(self, file: SqliteFile, *, unix_time: Callable[[], float], bounds: Bounds = BOUNDS) -> None:
         self._share = file.share()
+        self._reads_only = file.reads_only
         self._unix_time = unix_time
         self._bounds = bounds
 
@@ -50,9 +51,31 @@ class SqlitePoolStore:
     # --- the thread -------------------------------------------------------------------------------------
 
     def _load(self, connection: sqlite3.Connection) -> KeptPool:
+        if self._reads_only:
+            with reading(connection):
+                return self._kept(connection)
         with _saving(connection):
             self._tidy(connection)
-            return _kept(connection)
+            return self._kept(connection)
+
+    def _kept(self, connection: sqlite3.Connection) -> KeptPool:
+        """Without what is only there still since nothing was saved for some time."""
+        now, bounds = self._unix_time(), self._bounds
+        cooldowns = connection.execute(
+            "SELECT scope, model, until, failures, reason FROM pool_cooldown WHERE until > ?", (now,)
+        )
+        disabled = connection.execute("SELECT account, reason, since, fingerprint FROM pool_disabled")
+        bindings = connection.execute(
+            "SELECT conversation, account, used FROM pool_binding WHERE used >= ?"
+            " ORDER BY used DESC, conversation DESC LIMIT ?",
+            (now - bounds.binding_seconds, bounds.bindings),
+        )
+        return KeptPool(
+            {CooldownKey(scope, model): KeptCooldown(*kept) for scope, model, *kept in cooldowns},
+            {account: KeptDisabled(*kept) for account, *kept in disabled},
+            {conversation: KeptBinding(*kept) for conversation, *kept in bindings},
+            _last_order(connection),
+        )
 
     def _sync(self, connection: sqlite3.Connection, changes: Changes, orders_after: int) -> tuple[Order, ...]:
         with _saving(connection):
@@ -107,18 +130,6 @@ def _saving(connection: sqlite3.Connection) -> Generator[None]:
 
 
 # --- reading ----------------------------------------------------------------------------------------------
-
-
-def _kept(connection: sqlite3.Connection) -> KeptPool:
-    cooldowns = connection.execute("SELECT scope, model, until, failures, reason FROM pool_cooldown")
-    disabled = connection.execute("SELECT account, reason, since, fingerprint FROM pool_disabled")
-    bindings = connection.execute("SELECT conversation, account, used FROM pool_binding")
-    return KeptPool(
-        {CooldownKey(scope, model): KeptCooldown(*kept) for scope, model, *kept in cooldowns},
-        {account: KeptDisabled(*kept) for account, *kept in disabled},
-        {conversation: KeptBinding(*kept) for conversation, *kept in bindings},
-        _last_order(connection),
-    )
 
 
 def _last_order(connection: sqlite3.Connection) -> int:

@@ -239,7 +239,7 @@ REFUSED: dict[str, tuple[str, str, Mapping[str, Value | None], str]] = {
         "accounts:\n  - {email: a@b.c, api_key: k, api_key: l}\n",
         "a@b.c",
         {"weight": 2},
-        "cannot be changed there without changing more of it: edit it by hand.",
+        ":2: accounts[0].api_key: is in line 2 already, and only one of the two can count.",
     ),
 }
 

@@ -24,6 +24,7 @@ from antigravity_addon.accounts.account import (
 from antigravity_addon.accounts.file import (
     AccountsFile,
     AccountsFileError,
+    AccountsFileMissingError,
     Unusable,
     accounts_of,
     check_accounts,
@@ -54,6 +55,25 @@ def test_keys_are_not_shown() -> None:
 
 
 BAD: dict[str, tuple[str, str]] = {
+    "two lists": (
+        "accounts:\n  - {email: a@b.c, api_key: k}\naccounts:\n  - {email: d@e.f, api_key: l}\n",
+        "f.yaml:3: accounts: is in line 1 already, and only one of the two can count.",
+    ),
+    "a field twice": (
+        "accounts:\n  - email: a@b.c\n    api_key: k\n    'api_key': l\n",
+        "f.yaml:4: accounts[0].api_key: is in line 3 already, and only one of the two can count.",
+    ),
+    "a client twice": (
+        (
+            "accounts: []\noauth_clients:\n  own: {client_id: i, client_secret: s}\n"
+            "  own: {client_id: j, client_secret: t}\n"
+        ),
+        "f.yaml:4: oauth_clients.own: is in line 3 already",
+    ),
+    "a list that holds itself": ("accounts: &all [*all]\n", "f.yaml:1: accounts[0]: "),
+    "a key that is a list": ("{? [a] : {b: 1, b: 2}}\n", "f.yaml:1: not valid YAML: found unhashable key."),
+    "a truth that is none": ("accounts: !!bool x\n", "f.yaml: not valid YAML (KeyError)."),
+    "a time that is none": ("accounts: !!timestamp x\n", "f.yaml: not valid YAML (AttributeError)."),
     "no key": ("accounts:\n  - email: a@b.c\n", "f.yaml:2: accounts[0].api_key: is missing."),
     "empty key": ("accounts:\n  - email: a@b.c\n    api_key: ''\n", "f.yaml:3: accounts[0].api_key: "),
     "a key with a line break": (
@@ -433,6 +453,30 @@ def test_a_base_url_is_a_place_that_keeps_secrets(url: str, *, good: bool) -> No
             check_accounts(text, source="f.yaml")
 
 
+def test_of_very_much_that_is_wrong_the_beginning_is_said() -> None:
+    with pytest.raises(AccountsFileError) as caught:
+        check_accounts("accounts:\n" + "- {email: a@b.c}\n" * 300, source="f.yaml")
+    lines = str(caught.value).splitlines()
+    assert (len(lines), lines[-1]) == (21, "And 579 more.")
+    assert lines[0] == "f.yaml:2: accounts[0].api_key: is missing."
+
+
+def test_what_an_anchor_names_is_not_twice_there() -> None:
+    check_accounts(
+        "accounts:\n  - &a {email: a@b.c, api_key: k}\n  - {<<: *a, email: d@e.f, api_key: l}\n",
+        source="f.yaml",
+    )
+
+
+def test_a_file_that_is_not_there_is_told_from_one_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(AccountsFileMissingError):
+        load_accounts(tmp_path / "none.yaml")
+    for name in ("n" * 5_000, "a\0b"):
+        with pytest.raises(AccountsFileError, match="cannot be read") as caught:
+            load_accounts(tmp_path / name)
+        assert not isinstance(caught.value, AccountsFileMissingError)
+
+
 def test_all_that_is_wrong_is_said_at_once() -> None:
     text = "accounts:\n  - {email: a@b.c}\n  - {email: a@b.c, kind: vertex}\n"
     with pytest.raises(AccountsFileError) as caught:
@@ -447,6 +491,10 @@ def test_all_that_is_wrong_is_said_at_once() -> None:
 # --- what cannot be had ------------------------------------------------------------------------------------
 
 NOT_THERE: dict[str, tuple[str, str]] = {
+    "a name that no file can have": (
+        '{email: x@b.c, kind: vertex, credentials: "a\\0b"}',
+        "credentials: HOME/a\0b: cannot be read: ValueError.",
+    ),
     "no variable": (
         "{email: x@b.c, api_key: 'env:NOT_SET'}",
         "api_key: env:NOT_SET: the environment variable is not set.",

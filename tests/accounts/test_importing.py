@@ -66,6 +66,39 @@ def test_without_the_client_of_their_tokens_they_are_of_no_use() -> None:
     )
 
 
+ODD_TOKENS: dict[str, str] = {
+    "a variable of the operator's": "env:HOME",
+    "an entry of the operator's keyring": "keyring:mail/ana",
+    "a reference that is none": "env:",
+    "two words": "a b",
+    "a line break": "a\n",
+    "another alphabet": "ключ",
+}
+
+
+@pytest.mark.parametrize("token", ODD_TOKENS.values(), ids=ODD_TOKENS.keys())
+def test_a_token_that_cannot_be_one_costs_one_account(token: str) -> None:
+    rows = [{"email": "odd@example.com", "refresh_token": token}, EXPORT[0]]
+    assert read_import(json.dumps(rows), oauth_client="own") == Imported(
+        (_licensed("ana@example.com", "token-a"),),
+        (
+            "Accounts whose refresh token cannot be one are not taken: odd@example.com.",
+            f"{LICENSED}: ana@example.com.",
+        ),
+    )
+
+
+def test_a_token_that_is_there_twice_is_taken_for_the_first() -> None:
+    rows = [EXPORT[0], {"email": "bo@example.com", "refresh_token": "token-a"}]
+    assert read_import(json.dumps(rows), oauth_client="own") == Imported(
+        (_licensed("ana@example.com", "token-a"),),
+        (
+            "Not taken, since the refresh token is ana@example.com's, too, and so is the quota: bo@example.com.",
+            f"{LICENSED}: ana@example.com.",
+        ),
+    )
+
+
 def _tools_account(email: str, **fields: object) -> dict[str, object]:
     """As `accounts/<id>.json` has it."""
     token = {
@@ -362,11 +395,18 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
         "absent": "absent: there is no such file.",
         "not-text": "not-text: cannot be read: it is not UTF-8.",
         ".": ": there are no accounts of Antigravity Tools in it (accounts/*.json).",
+        "n" * 5_000: ": cannot be read: File name too long.",
+        "a\0b": "cannot be read: embedded null byte.",
     }
     for name, message in messages.items():
         with pytest.raises(ImportFailedError) as caught:
             read_import(tmp_path / name)
         assert str(caught.value).endswith(message)
+
+
+def test_a_home_folder_that_nobody_has_is_named() -> None:
+    with pytest.raises(ImportFailedError, match=r"^~nobody-at-all/x: there is no such home folder"):
+        read_import(Path("~nobody-at-all/x"))
 
 
 JSON = st.recursive(

@@ -99,6 +99,16 @@ async def test_a_file_in_a_folder_that_does_not_exist_yet(tmp_path: Path) -> Non
         assert await watched.next() == {path}
 
 
+async def test_a_name_that_no_file_can_have_ends_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "accounts.yaml"
+    impossible = {tmp_path / "a\0b", tmp_path / ("n" * 5_000) / "key.json"}
+    async with aclosing(changes(lambda: {path, *impossible})) as stream:
+        watched = Watched(stream)
+        assert await watched.next() == {path, *impossible}
+        path.write_text("accounts: []")
+        assert await watched.next() == {path}
+
+
 async def test_a_folder_goes_and_comes_back(tmp_path: Path) -> None:
     path = tmp_path / "folder" / "accounts.yaml"
     path.parent.mkdir()

@@ -8,7 +8,9 @@ import pytest
 
 from antigravity_addon.cli.arguments import NamedPlaces
 from antigravity_addon.cli.places import GOOGLE, Places, PlacesError, find_places
-from tests.cli.commanding import Shell
+from tests.cli.commanding import CONFIG, Shell
+
+type Program = subprocess.CompletedProcess[bytes]
 
 WRONG: dict[str, tuple[str, str]] = {
     "nothing": ("", "antigravity: the following arguments are required: TOPIC"),
@@ -242,7 +244,7 @@ def test_places(
 
 UNREADABLE: dict[str, tuple[bytes, str]] = {
     "no YAML": (b"mode: [\nx", "mitm-config.yaml:2: not valid YAML."),
-    "no mapping": (b"- 1", "mitm-config.yaml: Input should be a valid dictionary"),
+    "no mapping": (b"- 1", "mitm-config.yaml: must hold `option: value` lines."),
     "another type": (b"gateway_state: 5", "mitm-config.yaml: gateway_state: Input should be a valid string."),
     "no text": (b"\xff\xfe\x00", "mitm-config.yaml: cannot be read (UnicodeDecodeError)."),
 }
@@ -257,3 +259,129 @@ def test_a_configuration_that_cannot_be_read(
     with pytest.raises(PlacesError) as raised:
         find_places(NOTHING, folder=Path())
     assert str(raised.value).startswith(sentence)
+
+
+# --- what cannot be done -----------------------------------------------------------------------------------
+
+LONG = "n" * 5_000
+FILES: dict[str, tuple[str, str]] = {
+    "a long name of accounts": (f"accounts list --accounts {LONG}", "File name too long"),
+    "a long name of accounts to be": (
+        f"accounts add bo@example.com --api-key-env X --accounts {LONG}",
+        "File name too long",
+    ),
+    "a long name of a state file": (f"accounts list --state {LONG}", "cannot be read: File name too long."),
+    "a long name of an import": (f"accounts import {LONG}", "cannot be read: File name too long."),
+    "a long name of keys": (f"keys add bo --keys {LONG}", "File name too long"),
+    "nobody's home": ("usage --state ~nobody-at-all/x", "~nobody-at-all/x: there is no such home folder"),
+    "a folder": ("usage --state .", "is no file: name another in gateway_state."),
+    "the root": ("accounts check --state /", "/ is no file: name another in gateway_state."),
+    "a text": ("usage --state mitm-config.yaml", "is no state file: name another in gateway_state."),
+    "a text, for orders": ("accounts reset --state mitm-config.yaml", "is no state file"),
+}
+
+
+@pytest.mark.parametrize(("line", "sentence"), FILES.values(), ids=FILES.keys())
+def test_a_file_of_no_use_is_told_in_a_sentence_and_left_alone(
+    shell: Shell, line: str, sentence: str
+) -> None:
+    shell.write("accounts.yaml", "accounts:\n- {email: ana@example.com, api_key: k}\n")
+    before = {path.name: path.stat() for path in shell.folder.iterdir()}
+    said = shell.run(line)
+    assert (said.code, said.out, said.err.count("\n")) == (2, "", 1)
+    assert sentence in said.err
+    assert {path.name: path.stat().st_mode for path in shell.folder.iterdir()} == {
+        name: found.st_mode for name, found in before.items()
+    }
+    assert shell.read("mitm-config.yaml") == CONFIG
+
+
+@pytest.mark.parametrize("config", ["gateway_accounts", "gateway_client_keys", "gateway_state", "confdir"])
+def test_a_home_folder_that_nobody_has_is_named(shell: Shell, config: str) -> None:
+    shell.write("mitm-config.yaml", f"{config}: ~nobody-at-all/x\n")
+    said = shell.run("usage")
+    assert (said.code, said.out, said.err) == (
+        2,
+        "",
+        "~nobody-at-all/x: there is no such home folder: give the whole path.\n",
+    )
+
+
+def test_to_look_changes_no_state_file(shell: Shell) -> None:
+    shell.write("accounts.yaml", "accounts:\n- {email: ana@example.com, api_key: k}\n")
+    state = shell.write("empty.sqlite", "")
+    state.chmod(0o644)
+    for line in ("usage --state empty.sqlite", "accounts list --state empty.sqlite"):
+        said = shell.run(line)
+        assert (said.code, said.err) == (
+            0,
+            "No gateway has used empty.sqlite yet; if one keeps its state elsewhere, name the file: --state FILE\n",
+        )
+    assert (state.stat().st_size, state.stat().st_mode & 0o777) == (0, 0o644)
+    assert shell.run("accounts disable ana@example.com --state empty.sqlite").code == 0
+    before = state.read_bytes()
+    assert shell.run("accounts list --state empty.sqlite").out.endswith("switched off by you\n")
+    assert state.read_bytes() == before
+    assert {path.name for path in shell.folder.iterdir()} == {
+        "accounts.yaml",
+        "empty.sqlite",
+        "mitm-config.yaml",
+    }
+
+
+PIPED = """
+import os, sys
+reading, writing = os.pipe()
+os.close(reading)
+os.dup2(writing, 1)
+from antigravity_addon.cli.main import main
+sys.exit(main(["usage"]))
+"""
+
+
+def _program(shell: Shell, code: str, *arguments: str, given: bytes = b"", **environ: str) -> Program:
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", code, *arguments],
+        cwd=shell.folder,
+        env={"PYTHONPATH": str(Path(__file__).parents[2]), "HOME": str(shell.folder), **environ},
+        input=given,
+        capture_output=True,
+        check=False,
+    )
+
+
+def test_a_reader_that_has_gone_away_ends_it_quietly(shell: Shell) -> None:
+    shell.write("mitm-config.yaml", "gateway_state: memory\n")
+    done = _program(shell, PIPED)
+    assert (done.returncode, done.stderr.count(b"\n")) == (2, 1)
+    assert done.stderr.startswith(b"Gateways keep their state in memory")
+
+
+RUN = "import sys; from antigravity_addon.cli.main import main; sys.exit(main(sys.argv[1:]))"
+
+
+def test_a_terminal_without_the_letters_is_given_what_it_has(shell: Shell) -> None:
+    shell.write("kö.yaml", "client_keys: []\n")
+    for more, out in (
+        ((), b"There are no client keys in k\\xf6.yaml.\n"),
+        (("--json",), b'{\n  "file": "k\\u00f6.yaml",\n  "keys": []\n}\n'),
+    ):
+        done = _program(shell, RUN, "keys", "list", "--keys", "kö.yaml", *more, PYTHONIOENCODING="ascii")
+        assert (done.returncode, done.stdout) == (0, out)
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("accounts import -", b"What came on standard input is not UTF-8.\n"),
+        (
+            "accounts add bo@example.com --api-key-stdin",
+            b"What came on standard input is no API key: it is not UTF-8.\n",
+        ),
+    ],
+)
+def test_bytes_that_are_no_text_are_told(shell: Shell, line: str, sentence: bytes) -> None:
+    done = _program(
+        shell, RUN, *line.split(), given=b"\xff\n", PYTHONUTF8="1", PYTHONIOENCODING="utf-8:strict"
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (2, b"", sentence)

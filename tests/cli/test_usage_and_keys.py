@@ -65,6 +65,7 @@ def test_without_a_gateway_nothing_was_used(shell: Shell) -> None:
     assert said.code == 0
     assert json.loads(said.out)["total"]["requests"] == 0
     assert said.err.startswith("No gateway has used state.sqlite yet")
+    assert shell.run("usage --to 0001-01-01").out == "Nothing was used: 0001-01-01.\n"
     said = shell.run("usage --from 2026-11-02 --to 2026-11-01")
     assert (said.code, said.out, said.err) == (
         2,
@@ -130,6 +131,10 @@ def test_what_cannot_be_done_with_keys(shell: Shell) -> None:
         ("keys remove bo", "client-keys.yaml: there is no key with the name 'bo'.\n"),
         ("keys list --keys nowhere.yaml", "nowhere.yaml: there is no such file.\n"),
         ("keys add bo --expires 2026-11-17", "--expires 2026-11-17 is over already.\n"),
+        (
+            "keys add bo --expires 9999-12-31T23:59:59-14:00",
+            "--expires 9999-12-31 23:59:59-14:00 must be from the year 1 to the year 9999 in UTC.\n",
+        ),
     ):
         said = shell.run(line)
         assert (said.code, said.out, said.err) == (2, "", sentence)

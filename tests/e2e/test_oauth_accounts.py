@@ -144,6 +144,7 @@ FAILING: dict[str, str] = {
 }
 
 
+@pytest.mark.time_lapse
 @pytest.mark.parametrize("last", KINDS)
 async def test_a_mixed_pool_goes_on_to_the_kind_that_can_pay(tmp_path: Path, last: str) -> None:
     async with Simulator() as simulator:
@@ -187,6 +188,7 @@ async def test_tokens_that_live_for_a_second_fail_nobody(tmp_path: Path) -> None
         assert len(simulator.requests) - len(statuses) < 2
 
 
+@pytest.mark.time_lapse
 async def test_a_refresh_token_that_is_dead_takes_its_account_out(tmp_path: Path) -> None:
     async with Simulator() as simulator:
         payers = Payers.at(simulator.base_url, tmp_path)
@@ -209,6 +211,7 @@ async def test_a_refresh_token_that_is_dead_takes_its_account_out(tmp_path: Path
         assert len(dead) == 1
 
 
+@pytest.mark.time_lapse
 async def test_an_account_that_is_out_serves_again_once_somebody_has_signed_in(tmp_path: Path) -> None:
     async with Simulator() as simulator:
         payers = Payers.at(simulator.base_url, tmp_path)

@@ -1,7 +1,7 @@
 """The file of client keys: read, refused with a line, and edited."""
 
 import stat
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -107,6 +107,23 @@ REFUSED: dict[str, tuple[str, str]] = {
         "client_keys:\n" + entry("name: ana", f"hash: {A}", "tokens_per_day: yes"),
         "keys.yaml:4: client_keys[0].tokens_per_day: Input should be a valid integer.",
     ),
+    "two lists": (
+        f"client_keys: []\nclient_keys:\n{entry('name: ana', f'hash: {A}')}",
+        "keys.yaml:2: client_keys: is in line 1 already, and only one of the two can count.",
+    ),
+    "a field twice": (
+        "client_keys:\n" + entry("name: ana", f"hash: {A}", "requests_per_day: 5", "requests_per_day: 9"),
+        "keys.yaml:5: client_keys[0].requests_per_day: is in line 4 already",
+    ),
+    "an end before the year 1": (
+        "client_keys:\n" + entry("name: ana", f"hash: {A}", "expires: 0001-01-01T00:00:00+14:00"),
+        "keys.yaml:4: client_keys[0].expires: must be a date such as 2027-01-31",
+    ),
+    "an end after the year 9999": (
+        "client_keys:\n" + entry("name: ana", f"hash: {A}", "expires: 9999-12-31T23:59:59-14:00"),
+        "keys.yaml:4: client_keys[0].expires: must be a date such as 2027-01-31",
+    ),
+    "a truth that is none": ("client_keys: !!bool x\n", "keys.yaml: not valid YAML (KeyError)."),
     "an empty model": (
         "client_keys:\n" + entry("name: ana", f"hash: {A}", "models: ['']"),
         "keys.yaml:4: client_keys[0].models[0]: ",
@@ -122,6 +139,19 @@ def test_what_is_wrong_is_told_by_file_line_and_field(text: str, sentence: str) 
     assert message.startswith(sentence)
     assert "not-hashed" not in message
     assert message.count("\n") == 0
+
+
+def test_of_very_much_that_is_wrong_the_beginning_is_said() -> None:
+    with pytest.raises(ClientKeysFileError) as caught:
+        parse_client_keys("client_keys:\n" + "- {name: ana}\n" * 300, source="keys.yaml")
+    lines = str(caught.value).splitlines()
+    assert (len(lines), lines[-1]) == (21, "And 280 more.")
+
+
+def test_a_name_that_no_file_can_have_is_told(path: Path) -> None:
+    for name in ("n" * 5_000, "a\0b"):
+        with pytest.raises(ClientKeysFileError, match="cannot be read"):
+            add_key(path.with_name(name), ClientKey("ana", A))
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
@@ -141,11 +171,16 @@ def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
     [
         (date(2027, 1, 31), datetime(2027, 2, 1, tzinfo=UTC)),
         (datetime(2027, 1, 31, 18), datetime(2027, 1, 31, 18, tzinfo=UTC)),  # noqa: DTZ001  as YAML gives it
+        (
+            datetime(2027, 1, 31, 18, tzinfo=timezone(timedelta(hours=2))),
+            datetime(2027, 1, 31, 16, tzinfo=UTC),
+        ),
         (date.max, datetime.max.replace(tzinfo=UTC)),
     ],
 )
 def test_a_date_is_the_last_day_and_times_are_in_utc(expires: date, moment: datetime) -> None:
     assert end_of(expires) == moment
+    assert end_of(expires).tzinfo is UTC
 
 
 def test_a_new_key_is_256_bits_and_its_hash_says_nothing() -> None:
@@ -220,6 +255,54 @@ def test_removing_takes_the_comments_on_the_key_along(path: Path) -> None:
     assert path.read_text() == (
         f"# who may come in\n\nclient_keys:\n  - name: c\n    hash: {C}\n\n# the end\n"
     )
+
+
+WRITINGS: dict[str, tuple[str, str]] = {
+    "with the line breaks of Windows": (
+        f"client_keys:\r\n- name: a\r\n  hash: {A}\r\n",
+        "client_keys: []\r\n",
+    ),
+    "with a mark of its byte order": (
+        f"\ufeffclient_keys:\n- name: a\n  hash: {A}\n",
+        "\ufeffclient_keys: []\n",
+    ),
+    "with quotes": (f'"client_keys":\n- name: a\n  hash: {A}\n', '"client_keys": []\n'),
+    "with a space": (f"client_keys :\n- name: a\n  hash: {A}\n", "client_keys : []\n"),
+    "without an end of its last line": (f"client_keys:\n- name: a\n  hash: {A}", "client_keys: []\n"),
+    "with its text in lines of their own": (
+        f"# mine\n\nclient_keys:\n\n- name: a\n  hash: |-\n    {A}\n",
+        "# mine\n\nclient_keys: []\n",
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "emptied"), WRITINGS.values(), ids=WRITINGS)
+def test_a_file_keeps_its_way_of_writing(path: Path, text: str, emptied: str) -> None:
+    path.write_text(text, newline="")
+    add_key(path, ClientKey("c", C))
+    line_break = "\r\n" if "\r\n" in text else "\n"
+    whole = text if text.endswith("\n") else f"{text}\n"
+    assert path.read_bytes().decode() == f"{whole}- name: c{line_break}  hash: {C}{line_break}"
+    remove_key(path, "c")
+    assert path.read_bytes().decode() == whole
+    remove_key(path, "a")
+    assert path.read_bytes().decode() == emptied
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"client_keys: [{{name: c, hash: '{C}'}}]\n",
+        f"{{client_keys: [{{name: c, hash: '{C}'}}]}}\n",
+        f"? client_keys\n: - name: c\n    hash: {C}\n",
+        f"client_keys: &all\n- name: c\n  hash: {C}\n",
+    ],
+)
+def test_a_key_that_cannot_be_taken_out_line_by_line_stays(path: Path, text: str) -> None:
+    path.write_text(text)
+    with pytest.raises(ClientKeysFileError, match="cannot be changed line by line"):
+        remove_key(path, "c")
+    assert path.read_text() == text
 
 
 NOT_TO_BE_DONE: dict[str, tuple[str, str]] = {

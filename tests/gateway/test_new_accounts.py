@@ -240,6 +240,32 @@ def test_of_two_sources_each_account_is_taken_once(path: Path) -> None:
     assert path.read_text() == FILE
 
 
+def test_a_token_that_another_account_pays_with_already_costs_one_account(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANAS", "bos-token")
+    path.write_text(
+        FILE.replace(
+            "api_key: anas-key  # hers", "{kind: code_assist, refresh_token: env:ANAS, oauth_client: own}"
+        ).replace("- email: ana@x.y\n    {", "- {email: ana@x.y, ")
+    )
+    before = path.read_text()
+    imported = import_accounts(path, [json.dumps(EXPORT[:1])], oauth_client="own")
+    assert imported.accounts == ()
+    assert imported.notes[0] == (
+        "Not taken, since the refresh token is ana@x.y's, too, and so is the quota: bo@x.y."
+    )
+    rows = [{"email": f"{name}@x.y", "refresh_token": "shared"} for name in ("cy", "di")]
+    sources = [json.dumps([row]) for row in rows]
+    imported = import_accounts(path, sources, oauth_client="own")
+    assert [account.email for account in imported.accounts] == ["cy@x.y"]
+    assert imported.notes[-1] != imported.notes[0]
+    assert (
+        "Not taken, since the refresh token is cy@x.y's, too, and so is the quota: di@x.y." in imported.notes
+    )
+    assert path.read_text() != before
+
+
 def test_one_source_is_taken_by_its_path(path: Path) -> None:
     robot = path.with_name("robot.json")
     imported = import_by_reference(path, str(robot), email="bo@x.y", project="p-1")

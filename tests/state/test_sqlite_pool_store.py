@@ -66,8 +66,12 @@ def open_to_all(path: Path) -> None:
     path.chmod(0o666)
 
 
-def write(path: Path, content: bytes) -> None:
-    path.write_bytes(content)
+def read(path: Path) -> bytes:
+    return path.read_bytes()
+
+
+def names_in(folder: Path) -> list[str]:
+    return [each.name for each in folder.iterdir()]
 
 
 # --- shared -----------------------------------------------------------------------------------------------
@@ -176,11 +180,32 @@ async def test_pages_that_the_pool_gives_back_are_counted_too(
 
 
 async def test_a_broken_file_is_put_aside(path: Path, store: SqlitePoolStore) -> None:
-    write(path, b"this was never a database" * 100)
+    before = SqlitePoolStore(SqliteFile(path), unix_time=Clock())
+    await save(before, CHANGES)
+    await before.aclose()
+    damage(path)
     assert await store.load() == NOTHING
     await save(store, CHANGES)
     assert (await store.load()).bindings == {"1": BINDING}
-    assert path.with_name("state.sqlite.broken").read_bytes().startswith(b"this was never")
+    assert read(path.with_name("state.sqlite.broken")).endswith(b"\xa5" * 4096)
+
+
+async def test_a_store_that_only_reads_leaves_out_what_is_over_and_changes_nothing(
+    path: Path, store: SqlitePoolStore
+) -> None:
+    await save(store, CHANGES)
+    loaded = await store.load()
+    await store.aclose()
+    before = read(path)
+    clock = Clock()
+    reader = SqlitePoolStore(SqliteFile(path, reads_only=True), unix_time=clock)
+    assert await reader.load() == loaded
+    clock.now += 2 * DAY
+    assert await reader.load() == NOTHING
+    assert await all_usage(reader) == {key(): USED}
+    await reader.aclose()
+    assert read(path) == before
+    assert names_in(path.parent) == ["state.sqlite"]
 
 
 async def test_damage_that_the_pool_store_finds_costs_the_memory_no_wrong_uses(

@@ -1,0 +1,48 @@
+"""Tasks that nobody may be waiting for."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from antigravity_addon.gateway.tasks import spawn
+
+
+async def _fail() -> None:
+    raise ZeroDivisionError("nobody foresaw it")
+
+
+async def _fail_later() -> None:
+    await asyncio.sleep(0)
+    await _fail()
+
+
+@pytest.mark.parametrize("is_eager", [False, True], ids=["lazy", "eager, as in mitmproxy"])
+@pytest.mark.parametrize("work", [_fail, _fail_later], ids=["at once", "later"])
+async def test_a_task_that_fails_is_logged_with_its_name_and_its_traceback(
+    work: Callable[[], Awaitable[None]], caplog: pytest.LogCaptureFixture, *, is_eager: bool
+) -> None:
+    async def working() -> None:
+        await work()
+
+    if is_eager:
+        asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
+    task = spawn(working(), name="count")
+    await asyncio.wait([task])
+    await asyncio.sleep(0)
+    assert [
+        (record.getMessage(), str(record.exc_info and record.exc_info[1])) for record in caplog.records
+    ] == [("The task 'count' ended with an error.", "nobody foresaw it")]
+
+
+async def test_a_task_that_is_cancelled_is_no_news(caplog: pytest.LogCaptureFixture) -> None:
+    task = spawn(_wait(), name="wait")
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+    await asyncio.sleep(0)
+    assert caplog.records == []
+
+
+async def _wait() -> None:
+    await asyncio.Event().wait()

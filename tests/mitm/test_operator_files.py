@@ -1,0 +1,106 @@
+"""The watch over the operator's files, without a gateway."""
+
+import asyncio
+import logging
+from collections.abc import Generator
+from pathlib import Path
+from typing import override
+
+import pytest
+from mitmproxy.test import taddons
+
+from antigravity_addon.accounts.file import AccountsFile, load_accounts
+from antigravity_addon.gateway.client_keys import ClientKey, read_client_keys
+from antigravity_addon.mitm import operator_files
+from antigravity_addon.mitm.operator_files import OperatorFiles, StartError, named_path
+
+ACCOUNTS = "accounts:\n- {email: ana@example.com, api_key: k}\n"
+KEYS = f"client_keys:\n- name: ana\n  hash: sha256:{'a' * 64}\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Generator[Path]:
+    """What mitmproxy's options name is in it."""
+    with taddons.context() as context:
+        for name in ("accounts", "client_keys"):
+            path = tmp_path / f"{name}.yaml"
+            context.options.add_option(f"gateway_{name}", str, str(path), "")
+        (tmp_path / "accounts.yaml").write_text(ACCOUNTS)
+        (tmp_path / "client_keys.yaml").write_text(KEYS)
+        yield tmp_path
+
+
+class Failing:
+    """The first time, each file makes a bug of ours show."""
+
+    def __init__(self) -> None:
+        self._seen: set[Path] = set()
+
+    def load_accounts(self, path: Path) -> AccountsFile:
+        self._fail_once(path)
+        return load_accounts(path)
+
+    def read_client_keys(self, path: Path) -> tuple[ClientKey, ...]:
+        self._fail_once(path)
+        return read_client_keys(path)
+
+    def _fail_once(self, path: Path) -> None:
+        if path not in self._seen:
+            self._seen.add(path)
+            raise ZeroDivisionError("nobody foresaw it")
+
+
+class Heard(logging.Handler):
+    """What was logged."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.twice = asyncio.Event()
+        self._count = 0
+
+    @override
+    def emit(self, record: logging.LogRecord) -> None:
+        self._count += 1
+        if self._count == 2:
+            self.twice.set()
+
+
+async def test_a_bug_in_reading_a_file_does_not_end_the_watch(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    failing = Failing()
+    monkeypatch.setattr(operator_files, "load_accounts", failing.load_accounts)
+    monkeypatch.setattr(operator_files, "read_client_keys", failing.read_client_keys)
+    heard = Heard()
+    monkeypatch.setattr(operator_files.logger, "handlers", [heard])
+    files = OperatorFiles(simulator_url=None)
+    accounts_changed, keys_changed = asyncio.Event(), asyncio.Event()
+    watch = asyncio.create_task(  # noqa: TID251  cancelled below
+        files.watch(accounts_changed=accounts_changed.set, keys_changed=keys_changed.set)
+    )
+    async with asyncio.timeout(10):
+        await heard.twice.wait()
+        assert [(record.getMessage(), record.exc_info is not None) for record in caplog.records] == [
+            ("The accounts stay as they were: reading them failed in a way that nobody foresaw.", True),
+            ("The client keys stay as they were: reading them failed in a way that nobody foresaw.", True),
+        ]
+        _edit(folder)
+        await accounts_changed.wait()
+        await keys_changed.wait()
+    assert [key.name for key in files.client_keys] == ["ana"]
+    watch.cancel()
+    await asyncio.wait([watch])
+
+
+def _edit(folder: Path) -> None:
+    (folder / "accounts.yaml").write_text(f"{ACCOUNTS}# edited\n")
+    (folder / "client_keys.yaml").write_text(f"{KEYS}# edited\n")
+
+
+def test_a_home_folder_that_nobody_has_is_told_with_the_option() -> None:
+    with pytest.raises(StartError) as caught:
+        named_path("gateway_state", "~nobody-at-all/x")
+    assert str(caught.value) == (
+        "gateway_state cannot be '~nobody-at-all/x': there is no such home folder. Give the whole path."
+    )
+    assert named_path("gateway_state", "x/y") == Path("x/y")
