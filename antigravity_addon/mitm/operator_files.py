@@ -33,6 +33,9 @@ from antigravity_addon.gateway.settings import Settings, UpstreamKind
 
 logger = logging.getLogger(__name__)
 
+_FIRST_LOOK = 0.5
+"""Seconds after the start."""
+
 _SIMULATED = AccountsFile((Account("simulator@localhost", ApiKey(SecretStr("simulator"))),))
 
 
@@ -114,7 +117,11 @@ class OperatorFiles:
     # --- while it runs ----------------------------------------------------------------------------------
 
     async def watch(self, *, accounts_changed: Callable[[], None], keys_changed: Callable[[], None]) -> None:
-        """Read again what somebody edits, and tell of it; until it is cancelled."""
+        """Read again what somebody edits, and tell of it; until it is cancelled.
+
+        Not from the very start, which is busy enough: the first look notices what was edited by then.
+        """
+        await asyncio.sleep(_FIRST_LOOK)
         async with aclosing(changes(self._watched)) as stream:
             async for changed in stream:
                 if (path := _accounts_path()) is not None and not changed.isdisjoint(
