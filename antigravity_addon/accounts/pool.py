@@ -316,21 +316,23 @@ class AccountPool:
             async with asyncio.timeout(patience):
                 return await place
         except TimeoutError:
-            return self._result_of(waiter)
+            self._leave_line(waiter)
+            return self._last_word(waiter) if place.cancelled() else place.result()
         except asyncio.CancelledError:
-            if isinstance(lease := self._result_of(waiter), Lease):
+            self._leave_line(waiter)
+            # it may have come at the same moment
+            if place.done() and not place.cancelled() and isinstance(lease := place.result(), Lease):
                 self.take_back(lease, None)
             raise
 
-    def _result_of(self, waiter: _Waiter) -> "Lease | Wait | Nobody":
-        """Of a waiter that stops waiting. Its place may have come at the same moment."""
-        self._leave_line(waiter)
-        place = waiter.place
-        if place.done() and not place.cancelled():
-            return place.result()
-        candidates = tuple(self._candidates(waiter.wish.model))
+    def _last_word(self, waiter: _Waiter) -> "Lease | Wait | Nobody":
+        """For one whose patience is at its end."""
+        # who has waited for a rest to end need not wait for somebody else's trial as well
+        candidates = tuple(self._candidates(waiter.wish.model, heeds_trials=False))
         decision = self._decide(waiter.wish, candidates, stay=0.0)
-        return waiter.decision if isinstance(decision, Use) else decision
+        if isinstance(decision, Use):
+            return self._lend(decision.email, waiter.wish, candidates)
+        return decision
 
     def _leave_line(self, waiter: _Waiter) -> None:
         self._waiters.pop(waiter, None)
@@ -372,7 +374,7 @@ class AccountPool:
     def _decide(self, wish: Wish, candidates: Iterable[Candidate], *, stay: float) -> Use | Wait | Nobody:
         return choose(candidates, wish, now=self._clock(), bound=self._bound_to(wish), stay=stay)
 
-    def _candidates(self, model: str) -> Iterator[Candidate]:
+    def _candidates(self, model: str, *, heeds_trials: bool = True) -> Iterator[Candidate]:
         now = self._clock()
         for email, account in self._accounts.items():
             seat = self._seats[email]
@@ -380,8 +382,9 @@ class AccountPool:
                 continue
             free_at, of_model, is_exhausted = 0.0, False, False
             for key, rest in self._rests.find(seat.scopes, model):
-                if rest.free_at > max(free_at, now):
-                    free_at, is_exhausted = rest.free_at, rest.is_exhausted
+                until = rest.free_at if heeds_trials else rest.until
+                if until > max(free_at, now):
+                    free_at, is_exhausted = until, rest.is_exhausted
                     of_model = key.scope == account.upstream
             yield Candidate(
                 email=email,

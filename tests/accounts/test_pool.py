@@ -729,15 +729,27 @@ def test_a_late_answer_does_not_end_a_newer_rest() -> None:
 
 def test_who_waits_in_vain_is_told_what_is_true_at_the_end() -> None:
     async def main() -> None:
+        pool = pool_of(narrow(ANA))
+        held = await lease(pool)
+        waiting = ask(pool.lease(WISH, patience=20.0))
+        await wait(5.0)
+        with pytest.raises(RateLimited), held:
+            raise limited(100.0)
+        assert await waiting == Wait(85.0)
+
+    run(main())
+
+
+def test_at_the_end_of_their_patience_nobody_waits_for_a_trial() -> None:
+    async def main() -> None:
         pool = pool_of(ANA)
         await fail(pool, limited(18.0))
         first = ask(pool.lease(WISH, patience=30.0))
-        second = ask(pool.lease(WISH, patience=18.0))
+        second = ask(pool.lease(WISH, patience=19.0))
         await wait(18.1)
-        assert isinstance(await first, Lease)
-        told = await second
-        assert isinstance(told, Wait)
-        assert told.seconds == pytest.approx(3.0)
+        assert (first.done(), second.done()) == (True, False)
+        await wait(1.0)
+        assert isinstance(second.result(), Lease)
 
     run(main())
 
