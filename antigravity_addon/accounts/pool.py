@@ -465,14 +465,17 @@ class AccountPool:
             case AccountRefused(rest=float(seconds)):
                 self._rest_refused(lease, failure, seconds)
             case QuotaExhausted():
-                self._rest(lease, CooldownKey(account.quota_group, model), failure, rest_after_exhaustion)
-            case RateLimited():
-                self._rest_limited(lease, failure)
-            case Overloaded():
-                self._rest_model(lease, failure)
+                stated = failure.retry_after if failure.rest is None else failure.rest
+                key = CooldownKey(account.quota_group, model)
+                self._rest(lease, key, failure, lambda _: rest_after_exhaustion(stated))
+            case RateLimited(retry_after=stated):
+                key, chance = CooldownKey(account.quota_group, model), self._chance()
+                self._rest(lease, key, failure, lambda n: rest_after_limit(stated, failures=n, chance=chance))
+            case Overloaded(retry_after=stated):
+                key, chance = CooldownKey(account.upstream, model), self._chance()
+                self._rest(lease, key, failure, lambda n: rest_of_model(stated, failures=n, chance=chance))
             case UpstreamFailure(rest=float(seconds)):
-                key = CooldownKey(account.email, EVERY_MODEL)
-                self._rest(lease, key, failure, lambda _: seconds)
+                self._rest(lease, CooldownKey(account.email, EVERY_MODEL), failure, lambda _: seconds)
             case UpstreamRefused():
                 pass
             case _:
@@ -484,28 +487,17 @@ class AccountPool:
         lease: Lease,
         key: CooldownKey,
         failure: UpstreamFailure,
-        seconds: Callable[[float | None], float],
+        seconds_after: Callable[[int], float | None],
     ) -> None:
+        """`seconds_after` so many failures in a row; without any the failure is merely counted."""
         failures = self._rests.failures_with(key, attempt=lease.number)
         self._rests.begin(
             key,
-            seconds=seconds(failure.retry_after if failure.rest is None else failure.rest),
+            seconds=seconds_after(failures) or 0.0,
             failures=failures,
             reason=failure.message,
             is_exhausted=isinstance(failure, QuotaExhausted),
         )
-
-    def _rest_limited(self, lease: Lease, failure: RateLimited) -> None:
-        key = CooldownKey(lease.account.quota_group, lease.model)
-        failures = self._rests.failures_with(key, attempt=lease.number)
-        seconds = rest_after_limit(failure.retry_after, failures=failures, chance=self._chance())
-        self._rests.begin(key, seconds=seconds, failures=failures, reason=failure.message)
-
-    def _rest_model(self, lease: Lease, failure: Overloaded) -> None:
-        key = CooldownKey(lease.account.upstream, lease.model)
-        failures = self._rests.failures_with(key, attempt=lease.number)
-        seconds = rest_of_model(failure.retry_after, failures=failures, chance=self._chance())
-        self._rests.begin(key, seconds=seconds or 0.0, failures=failures, reason=failure.message)
 
     def _rest_refused(self, lease: Lease, failure: AccountRefused, seconds: float) -> None:
         """It may mend itself, or be mended where we do not see it."""

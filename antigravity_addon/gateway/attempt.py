@@ -20,6 +20,7 @@ from antigravity_addon.errors import (
 )
 from antigravity_addon.translate.events import TurnEvent, Usage
 from antigravity_addon.translate.gemini import GeminiTurn
+from antigravity_addon.upstream.authorize import REST_AFTER_TWO_401S
 from antigravity_addon.upstream.endpoint import Authorization, Authorizer, UpstreamRequest
 from antigravity_addon.upstream.endpoints import Endpoints
 from antigravity_addon.upstream.remedies import Lessons, Remedy, remedy_for
@@ -36,8 +37,6 @@ LONGEST_FOR_A_TOKEN = 15.0
 """Seconds for which one attempt waits for an access token."""
 _REST_FOR_A_TOKEN = 5.0
 """Seconds until the account is asked again, whose token may be there by then."""
-_REST_AFTER_TWO_401S = 600.0
-"""Seconds. A token made a moment ago was refused, so the next one will be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +100,9 @@ class Attempt:
         unix_time: Callable[[], float],
         begin: Callable[[], Turn],
         reader: Reader,
-        heard: Callable[["Attempt"], None],
+        heard: Callable[[], None],
     ) -> None:
-        """`begin` starts the client's turn afresh. `heard` is told of the first event before anything is written of it."""
+        """`begin` starts the client's turn afresh. `heard` is called at the first event, before anything is written of it."""
         self.lease = lease
         self._upstream = upstream
         self._endpoint = upstream.endpoints.of(lease.account)
@@ -165,7 +164,7 @@ class Attempt:
             return await self._ask(body, await self._authorize())
         except AccountRefused as failure:
             if failure.upstream_status == 401:
-                failure.rest = _REST_AFTER_TWO_401S
+                failure.rest = REST_AFTER_TWO_401S
             raise
 
     async def _authorize(self) -> Authorization:
@@ -272,7 +271,7 @@ class Attempt:
     def _begun(self) -> Turn:
         if self.first_token_seconds is None:
             self.first_token_seconds = self.seconds
-        self._heard(self)
+        self._heard()
         self.lease.answered(first_token_seconds=self.first_token_seconds, size=self._size)
         return self._begin()
 

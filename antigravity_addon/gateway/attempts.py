@@ -176,7 +176,7 @@ class Attempts:
     ) -> bytes:
         """One attempt, written into the trace whatever comes of it."""
 
-        def heard(_: Attempt) -> None:
+        def heard() -> None:
             claim(lease)
             self._name(lease.account)
             self._trace.heard_from_model()

@@ -30,7 +30,7 @@ type FindProject = Callable[[Account, Mapping[str, str]], Awaitable[str]]
 PROJECT_SECONDS = 3600.0
 """A licence may be taken away, or moved to another project."""
 REST_AFTER_TWO_401S = 600.0
-"""The second was of a token made a moment before: that is no fault of the credentials."""
+"""Seconds. The second was of a token made a moment before: that is no fault of the credentials."""
 _SCHEME = "Bearer "
 
 
