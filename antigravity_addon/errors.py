@@ -201,6 +201,11 @@ class UpstreamFailure(GatewayError):
     rest: float | None = None
     """Seconds for which the account is to be left alone, where that is known and is not for the client to hear."""
 
+    @property
+    def outcome(self) -> str:
+        """Of the attempt, short, for lists: the upstream's status, if it gave one, and what it means."""
+        return f"{self.upstream_status or ''} {self.code}".strip()
+
     def wait_for(self, seconds: float) -> None:
         """State another delay than the upstream's: some account is back at another time. Codex CLI reads it from the words."""
         self.retry_after = seconds

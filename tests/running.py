@@ -19,6 +19,7 @@ from mitmproxy.addons.script import ScriptLoader
 from mitmproxy.master import Master
 from mitmproxy.tools.dump import DumpMaster
 
+from antigravity_addon.mitm.attempts import is_attempt
 from antigravity_addon.mitm.gateway import GatewayAddon
 from tests.authority import settle_authority
 
@@ -28,6 +29,9 @@ class FlowRecorder:
 
     def __init__(self) -> None:
         self.flows: list[http.HTTPFlow] = []
+        """Of clients."""
+        self.attempts: list[http.HTTPFlow] = []
+        """Of upstream requests."""
         self._changed = asyncio.Condition()
 
     async def response(self, flow: http.HTTPFlow) -> None:
@@ -38,7 +42,7 @@ class FlowRecorder:
 
     async def _add(self, flow: http.HTTPFlow) -> None:
         async with self._changed:
-            self.flows.append(flow)
+            (self.attempts if is_attempt(flow) else self.flows).append(flow)
             self._changed.notify_all()
 
     async def wait(self, count: int = 1) -> http.HTTPFlow:

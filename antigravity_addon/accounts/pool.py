@@ -36,6 +36,7 @@ from .policy import (
     STAY_SECONDS,
     Candidate,
     Nobody,
+    Strategy,
     Use,
     Wait,
     Wish,
@@ -63,6 +64,8 @@ _REMEMBERED_SIZE = 600.0
 """Seconds for which it counts that an account answered a request of some size."""
 _MOST_SPEEDS, _MOST_SIZES = 100, 10_000
 """Models that are remembered of one account, and of all: clients may call them by any name."""
+_MOST_NAMED = 20
+"""Accounts that are told of one by one, of those that an attempt passed by."""
 _SLOW = 10.0
 """Seconds that an account is taken to need which has just failed."""
 _MOST_TO_CATCH_UP = 10.0
@@ -103,6 +106,26 @@ class _Suspicion:
     until: float
 
 
+@dataclass(frozen=True, slots=True)
+class SkippedAccount:
+    """One that could not pay for an attempt just then, or was not to."""
+
+    account: str
+    """E-mail."""
+    reason: str
+    """A sentence."""
+    seconds: float | None = None
+    """Until it could; `None` if that is not a matter of time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    accounts: tuple[SkippedAccount, ...] = ()
+    """In the order of the file; some of them, where there are many."""
+    unnamed: int = 0
+    """How many more there were."""
+
+
 class Lease:
     """An account held for one attempt. A context manager: what fails in it is remembered."""
 
@@ -115,6 +138,7 @@ class Lease:
         *,
         number: int,
         began: float,
+        reason: str = "",
     ) -> None:
         self._pool = pool
         self.account = account
@@ -125,6 +149,8 @@ class Lease:
         """Rises: tells what began before what."""
         self.began = began
         """By the pool's clock."""
+        self.reason = reason
+        """Why this account, in words."""
         self.is_answered = False
 
     @property
@@ -408,13 +434,58 @@ class AccountPool:
     def _lend(self, email: str, wish: Wish, candidates: Iterable[Candidate]) -> Lease:
         account, seat = self._accounts[email], self._seats[email]
         now = self._clock()
-        lease = Lease(self, account, wish, seat, number=self._rests.next_number(), began=now)
+        reason = self._reason_for(email, wish)
+        lease = Lease(self, account, wish, seat, number=self._rests.next_number(), began=now, reason=reason)
         seat.leases += 1
         self._served = max(self._served, min(each.share for each in candidates if each.free_at <= now))
         seat.share = max(self._served, seat.share) + 1 / account.weight
         for _, rest in self._rests.find(seat.scopes, wish.model):
             rest.try_with(lease, now)
         return lease
+
+    # --- for people -------------------------------------------------------------------------------------
+
+    def _reason_for(self, email: str, wish: Wish) -> str:
+        if wish.strategy is Strategy.FIXED:
+            return "gateway_fixed_account names it."
+        if len(self._accounts) == 1:
+            return "It is the only account."
+        bound = self._bound_to(wish)
+        if bound == email:
+            return "The conversation is with it."
+        if wish.strategy is Strategy.PERFORMANCE_FIRST:
+            return "Of those that are free, it should answer soonest."
+        moved = f" The conversation was with {bound}." if bound is not None else ""
+        return f"Of those that are free, it has served least for its weight.{moved}"
+
+    def skipped(self, wish: Wish) -> Skipped:
+        """Accounts that could not serve `wish` now, or are the last that should."""
+        found = [
+            SkippedAccount(email, *why)
+            for email, account in self._accounts.items()
+            if (why := self._why_skipped(account, wish)) is not None
+        ]
+        return Skipped(tuple(found[:_MOST_NAMED]), max(0, len(found) - _MOST_NAMED))
+
+    def _why_skipped(self, account: Account, wish: Wish) -> tuple[str, float | None] | None:
+        email, seat, now = account.email, self._seats[account.email], self._clock()
+        disabled = self._disabled_of(email)
+        if account.disabled or disabled is not None:
+            return AccountReport(account, disabled, (), 0, 0).disabled_because or "", None
+        if wish.strategy is Strategy.FIXED and email != wish.fixed:
+            return "gateway_fixed_account names another one.", None
+        if email in wish.spent:
+            return "It is of no use to this request, as an attempt has shown.", None
+        rests = [rest for _, rest in self._rests.find(seat.scopes, wish.model) if rest.free_at > now]
+        if rests:
+            last = max(rests, key=lambda rest: rest.free_at)
+            trial = " Another request tries whether that is over." if last.until <= now else ""
+            return f"It rests: {last.reason}{trial}", last.free_at - now
+        if account.max_concurrent is not None and seat.leases >= account.max_concurrent:
+            return f"It has {seat.leases} attempts under way, and may have no more.", None
+        if wish.tried & {email, seat.scopes[-2], seat.place}:
+            return "It, or what it shares a quota or an address with, has failed this request already.", None
+        return None
 
     def take_back(self, lease: Lease, failure: UpstreamFailure | None) -> None:
         """The attempt is over."""

@@ -5,8 +5,8 @@ upstream refused and the client need not know of. A long answer takes several re
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import aclosing
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -24,11 +24,11 @@ from antigravity_addon.upstream.authorize import REST_AFTER_TWO_401S
 from antigravity_addon.upstream.endpoint import Authorization, Authorizer, UpstreamRequest
 from antigravity_addon.upstream.endpoints import Endpoints
 from antigravity_addon.upstream.remedies import Lessons, Remedy, remedy_for
-from antigravity_addon.upstream.transport import Transport
 from antigravity_addon.wire.gemini import GenerateContentRequest, GenerateContentResponse
 from antigravity_addon.wire.sse import ServerSentEvent, SseDecoder, StrayJson
 
 from .dialects.dialect import Turn
+from .legs import Carrier, Leg
 from .settings import Settings
 
 MOST_HOPS = 20
@@ -46,7 +46,7 @@ class Upstream:
     endpoints: Endpoints
     authorizer: Authorizer
     pool: AccountPool
-    transport: Transport
+    carrier: Carrier
     lessons: Lessons
     chance: Callable[[], float]
     """Numbers in [0, 1), for waits of uneven length."""
@@ -63,9 +63,9 @@ class Reader(Protocol):
     async def write(self, body: bytes) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Deadline:
-    """When a request must be over, by the event loop's clock."""
+    """When a request must be over, by the event loop's clock. Later, once people have looked at it on its way."""
 
     at: float
     seconds: float
@@ -87,31 +87,49 @@ class Deadline:
         return UpstreamTimeout(f"The answer was not complete after {self.seconds:g} seconds.")
 
 
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """Under which one request is served."""
+
+    upstream: Upstream
+    settings: Settings
+    deadline: Deadline
+    unix_time: Callable[[], float]
+
+
 class Attempt:
     """State: the turn as far as it is written, which begins with the first event, and what was given up for it."""
 
     def __init__(
         self,
         lease: Lease,
+        conditions: Conditions,
         *,
-        upstream: Upstream,
-        settings: Settings,
-        deadline: Deadline,
-        unix_time: Callable[[], float],
         begin: Callable[[], Turn],
         reader: Reader,
         heard: Callable[[], None],
+        number: int = 1,
+        choice: int = 0,
     ) -> None:
-        """`begin` starts the client's turn afresh. `heard` is called at the first event, before anything is written of it."""
+        """`begin` starts the client's turn afresh. `heard` is called at the first event, before anything is written of it.
+
+        `number` is the attempt's in its exchange, `choice` that of the turn in its answer.
+        """
         self.lease = lease
-        self._upstream = upstream
-        self._endpoint = upstream.endpoints.of(lease.account)
-        self._settings = settings
-        self._deadline = deadline
-        self._unix_time = unix_time
+        self._upstream = conditions.upstream
+        self._endpoint = self._upstream.endpoints.of(lease.account)
+        self._settings = conditions.settings
+        self._deadline = conditions.deadline
+        self._unix_time = conditions.unix_time
         self._begin = begin
         self._reader = reader
         self._heard = heard
+        self.number = number
+        self.choice = choice
+        self._hops = 0
+        """Upstream requests so far."""
+        self.token_seconds = 0.0
+        """Spent on access tokens."""
         self._clock = asyncio.get_running_loop().time
         self._started = self._clock()
         self._turn: Turn | None = None
@@ -169,8 +187,9 @@ class Attempt:
 
     async def _authorize(self) -> Authorization:
         """A token that takes long is made all the same, for whoever comes next; this request goes to another account."""
+        began = self._clock()
         try:
-            async with asyncio.timeout_at(min(self._clock() + LONGEST_FOR_A_TOKEN, self._deadline.at)):
+            async with asyncio.timeout_at(min(began + LONGEST_FOR_A_TOKEN, self._deadline.at)):
                 return await self._upstream.authorizer.authorize(self.lease.account)
         except TimeoutError as error:
             if self._deadline.is_over:
@@ -178,6 +197,8 @@ class Attempt:
             late = TokenUnavailable("The account's access token could not be made in time.")
             late.rest = _REST_FOR_A_TOKEN
             raise late from error
+        finally:
+            self.token_seconds += self._clock() - began
 
     async def _ask(self, body: GenerateContentRequest, authorization: Authorization) -> bytes:
         config = body.generation_config
@@ -217,7 +238,7 @@ class Attempt:
         try:
             async with (
                 asyncio.timeout_at(self._end_of_patience()) as timer,
-                self._upstream.transport.open(request) as response,
+                self._upstream.carrier.carry(request, self._next_leg(timer)) as response,
             ):
                 if response.status != 200:
                     refusal = await response.read_error()
@@ -231,6 +252,30 @@ class Attempt:
         except TimeoutError as error:
             raise self._timed_out() from error
         await self._pass_on(decoder.finish(), gemini)
+
+    def _next_leg(self, timer: asyncio.Timeout) -> Leg:
+        self._hops += 1
+        return Leg(
+            self.lease.account,
+            self.lease.model,
+            attempt=self.number,
+            hop=self._hops,
+            choice=self.choice,
+            held=lambda: self._held(timer),
+        )
+
+    @contextmanager
+    def _held(self, timer: asyncio.Timeout) -> Generator[None]:
+        """For as long as this lasts, nobody's patience ends."""
+        began = self._clock()
+        timer.reschedule(None)
+        try:
+            yield
+        finally:
+            seconds = self._clock() - began
+            self._started += seconds
+            self._deadline.at += seconds
+            timer.reschedule(self._end_of_patience())
 
     def _end_of_patience(self) -> float:
         return min(self._clock() + self._settings.first_token_timeout, self._deadline.at)

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from antigravity_addon.accounts.account import Account
 from antigravity_addon.accounts.policy import Nobody, Wait, Wish
-from antigravity_addon.accounts.pool import Lease
+from antigravity_addon.accounts.pool import Lease, Skipped
 from antigravity_addon.errors import (
     AccountRefused,
     AccountsExhausted,
@@ -26,11 +26,10 @@ from antigravity_addon.errors import (
 )
 from antigravity_addon.wire.gemini import GenerateContentRequest
 
-from .attempt import Attempt, Deadline, Reader, Upstream
+from .attempt import Attempt, Conditions, Reader
 from .dialects.dialect import Turn
 from .race import Race
-from .settings import Settings
-from .trace import AttemptRecord, Trace
+from .trace import AttemptRecord, Choice, Trace
 
 FEW = 3
 """Accounts of different projects that answer a request alike: then it is the request that they mean."""
@@ -52,19 +51,19 @@ class Attempts:
         body: GenerateContentRequest,
         *,
         wish: Wish,
-        upstream: Upstream,
-        settings: Settings,
-        deadline: Deadline,
+        conditions: Conditions,
         trace: Trace,
-        unix_time: Callable[[], float],
+        choice: int = 0,
     ) -> None:
+        """`choice` is the turn's number in the answer."""
         self._body = body
         self._wish = wish
-        self._upstream = upstream
-        self._settings = settings
-        self._deadline = deadline
+        self._conditions = conditions
+        self._upstream = conditions.upstream
+        self._settings = conditions.settings
+        self._deadline = conditions.deadline
         self._trace = trace
-        self._unix_time = unix_time
+        self._choice = choice
         self._clock = asyncio.get_running_loop().time
         self._waited = 0.0
         self._under_way: list[Lease] = []
@@ -104,9 +103,14 @@ class Attempts:
 
     async def _lease(self, failure: UpstreamFailure | None) -> Lease:
         """Raises: UpstreamFailure: nobody can serve in time; the last `failure`, if it says more."""
+        pool = self._upstream.pool
         began = self._clock()
-        found = await self._upstream.pool.lease(self._wish, patience=self._patience)
-        self._count_wait(self._clock() - began)
+        # as they stand before one of them is taken
+        others = pool.skipped(self._wish)
+        found = await pool.lease(self._wish, patience=self._patience)
+        waited = self._clock() - began
+        self._count_wait(waited)
+        self._trace.choices.append(_to_choice(found, others, at=self._trace.seconds - waited, waited=waited))
         match found:
             case Lease():
                 return found
@@ -190,19 +194,18 @@ class Attempts:
             with lease:
                 attempt = Attempt(
                     lease,
-                    upstream=self._upstream,
-                    settings=self._settings,
-                    deadline=self._deadline,
-                    unix_time=self._unix_time,
+                    self._conditions,
                     begin=begin,
                     reader=reader,
                     heard=heard,
+                    number=self._trace.next_attempt(),
+                    choice=self._choice,
                 )
                 last = await attempt.run(self._body)
             outcome = ""
             return last  # noqa: TRY300  an else would hide that the outcome is decided here
         except UpstreamFailure as failure:
-            outcome = f"{failure.upstream_status or ''} {failure.code}".strip()
+            outcome = failure.outcome
             self._note(lease, failure)
             raise
         finally:
@@ -230,6 +233,10 @@ class Attempts:
                 outcome,
                 attempt.first_token_seconds,
                 attempt.usage,
+                number=attempt.number,
+                choice=attempt.choice,
+                at=self._trace.seconds - attempt.seconds,
+                token_seconds=attempt.token_seconds,
             )
         )
 
@@ -302,6 +309,22 @@ class Attempts:
     def _fingerprint(self) -> str:
         """Of what is asked, whoever asks."""
         return hashlib.sha256(self._wish.model.encode() + b"\0" + self._body.to_json()).hexdigest()
+
+
+def _to_choice(found: Lease | Wait | Nobody, skipped: Skipped, *, at: float, waited: float) -> Choice:
+    match found:
+        case Lease():
+            others = replace(
+                skipped, accounts=tuple(e for e in skipped.accounts if e.account != found.account.email)
+            )
+            return Choice(at, waited, found.account.email, found.reason, others)
+        case Wait(seconds=seconds) if seconds:
+            reason = f"The first could serve in {seconds:.1f} s, which is longer than the request may wait."
+        case Wait():
+            reason = "All had as many attempts under way as they may have."
+        case Nobody():
+            reason = "No account can serve this request."
+    return Choice(at, waited, "", reason, skipped)
 
 
 def _names_of(lease: Lease) -> frozenset[str]:

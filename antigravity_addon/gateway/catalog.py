@@ -169,6 +169,24 @@ def parse_rule(text: str) -> Rule:
     return Rule(pattern, target)
 
 
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The rule that serves a name."""
+
+    rule: Rule
+    origin: str
+    """Where the rule stands, in words."""
+
+    @property
+    def model(self) -> str:
+        # a rule may point at an alias such as gemini-3-flash
+        return BUILT_IN.get(self.rule.target, self.rule.target)
+
+    def __str__(self) -> str:
+        alias = f", an alias of {self.model}" if self.model != self.rule.target else ""
+        return f"{self.rule.pattern}={self.rule.target}{alias} ({self.origin})"
+
+
 class Catalog:
     """Resolves names for one set of rules."""
 
@@ -188,30 +206,42 @@ class Catalog:
 
         Raises: ModelNotFound: no rule matches and there is no default.
         """
-        target = self._rule_for(name) or self._default
-        if not target:
+        return self.match(name).model
+
+    def match(self, name: str) -> "Match":
+        """What serves `name`, and by which rule.
+
+        Raises: ModelNotFound: see `resolve`.
+        """
+        found = self._match(name)
+        if found is None and self._default:
+            return Match(Rule("*", self._default), "gateway_default_model, since no rule knows the name")
+        if found is None:
             raise ModelNotFound(
                 f"The model {name[:200]!r} does not exist or you do not have access to it. GET /v1/models lists "
                 "the names that are known; gateway_model_map and gateway_default_model add others."
             )
-        # a rule may point at an alias such as gemini-3-flash
-        return BUILT_IN.get(target, target)
+        return found
 
     def searches_web(self, name: str) -> bool:
         """The name says so by its ending, which is no part of the model's own name."""
         return name.endswith(_ONLINE) and name not in self._exact
 
-    def _rule_for(self, name: str) -> str | None:
+    def _match(self, name: str) -> "Match | None":
         if self.searches_web(name):
             name = name.rpartition("online")[0][:-1]
         name = name.removeprefix("models/").removeprefix("google/")
-        return (
-            self._exact.get(name)
-            or _first_match(self._wildcards, name)
-            or self._built_in_exact.get(name)
-            or (name if _is_gemini(name) else None)
-            or _first_match(self._built_in_wildcards, name)
-        )
+        if (target := self._exact.get(name)) is not None:
+            return Match(Rule(name, target), "gateway_model_map")
+        if (rule := _first_match(self._wildcards, name)) is not None:
+            return Match(rule, "gateway_model_map")
+        if (target := self._built_in_exact.get(name)) is not None:
+            return Match(Rule(name, target), "built in")
+        if _is_gemini(name):
+            return Match(Rule(name, name), "a name of Gemini's own")
+        if (rule := _first_match(self._built_in_wildcards, name)) is not None:
+            return Match(rule, "built in")
+        return None
 
     def names(self) -> tuple[str, ...]:
         """What `/v1/models` lists: sorted bytewise, without patterns."""
@@ -219,7 +249,7 @@ class Catalog:
 
     def require(self, name: str) -> None:
         """Raises: ModelNotFound: no rule serves `name`; the default does not count as knowing it."""
-        if self._rule_for(name) is None:
+        if self._match(name) is None:
             raise ModelNotFound(f"The model {name[:200]!r} does not exist")
 
     @property
@@ -236,5 +266,5 @@ def _by_rank(rules: Iterable[Rule]) -> tuple[Rule, ...]:
     return tuple(sorted((rule for rule in rules if rule.is_wildcard), key=lambda rule: rule.rank))
 
 
-def _first_match(rules: Sequence[Rule], name: str) -> str | None:
-    return next((rule.target for rule in rules if rule.matches(name)), None)
+def _first_match(rules: Sequence[Rule], name: str) -> Rule | None:
+    return next((rule for rule in rules if rule.matches(name)), None)

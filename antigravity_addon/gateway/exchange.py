@@ -7,11 +7,10 @@ from antigravity_addon.accounts.account import Account
 from antigravity_addon.accounts.policy import Wish
 from antigravity_addon.errors import UpstreamFailure
 
-from .attempt import Deadline, Upstream
+from .attempt import Conditions
 from .attempts import Attempts
 from .client_stream import ClientStream, Head, Sink
 from .dialects.dialect import Identity, Prepared
-from .settings import Settings
 from .tasks import all_of
 from .trace import Trace
 
@@ -28,27 +27,17 @@ class Exchange:
         *,
         wish: Wish,
         identity: Identity,
-        upstream: Upstream,
-        settings: Settings,
-        deadline: Deadline,
+        conditions: Conditions,
         trace: Trace,
     ) -> None:
         """`wish` is what each attempt needs of an account."""
         self._prepared = prepared
         self._identity = identity
-        self._settings = settings
+        self._settings = conditions.settings
         self._trace = trace
         self._turns = [
-            Attempts(
-                body,
-                wish=wish,
-                upstream=upstream,
-                settings=settings,
-                deadline=deadline,
-                trace=trace,
-                unix_time=identity.unix_time,
-            )
-            for body in prepared.bodies
+            Attempts(body, wish=wish, conditions=conditions, trace=trace, choice=number)
+            for number, body in enumerate(prepared.bodies)
         ]
 
     async def stream(self, sink: Sink, head: Callable[[Account | None], Head]) -> None:

@@ -6,7 +6,7 @@ import math
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from antigravity_addon.accounts.account import Account, mask_email
 from antigravity_addon.accounts.policy import Wish
@@ -23,16 +23,18 @@ from antigravity_addon.translate.openai_error import to_openai_error
 from antigravity_addon.upstream.web_media import WebMedia
 from antigravity_addon.wire.openai_models import Model, ModelList
 
-from .attempt import Deadline, Upstream
+from .attempt import Conditions, Deadline, Upstream
 from .bookkeeping import Bookkeeping, Tally
-from .catalog import Catalog
+from .catalog import Catalog, Match
 from .client_stream import Head, Sink
 from .clients import ANYBODY, Client, allows_origin, check_metrics_reader, check_origin
 from .conversations import conversation_of
 from .dialects.dialect import Call, Identity, Prepared, Surroundings
 from .dialects.registry import DIALECTS
 from .exchange import Exchange
+from .identity import Naming, new_seed
 from .kept import Kept
+from .legs import Through, unseen
 from .routes import Endpoint, Route, find_route
 from .settings import AccountHeader, Settings
 from .trace import Trace
@@ -134,18 +136,25 @@ class Gateway:
         return self._books.keys.client(request.headers, self.settings, is_health=is_health)
 
     async def serve(
-        self, request: RequestHead, read_body: Callable[[], bytes], sink: Sink, trace: Trace
+        self,
+        request: RequestHead,
+        read_body: Callable[[], bytes],
+        sink: Sink,
+        trace: Trace,
+        *,
+        through: Through = unseen,
     ) -> None:
         """Answer a request that was let in: to its last byte, or with an error object.
 
-        `read_body` may raise InvalidRequest.
+        `read_body` may raise InvalidRequest. Upstream requests go `through` whoever looks on.
         """
-        request_id = new_request_id()
+        request_id = trace.exchange = new_request_id()
         with self._books.tally(request.client, trace, sink) as tally:
             try:
                 route = find_route(request.method, request.target)
                 tally.endpoint = route.endpoint
-                await self._serve(route, request, read_body, tally, trace, request_id)
+                trace.endpoint = route.endpoint.value
+                await self._serve(route, request, read_body, tally, trace, request_id, through)
             except GatewayError as error:
                 await self._refuse(error, request, tally, trace, request_id)
             except StateError as error:
@@ -173,6 +182,7 @@ class Gateway:
         tally: Tally,
         trace: Trace,
         request_id: str,
+        through: Through,
     ) -> None:
         match route.endpoint:
             case Endpoint.HEALTH:
@@ -187,7 +197,7 @@ class Gateway:
             case Endpoint.MODEL:
                 await self._send(tally, request, request_id, self._models.one(route.id, request.client))
             case endpoint if endpoint in DIALECTS:
-                await self._exchange(endpoint, request, read_body(), tally, trace, request_id)
+                await self._exchange(endpoint, request, read_body(), tally, trace, request_id, through)
             case _:
                 answer = await self._kept.answer(route, request, read_body)
                 await self._send(tally, request, request_id, answer)
@@ -200,14 +210,16 @@ class Gateway:
         tally: Tally,
         trace: Trace,
         request_id: str,
+        through: Through,
     ) -> None:
         deadline = Deadline.after(self.settings.request_timeout)
         if self._ready is not None:
             await self._ready.wait()
         call = DIALECTS[endpoint](body, request.headers.get("content-type", ""))
         trace.model_asked = call.model
-        model = self._models.resolve(call.model, request.client)
-        trace.model = model
+        match = self._models.match(call.model, request.client)
+        trace.model, trace.rule = match.model, str(match)
+        model = match.model
         tally.count()
         surroundings = Surroundings(
             request.owner,
@@ -215,32 +227,39 @@ class Gateway:
             self._media,
             searches_web=self._catalog.searches_web(call.model),
         )
-        identity = Identity(
-            response_id=secrets.token_hex(14),
-            created=int(self._unix_time()),
-            model=call.model,
-            new_id=_new_id,
-            unix_time=self._unix_time,
-        )
         prepared = await self._prepared(call, model, surroundings, deadline)
+        trace.prepared_seconds = trace.seconds
+        naming = trace.naming = Naming(new_seed(), self._unix_time)
+        trace.created = int(self._unix_time())
+        identity = Identity(
+            response_id=naming.response_id(),
+            created=trace.created,
+            model=call.model,
+            new_id=naming.new_id,
+            unix_time=naming.unix_time,
+        )
+        trace.conversation = conversation_of(
+            request.headers,
+            call.conversation,
+            prepared.bodies[0],
+            owner=request.owner,
+            response_id=f"resp_{identity.response_id}" if endpoint is Endpoint.RESPONSES else "",
+        )
         exchange = Exchange(
             prepared,
             wish=Wish(
                 model,
                 self.settings.strategy,
                 fixed=self.settings.fixed_account,
-                conversation=conversation_of(
-                    request.headers,
-                    call.conversation,
-                    prepared.bodies[0],
-                    owner=request.owner,
-                    response_id=f"resp_{identity.response_id}" if endpoint is Endpoint.RESPONSES else "",
-                ),
+                conversation=trace.conversation,
             ),
             identity=identity,
-            upstream=self._upstream,
-            settings=self.settings,
-            deadline=deadline,
+            conditions=Conditions(
+                replace(self._upstream, carrier=through(self._upstream.carrier)),
+                self.settings,
+                deadline,
+                self._unix_time,
+            ),
             trace=trace,
         )
         headers = self._headers(request, request_id=request_id, trace=trace)
@@ -346,18 +365,18 @@ class _Models:
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
 
-    def resolve(self, name: str, client: Client) -> str:
-        """The Gemini model that serves `name`.
+    def match(self, name: str, client: Client) -> Match:
+        """The rule that serves `name`.
 
         Raises: ModelNotFound: none, or it is not for this client.
         """
-        model = self._catalog.resolve(name)
-        if not client.may_use(name, model):
+        match = self._catalog.match(name)
+        if not client.may_use(name, match.model):
             raise ModelNotFound(
                 f"The model {name[:200]!r} does not exist or you do not have access to it. GET /v1/models lists "
                 "the names that this API key may use."
             )
-        return model
+        return match
 
     def list(self, client: Client) -> bytes:
         names = (name for name in self._catalog.names() if client.may_use(name, self._catalog.resolve(name)))
@@ -365,7 +384,7 @@ class _Models:
 
     def one(self, name: str, client: Client) -> bytes:
         self._catalog.require(name)
-        self.resolve(name, client)
+        self.match(name, client)
         return self._model(name).model_dump_json().encode()
 
     def _model(self, name: str) -> Model:

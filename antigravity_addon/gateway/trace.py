@@ -4,7 +4,25 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from antigravity_addon.accounts.pool import Skipped
 from antigravity_addon.translate.events import Usage
+
+from .identity import Naming
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Why an attempt was paid by the account that it had; or why nobody was found."""
+
+    at: float
+    """Seconds since the request's arrival."""
+    waited: float
+    """Seconds, for this account."""
+    account: str
+    """E-mail; empty if nobody was found."""
+    reason: str
+    skipped: Skipped = field(default_factory=Skipped)
+    """Others, as they stood when this one was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +38,14 @@ class AttemptRecord:
     first_token_seconds: float | None = None
     """From leasing the account to the first event of the turn."""
     usage: Usage | None = None
+    number: int = 1
+    """In the exchange."""
+    choice: int = 0
+    """Which turn of the answer it asked for."""
+    at: float = 0.0
+    """Seconds from the request's arrival to leasing the account."""
+    token_seconds: float = 0.0
+    """Spent on an access token."""
 
 
 @dataclass(slots=True)
@@ -29,9 +55,24 @@ class Trace:
     clock: Callable[[], float] = time.monotonic
     started: float = 0.0
     """Time by `clock` at which the request arrived; now, unless given."""
+    exchange: str = ""
+    """What the client knows the request by: `x-request-id`."""
+    endpoint: str = ""
+    """Name of the route."""
+    naming: Naming | None = None
+    """Of the answer; `None` before there can be one."""
+    created: int = 0
+    """Unix time in seconds, as the answer states it."""
     model_asked: str = ""
     model: str = ""
     """The Gemini model."""
+    rule: str = ""
+    """Which made the one of the other, in words."""
+    conversation: tuple[str, ...] = ()
+    """Hashes that stand for the conversation, the one to trust most first."""
+    prepared_seconds: float | None = None
+    """From the request's arrival until it was translated, with what it refers to fetched."""
+    choices: list[Choice] = field(default_factory=list[Choice])
     attempts: list[AttemptRecord] = field(default_factory=list[AttemptRecord])
     account: str = ""
     """E-mail of the account that serves, or tried last."""
@@ -45,6 +86,8 @@ class Trace:
     """For an account, and between attempts."""
     remedies: list[str] = field(default_factory=list[str])
     """What was left out of the request for a second try, since the upstream refused it."""
+    _begun: int = 0
+    """Attempts."""
 
     def __post_init__(self) -> None:
         self.started = self.started or self.clock()
@@ -53,6 +96,10 @@ class Trace:
     def seconds(self) -> float:
         """Since the request's arrival."""
         return self.clock() - self.started
+
+    def next_attempt(self) -> int:
+        self._begun += 1
+        return self._begun
 
     def heard_from_model(self) -> None:
         if self.first_token_seconds is None:
@@ -63,47 +110,26 @@ class Trace:
         self.usage = (self.usage or Usage()) + usage
 
     def summary(self) -> str:
-        """`gemini-2.5-flash · ana@… · 2 attempts · 0.8 s · 812/94 tok`."""
+        """`gpt-4o → gemini-2.5-flash · ana@… · 2 attempts · 0.8 s · first token 0.4 s ·
+        812/94 tok`."""
         return " · ".join(part for part in self._parts() if part)
 
     def _parts(self) -> Sequence[str]:
         count = len(self.attempts)
         usage = self.usage
+        first_token = self.first_token_seconds
         return (
-            self.model or self.model_asked,
+            self._models(),
             f"{self.account.partition('@')[0]}@…" if self.account else "",
             f"{count} attempt{'' if count == 1 else 's'}" if count else "",
             f"{self.seconds:.1f} s",
+            f"first token {first_token:.1f} s" if first_token is not None else "",
             f"waited {self.waited_seconds:.1f} s" if self.waited_seconds >= 0.05 else "",
             f"{usage.input_tokens}/{usage.output_tokens} tok" if usage else "",
             self.error,
         )
 
-    def to_metadata(self) -> dict[str, object]:
-        """Plain data: mitmproxy saves a flow's metadata only if it is."""
-        return {
-            "model_asked": self.model_asked,
-            "model": self.model,
-            "account": self.account,
-            "attempts": [
-                {
-                    "account": a.account,
-                    "upstream": a.upstream,
-                    "seconds": round(a.seconds, 3),
-                    "failure": a.failure,
-                }
-                for a in self.attempts
-            ],
-            "remedies": list(self.remedies),
-            "status": self.status,
-            "error": self.error,
-            "seconds": round(self.seconds, 3),
-            "waited_seconds": round(self.waited_seconds, 3),
-            "first_token_seconds": None
-            if self.first_token_seconds is None
-            else round(self.first_token_seconds, 3),
-            "input_tokens": self.usage.input_tokens if self.usage else None,
-            "cached_tokens": self.usage.cached_tokens if self.usage else None,
-            "output_tokens": self.usage.output_tokens if self.usage else None,
-            "reasoning_tokens": self.usage.reasoning_tokens if self.usage else None,
-        }
+    def _models(self) -> str:
+        if not self.model or self.model == self.model_asked:
+            return self.model_asked
+        return f"{self.model_asked} → {self.model}"

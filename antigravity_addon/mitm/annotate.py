@@ -1,38 +1,45 @@
-"""What people see of an exchange in mitmweb's list, and what is kept out of it."""
+"""What people see of an exchange in mitmweb's list."""
+
+from collections.abc import Mapping, Sequence
 
 from mitmproxy import http
 
-from antigravity_addon.gateway.clients import KEY_HEADERS
 from antigravity_addon.gateway.trace import Trace
+from antigravity_addon.gateway.trace_document import to_document
 
 METADATA_KEY = "gateway"
-REDACTED = "[redacted]"
+"""Under which a client's flow has its trace."""
+ATTEMPT_KEY = "gateway_attempt"
+"""Under which the flow of an upstream request says whose it is."""
+CLIENT_GONE = "client gone"
+RETRIED, FAILED, CUT = ":arrows_counterclockwise:", ":x:", ":scissors:"
+MARKERS = frozenset({RETRIED, FAILED, CUT})
+"""The gateway's own. An operator may take any other, and it stays."""
 
-_KEY_HEADERS = frozenset(name.encode() for name in KEY_HEADERS)
-_KEY_PARAMETERS = ("key", "api_key")
 
+def annotate(flow: http.HTTPFlow, trace: Trace, attempt_flows: Mapping[int, Sequence[str]]) -> None:
+    """The comment column and the marker, and the same facts as plain data for filters, views and scripts.
 
-def annotate(flow: http.HTTPFlow, trace: Trace) -> None:
-    """The comment column, and the same facts as plain data for filters and scripts."""
+    `attempt_flows` are the ids of the flows that show an attempt, by its number.
+    """
     if not trace.model_asked:
         return  # a list of models or a health check needs no comment
     flow.comment = trace.summary()
-    flow.metadata[METADATA_KEY] = trace.to_metadata()
+    if not flow.marked or flow.marked in MARKERS:
+        flow.marked = _marker_of(trace)
+    flow.metadata[METADATA_KEY] = to_document(trace, attempt_flows)
 
 
-def redact_keys(flow: http.HTTPFlow) -> None:
-    """Client keys stay out of screens, saved flows and logs. The scheme stays, to show how a key was sent."""
-    request = flow.request
-    request.headers.fields = tuple(
-        (name, _redacted(value) if name.lower() in _KEY_HEADERS else value)
-        for name, value in request.headers.fields
-    )
-    if "?" in request.path:
-        for name in _KEY_PARAMETERS:
-            if name in request.query:
-                request.query[name] = REDACTED
+def _marker_of(trace: Trace) -> str:
+    if trace.error:
+        return CUT if trace.status == 200 or trace.error == CLIENT_GONE else FAILED
+    return RETRIED if len(trace.attempts) > 1 else ""
 
 
-def _redacted(value: bytes) -> bytes:
-    scheme, space, _ = value.strip().partition(b" ")
-    return scheme + space + REDACTED.encode() if space else REDACTED.encode()
+def comment_on_attempt(flow: http.HTTPFlow) -> None:
+    """From its metadata. The marker is left to the client's flow: one mark for one failure."""
+    facts = flow.metadata[ATTEMPT_KEY]
+    hop = f".{facts['hop']}" if facts["hop"] > 1 else ""
+    account = facts["account"].partition("@")[0]
+    parts = (f"↳ attempt {facts['attempt']}{hop}", facts["model"], f"{account}@…", facts["outcome"])
+    flow.comment = " · ".join(part for part in parts if part)

@@ -13,11 +13,13 @@ from antigravity_addon.errors import GatewayError, InvalidRequest
 from antigravity_addon.gateway.client_stream import Head
 from antigravity_addon.gateway.clients import ANYBODY, Client
 from antigravity_addon.gateway.gateway import Gateway, RequestHead, new_request_id
+from antigravity_addon.gateway.legs import Carrier
 from antigravity_addon.gateway.tasks import spawn
 from antigravity_addon.gateway.trace import Trace
 from antigravity_addon.translate.openai_error import to_openai_error
 
 from .annotate import annotate
+from .attempts import FlowIds, shown_through
 from .upstream_layer import Wire
 
 logger = logging.getLogger(__name__)
@@ -109,6 +111,7 @@ class LiveAnswer:
         self._head_sent = False
         self._ended = False
         self.trace = Trace()
+        self.attempt_flows: FlowIds = {}
         self.task = spawn(self._run(), name=f"exchange {flow.id}")
 
     def cancel(self) -> None:
@@ -130,7 +133,9 @@ class LiveAnswer:
             # mitmproxy drops clients that are quiet for ten minutes, also those that wait for us
             with handler.timeout_watchdog.disarm():
                 head = head_of(self._flow, client=self._client)
-                await self._gateway.serve(head, lambda: body_of(self._flow), self, self.trace)
+                await self._gateway.serve(
+                    head, lambda: body_of(self._flow), self, self.trace, through=self._through
+                )
         except CancelledError:
             with contextlib.suppress(CancelledError):
                 await self._abort("The exchange was cancelled.")
@@ -154,8 +159,11 @@ class LiveAnswer:
         if end:
             self._ended = True
             # before mitmproxy's response hook, in which flows are saved
-            annotate(self._flow, self.trace)
+            annotate(self._flow, self.trace, self.attempt_flows)
         await self._wire.push(response, body=body, end=end)
+
+    def _through(self, carrier: Carrier) -> Carrier:
+        return shown_through(carrier, self._flow, self.trace, self.attempt_flows)
 
     def _to_response(self, head: Head, body: bytes) -> http.Response:
         if not head.streamed:
@@ -204,11 +212,18 @@ class ReplayedAnswer:
     async def run(self, gateway: Gateway) -> None:
         trace = Trace()
         head = head_of(self._flow, client=self._client)
-        await gateway.serve(head, lambda: body_of(self._flow), self, trace)
+        ids: FlowIds = {}
+        await gateway.serve(
+            head,
+            lambda: body_of(self._flow),
+            self,
+            trace,
+            through=lambda carrier: shown_through(carrier, self._flow, trace, ids),
+        )
         assert self._head is not None  # noqa: S101  serve always sends one
         trace.status = self._head.status
         self._flow.response = to_response(self._head, self._body, self._flow.request)
-        annotate(self._flow, trace)
+        annotate(self._flow, trace, ids)
 
     async def send(self, *, head: Head | None = None, body: bytes = b"", end: bool = False) -> None:  # noqa: ARG002
         self._head = head or self._head

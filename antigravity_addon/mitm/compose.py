@@ -19,6 +19,7 @@ from antigravity_addon.gateway.bookkeeping import Bookkeeping
 from antigravity_addon.gateway.connections import TOKEN_FILE, USER_AGENT, Connections
 from antigravity_addon.gateway.gateway import Gateway
 from antigravity_addon.gateway.keeper import Keeper
+from antigravity_addon.gateway.legs import Direct
 from antigravity_addon.gateway.operator import Operator, RunningGateway
 from antigravity_addon.gateway.settings import Settings, UpstreamKind, to_settings
 from antigravity_addon.gateway.tasks import spawn
@@ -119,7 +120,7 @@ class Runtime:
                 Endpoints(target=self._upstream_url(mode), user_agent=USER_AGENT),
                 self._connections.authorizer,
                 self._pool,
-                self._connections.transport,
+                Direct(self._connections.transport),
                 self._lessons,
                 chance=random.random,
             )

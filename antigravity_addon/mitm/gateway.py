@@ -22,11 +22,13 @@ from antigravity_addon.gateway.settings import SettingsError
 from antigravity_addon.gateway.tasks import spawn
 
 from . import listener, options
-from .annotate import annotate, redact_keys
+from .annotate import CLIENT_GONE, annotate
 from .answer import LiveAnswer, ReplayedAnswer, failed_response, head_of, to_response
+from .attempts import is_attempt
 from .commands import Commands
 from .compose import Runtime, StartError
 from .config_file import FILE_NAME, ConfigError, load_config_file, take_command_line
+from .redaction import redact_keys
 from .upstream_layer import InProcessHttpLayer, Wire
 
 logger = logging.getLogger(__name__)
@@ -177,9 +179,9 @@ class GatewayAddon:
 
     def error(self, flow: http.HTTPFlow) -> None:
         if (answer := _answers.pop(flow, None)) is not None:
-            answer.trace.error = answer.trace.error or "client gone"
+            answer.trace.error = answer.trace.error or CLIENT_GONE
             answer.record(flow)
-            annotate(flow, answer.trace)
+            annotate(flow, answer.trace, answer.attempt_flows)
 
 
 def start_answer(flow: http.HTTPFlow, wire: Wire) -> LiveAnswer | None:
@@ -189,5 +191,7 @@ def start_answer(flow: http.HTTPFlow, wire: Wire) -> LiveAnswer | None:
 
 
 def _is_ours(flow: http.HTTPFlow) -> bool:
-    """Flows that are loaded from a file pass through the same hooks; they are not live."""
-    return bool(flow.live) and isinstance(flow.client_conn.proxy_mode, ReverseMode)
+    """A client's. Flows that are loaded from a file pass through the same hooks, and so do our own upstream requests;
+    the ones are not live, and the others are no client's.
+    """
+    return bool(flow.live) and isinstance(flow.client_conn.proxy_mode, ReverseMode) and not is_attempt(flow)

@@ -162,6 +162,13 @@ _OPTIONS = (
         "Fetch images and files that clients name by URL, from public addresses only. Off: such a URL is refused.",
     ),
     _Option(
+        "gateway_attempt_flows",
+        bool,
+        True,
+        "Show each upstream request as a flow of its own, beside the client's: to see, pause, edit, save and replay it. Off: "
+        "only the clients' flows are there.",
+    ),
+    _Option(
         "gateway_state",
         str,
         "",

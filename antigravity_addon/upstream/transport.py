@@ -4,13 +4,21 @@ httpx for its API with aiohttp under it: measured 2.3 times the streams of httpx
 One pool of connections for all clients and accounts.
 """
 
-from collections.abc import AsyncGenerator, Mapping
+import asyncio
+import ssl
+import time
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from typing import override
+from weakref import WeakKeyDictionary
 
 import aiohttp
 import httpx
+from aiohttp.connector import Connection
+from aiohttp.tracing import Trace
 from httpx_aiohttp import AiohttpTransport
 
 from antigravity_addon.errors import StreamTruncated, UpstreamBroken, UpstreamTimeout, UpstreamUnreachable
@@ -30,12 +38,39 @@ PIECE_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
+class Secured:
+    """TLS, as it was agreed upon."""
+
+    version: str
+    cipher: str
+    certificate: bytes = field(repr=False)
+    """The server's, DER."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """The connection that carries a request. Times are Unix times in seconds."""
+
+    peer: tuple[str, int]
+    own: tuple[str, int]
+    secured: Secured | None
+    began: float
+    """The name was looked up from here on."""
+    ready: float
+    """With TLS."""
+    is_reused: bool
+    """An earlier request has opened it."""
+
+
+@dataclass(frozen=True, slots=True)
 class UpstreamResponse:
     """The head of an answer, and the way to its bytes."""
 
     status: int
     headers: Mapping[str, str]
-    _response: httpx.Response
+    _pieces: AsyncIterable[bytes]
+    connection: Connected | None = None
+    """`None` if none was needed, or it was gone too soon to be looked at."""
 
     async def chunks(self) -> AsyncGenerator[bytes]:
         """The body as it arrives, content encoding undone.
@@ -43,7 +78,7 @@ class UpstreamResponse:
         Raises: StreamTruncated: the connection broke or the encoding did not hold.
         """
         try:
-            async for chunk in self._response.aiter_bytes():
+            async for chunk in self._pieces:
                 yield chunk
         except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
             raise StreamTruncated(f"The upstream cut the answer off ({kind_of_cause(error)}).") from error
@@ -80,7 +115,8 @@ class Transport:
     ours, and going through them took a tenth of the gateway's time for a short answer.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, unix_time: Callable[[], float] = time.time) -> None:  # noqa: TID251  as on every clock
+        self._unix_time = unix_time
         self._transport: AiohttpTransport | None = None
 
     @asynccontextmanager
@@ -90,7 +126,9 @@ class Transport:
 
         Raises: UpstreamUnreachable, UpstreamTimeout, UpstreamBroken: no answer came.
         """
-        transport = self._transport = self._transport or AiohttpTransport(client=_new_session)
+        transport = self._transport = self._transport or AiohttpTransport(client=self._new_session)
+        carriers: list[Connected] = []
+        _carriers.set(carriers)
         try:
             response = await transport.handle_async_request(_outgoing(request))
         except (httpx.InvalidURL, UnicodeError) as error:
@@ -110,7 +148,8 @@ class Transport:
         except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
             raise UpstreamBroken(f"The upstream answered no HTTP ({kind_of_cause(error)}).") from error
         try:
-            yield UpstreamResponse(response.status_code, response.headers, response)
+            connection = carriers[-1] if carriers else None
+            yield UpstreamResponse(response.status_code, response.headers, response.aiter_bytes(), connection)
         finally:
             await response.aclose()
 
@@ -118,6 +157,59 @@ class Transport:
         transport, self._transport = self._transport, None
         if transport is not None:
             await transport.aclose()
+
+    def _new_session(self) -> aiohttp.ClientSession:
+        connector = _Connector(self._unix_time)
+        return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+
+
+_carriers: ContextVar[list[Connected]] = ContextVar("carriers")
+"""Where the connections of the request under way are noted; a second one, if the first turned out to be closed.
+
+aiohttp (3.14) gives a short answer's connection back before anybody can look at it, and tells its traces nothing of it.
+"""
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Notes which connection each request gets.
+
+    State: what is known of those that are open, since whoever opened one has found out.
+    """
+
+    def __init__(self, unix_time: Callable[[], float]) -> None:
+        super().__init__(limit=0, keepalive_timeout=IDLE_CONNECTION_SECONDS)  # pyright: ignore[reportUnknownMemberType]  its socket factory
+        self._unix_time = unix_time
+        self._known: WeakKeyDictionary[asyncio.Transport, Connected] = WeakKeyDictionary()
+
+    @override
+    async def connect(
+        self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
+    ) -> Connection:
+        began = self._unix_time()
+        connection = await super().connect(req, traces, timeout)
+        transport = connection.transport
+        if transport is not None:
+            known = self._known.get(transport)
+            if known is None:
+                known = _described(transport, began=began, ready=self._unix_time())
+                self._known[transport] = replace(known, is_reused=True)
+            _carriers.get([]).append(known)
+        return connection
+
+
+def _described(transport: asyncio.Transport, *, began: float, ready: float) -> Connected:
+    tls: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
+    secured = None
+    if tls is not None and (cipher := tls.cipher()) is not None:
+        secured = Secured(tls.version() or "", cipher[0], tls.getpeercert(binary_form=True) or b"")
+    return Connected(
+        peer=transport.get_extra_info("peername")[:2],
+        own=transport.get_extra_info("sockname")[:2],
+        secured=secured,
+        began=began,
+        ready=ready,
+        is_reused=False,
+    )
 
 
 def _outgoing(request: UpstreamRequest) -> httpx.Request:
@@ -135,11 +227,6 @@ def _outgoing(request: UpstreamRequest) -> httpx.Request:
 async def _in_pieces(body: bytes) -> AsyncGenerator[bytes]:
     for start in range(0, len(body), PIECE_BYTES):
         yield body[start : start + PIECE_BYTES]
-
-
-def _new_session() -> aiohttp.ClientSession:
-    connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE_CONNECTION_SECONDS)
-    return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
 
 
 @lru_cache(maxsize=256)

@@ -45,7 +45,7 @@ class ScriptedTransport(Transport):
             if reply.failure is not None:
                 raise reply.failure
             response = httpx.Response(reply.status, headers=dict(reply.headers), stream=_Stream(reply))
-            yield UpstreamResponse(reply.status, reply.headers, response)
+            yield UpstreamResponse(reply.status, reply.headers, response.aiter_bytes())
         except asyncio.CancelledError:
             self.cancelled.append(request)
             raise

@@ -11,8 +11,9 @@ from antigravity_addon.accounts.account import Account, ApiKey
 from antigravity_addon.accounts.policy import Strategy, Wish
 from antigravity_addon.accounts.pool import AccountPool
 from antigravity_addon.errors import UpstreamFailure
-from antigravity_addon.gateway.attempt import Deadline, Upstream
+from antigravity_addon.gateway.attempt import Conditions, Deadline, Upstream
 from antigravity_addon.gateway.attempts import Attempts
+from antigravity_addon.gateway.legs import Direct
 from antigravity_addon.gateway.settings import Settings
 from antigravity_addon.gateway.trace import Trace
 from antigravity_addon.state.pool_store import CooldownKey, KeptBinding, KeptCooldown, KeptDisabled, KeptPool
@@ -199,18 +200,20 @@ class _Simulation:
         attempts = Attempts(
             body,
             wish=Wish(MODEL, scenario.strategy, conversation=(str(talk),)),
-            upstream=Upstream(
-                Endpoints(target="http://google.test", user_agent="simulation"),
-                _Keys(),
-                self._pool,
-                self._transport,
-                Lessons(),
-                chance=self._dice.random,
+            conditions=Conditions(
+                Upstream(
+                    Endpoints(target="http://google.test", user_agent="simulation"),
+                    _Keys(),
+                    self._pool,
+                    Direct(self._transport),
+                    Lessons(),
+                    chance=self._dice.random,
+                ),
+                self._settings,
+                Deadline.after(self._settings.request_timeout),
+                lambda: self._world.unix_time,
             ),
-            settings=self._settings,
-            deadline=Deadline.after(self._settings.request_timeout),
             trace=trace,
-            unix_time=lambda: self._world.unix_time,
         )
         outcome.requests += 1
         try:

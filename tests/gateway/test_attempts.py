@@ -26,8 +26,9 @@ from antigravity_addon.errors import (
     UpstreamTimeout,
     UpstreamUnreachable,
 )
-from antigravity_addon.gateway.attempt import Deadline, Upstream
+from antigravity_addon.gateway.attempt import Conditions, Deadline, Upstream
 from antigravity_addon.gateway.attempts import Attempts
+from antigravity_addon.gateway.legs import Direct
 from antigravity_addon.gateway.settings import Settings
 from antigravity_addon.gateway.trace import Trace
 from antigravity_addon.translate.events import Finished, TextDelta, TurnEvent, Usage
@@ -145,18 +146,20 @@ class World:
         self.attempts = Attempts(
             body or self.body,
             wish=wish or Wish("gemini-2.5-flash"),
-            upstream=Upstream(
-                Endpoints(target="http://relay.test", user_agent="test"),
-                self.keys,
-                self.pool,
-                self.transport,
-                Lessons(),
-                chance=lambda: 0.5,
+            conditions=Conditions(
+                Upstream(
+                    Endpoints(target="http://relay.test", user_agent="test"),
+                    self.keys,
+                    self.pool,
+                    Direct(self.transport),
+                    Lessons(),
+                    chance=lambda: 0.5,
+                ),
+                self.settings,
+                Deadline.after(self.settings.request_timeout),
+                lambda: UNIX + self.now,
             ),
-            settings=self.settings,
-            deadline=Deadline.after(self.settings.request_timeout),
             trace=self.trace,
-            unix_time=lambda: UNIX + self.now,
         )
         last = await self.attempts.run(Turn, reader)
         return (reader.written + last).decode()

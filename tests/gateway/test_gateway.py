@@ -17,6 +17,7 @@ from antigravity_addon.gateway.bookkeeping import Bookkeeping
 from antigravity_addon.gateway.client_keys import ClientKey, hash_key
 from antigravity_addon.gateway.client_stream import Head
 from antigravity_addon.gateway.gateway import Gateway, Refusal, RequestHead
+from antigravity_addon.gateway.legs import Direct
 from antigravity_addon.gateway.settings import AccountHeader, AuthMode, Settings
 from antigravity_addon.gateway.trace import Trace
 from antigravity_addon.simulator.server import Simulator
@@ -108,7 +109,7 @@ class World:
             Endpoints(target=self.simulator.base_url, user_agent="test"),
             Keys(),
             self.pool,
-            self.transport,
+            Direct(self.transport),
             Lessons(),
             chance=lambda: 0.5,
         )

@@ -1,0 +1,81 @@
+"""A trace as plain data, which is how a flow keeps it: mitmproxy saves a flow's metadata only if it is plain."""
+
+from collections.abc import Mapping, Sequence
+
+from antigravity_addon.translate.events import Usage
+
+from .trace import AttemptRecord, Choice, Trace
+
+type Plain = bool | int | float | str | list[Plain] | dict[str, Plain] | None
+
+
+def to_document(trace: Trace, shown: Mapping[int, Sequence[str]]) -> dict[str, Plain]:
+    """Times are seconds; those called `at` count from the request's arrival.
+
+    `shown` are the flows in which people can look at an attempt, by its number.
+    """
+    return {
+        "exchange": trace.exchange,
+        "endpoint": trace.endpoint,
+        "model_asked": trace.model_asked,
+        "model": trace.model,
+        "rule": trace.rule,
+        "account": trace.account,
+        "conversation": list(trace.conversation),
+        "seed": trace.naming.seed if trace.naming else "",
+        "created": trace.created,
+        "times": list(trace.naming.times) if trace.naming else [],
+        "choices": [_choice(choice) for choice in trace.choices],
+        "attempts": [_attempt(attempt, shown.get(attempt.number, ())) for attempt in trace.attempts],
+        "remedies": list(trace.remedies),
+        "status": trace.status,
+        "error": trace.error,
+        "seconds": round(trace.seconds, 3),
+        "waited_seconds": round(trace.waited_seconds, 3),
+        "prepared_seconds": _rounded(trace.prepared_seconds),
+        "first_token_seconds": _rounded(trace.first_token_seconds),
+        **_usage(trace.usage),
+    }
+
+
+def _choice(choice: Choice) -> dict[str, Plain]:
+    return {
+        "at": round(choice.at, 3),
+        "waited": round(choice.waited, 3),
+        "account": choice.account,
+        "reason": choice.reason,
+        "skipped": [
+            {"account": each.account, "reason": each.reason, "seconds": _rounded(each.seconds)}
+            for each in choice.skipped.accounts
+        ],
+        "unnamed": choice.skipped.unnamed,
+    }
+
+
+def _attempt(attempt: AttemptRecord, shown: Sequence[str]) -> dict[str, Plain]:
+    return {
+        "number": attempt.number,
+        "choice": attempt.choice,
+        "account": attempt.account,
+        "upstream": attempt.upstream,
+        "at": round(attempt.at, 3),
+        "token_seconds": round(attempt.token_seconds, 3),
+        "seconds": round(attempt.seconds, 3),
+        "failure": attempt.failure,
+        "flows": list(shown),
+        "first_token_seconds": _rounded(attempt.first_token_seconds),
+        **_usage(attempt.usage),
+    }
+
+
+def _usage(usage: Usage | None) -> dict[str, Plain]:
+    return {
+        "input_tokens": usage.input_tokens if usage else None,
+        "cached_tokens": usage.cached_tokens if usage else None,
+        "output_tokens": usage.output_tokens if usage else None,
+        "reasoning_tokens": usage.reasoning_tokens if usage else None,
+    }
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 3)

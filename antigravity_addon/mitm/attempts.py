@@ -1,0 +1,332 @@
+"""Upstream requests as flows of their own, beside the client's: seen, paused, edited, answered, saved like any other.
+
+Every flow passes mitmproxy's whole life cycle, so each addon sees it. What an addon or a person changes takes effect:
+the request is sent as it stands after the `request` hook, or not at all if somebody has answered or killed it. An answer
+is streamed on as it comes. It is read to its end first, and can be changed in the `response` hook, if it is going to be
+intercepted there or a script sets `flow.response.stream = False`, as mitmproxy has it for its own streams.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterable
+from contextlib import asynccontextmanager, suppress
+from functools import lru_cache
+from typing import cast
+
+from cryptography import x509
+from mitmproxy import certs, connection, ctx, hooks, http
+from mitmproxy.addons.intercept import Intercept
+from mitmproxy.connection import TlsVersion
+from mitmproxy.flow import Error, Flow
+from mitmproxy.net.http import status_codes
+from mitmproxy.net.http import url as http_url
+from mitmproxy.proxy.layers.http import (
+    HttpErrorHook,
+    HttpRequestHeadersHook,
+    HttpRequestHook,
+    HttpResponseHeadersHook,
+    HttpResponseHook,
+)
+
+from antigravity_addon.errors import StreamTruncated, UpstreamFailure, UpstreamUnreachable
+from antigravity_addon.gateway.legs import Carrier, Leg
+from antigravity_addon.gateway.trace import Trace
+from antigravity_addon.upstream.endpoint import UpstreamRequest
+from antigravity_addon.upstream.transport import Connected, UpstreamResponse
+
+from .annotate import ATTEMPT_KEY, METADATA_KEY, comment_on_attempt
+from .redaction import CREDENTIAL_HEADERS, redacted_answer, redacted_credential
+
+_OF_THE_CONNECTION = frozenset({"host", "content-length"})
+"""The transport writes them anew."""
+
+_GLANCE_SECONDS = 0.2
+"""How often it is looked whether a flow that is paused was killed."""
+
+type FlowIds = dict[int, list[str]]
+"""Attempt flows of an exchange, by the number of the attempt."""
+
+
+def shown_through(carrier: Carrier, client_flow: http.HTTPFlow, trace: Trace, ids: FlowIds) -> Carrier:
+    """In front of `carrier`, if the operator wants to see upstream requests."""
+    if not ctx.options.gateway_attempt_flows:
+        return carrier
+    return AttemptFlows(client_flow, trace.exchange, carrier, ids)
+
+
+class AttemptFlows:
+    """Carries the upstream requests of one exchange, and shows each as a flow."""
+
+    def __init__(self, client_flow: http.HTTPFlow, exchange: str, carrier: Carrier, ids: FlowIds) -> None:
+        """`ids` is filled with the flows made."""
+        self._client_flow = client_flow
+        self._exchange = exchange
+        self._carrier = carrier
+        self._ids = ids
+
+    @asynccontextmanager
+    async def carry(self, request: UpstreamRequest, leg: Leg) -> AsyncGenerator[UpstreamResponse]:
+        """See `Carrier`. Raises: UpstreamUnreachable: an operator has killed the flow, too."""
+        try:
+            shown = self._new_flow(request, leg)
+        except ValueError:
+            # an address that is none: the carrier says so
+            async with self._carrier.carry(request, leg) as response:
+                yield response
+            return
+        credentials = [value for name, value in request.headers.items() if name in CREDENTIAL_HEADERS]
+        attempt = _AttemptFlow(shown, leg, credentials)
+        self._ids.setdefault(leg.attempt, []).append(shown.id)
+        outcome, failure = "failed", "The gateway failed; its log says how."
+        try:
+            await attempt.ask()
+            if attempt.flow.response is not None:
+                yield attempt.answered()
+            else:
+                sent = _to_be_sent(attempt.flow, request)
+                async with self._carrier.carry(sent, leg) as response:
+                    yield await attempt.receive(response)
+            outcome, failure = "", "The rest of the answer was not wanted."
+        except UpstreamFailure as error:
+            outcome, failure = error.outcome, str(error)
+            raise
+        except asyncio.CancelledError:
+            outcome, failure = "cancelled", "Nobody waits for this answer any more."
+            raise
+        finally:
+            await attempt.end(outcome, failure=failure)
+
+    def _new_flow(self, request: UpstreamRequest, leg: Leg) -> http.HTTPFlow:
+        scheme, host, port, path = _parsed(request.url)
+        shown = http.HTTPFlow(self._client_flow.client_conn, _server(host.decode(), port, scheme), live=True)
+        shown.request = http.Request(
+            host=host.decode(),
+            port=port,
+            method=request.method.encode(),
+            scheme=scheme,
+            authority=b"",
+            path=path,
+            http_version=b"HTTP/1.1",
+            headers=_shown_headers(request, http_url.hostport(scheme.decode(), host.decode(), port)),
+            content=request.body,
+            trailers=None,
+            timestamp_start=_now(),
+            timestamp_end=_now(),
+        )
+        shown.metadata[ATTEMPT_KEY] = {
+            "client_flow": self._client_flow.id,
+            "exchange": self._exchange,
+            "attempt": leg.attempt,
+            "hop": leg.hop,
+            "choice": leg.choice,
+            "account": leg.account.email,
+            "upstream": leg.account.upstream.value,
+            "model": leg.model,
+            "outcome": "",
+            "rhythm": [],
+        }
+        comment_on_attempt(shown)
+        return shown
+
+
+class _AttemptFlow:
+    """One flow on its way through mitmproxy.
+
+    State: what has come of the answer, since a flow gets its body only at the end.
+    """
+
+    def __init__(self, shown: http.HTTPFlow, leg: Leg, credentials: Collection[str]) -> None:
+        """`credentials` are what the request is paid with."""
+        self.flow = shown
+        self._leg = leg
+        self._credentials = credentials
+        self._pieces: list[bytes] = []
+        self._rhythm: list[list[int]] = []
+        self._is_whole = False
+        self._is_over = False
+
+    async def ask(self) -> None:
+        """Raises: UpstreamUnreachable: the flow was killed."""
+        await self._fire(HttpRequestHeadersHook(self.flow))
+        await self._fire(HttpRequestHook(self.flow))
+        if self.flow.error is not None:
+            raise UpstreamUnreachable("An operator has stopped this request.")
+
+    def answered(self) -> UpstreamResponse:
+        """By an addon, and nothing was sent."""
+        assert self.flow.response is not None  # noqa: S101  the caller has looked
+        self._is_whole = True
+        return _to_upstream_response(self.flow.response)
+
+    async def receive(self, response: UpstreamResponse) -> UpstreamResponse:
+        """Raises: StreamTruncated: it is read to its end at once, and broke off."""
+        if response.connection is not None:
+            _describe(self.flow.server_conn, response.connection)
+        shown = self.flow.response = http.Response(
+            http_version=b"HTTP/1.1",
+            status_code=response.status,
+            reason=status_codes.RESPONSES.get(response.status, "").encode(),
+            headers=http.Headers(
+                [(n.encode(), v.encode("utf-8", "replace")) for n, v in response.headers.items()]
+            ),
+            content=None,
+            trailers=None,
+            timestamp_start=_now(),
+            timestamp_end=None,
+        )
+        shown.stream = True
+        await self._fire(HttpResponseHeadersHook(self.flow))
+        if not shown.stream or _will_be_intercepted(self.flow):
+            return await self._held_back(response)
+        return UpstreamResponse(response.status, response.headers, self._noted(response), response.connection)
+
+    async def _held_back(self, response: UpstreamResponse) -> UpstreamResponse:
+        async for _ in self._noted(response):
+            pass
+        await self.end("", failure="")
+        assert self.flow.response is not None  # noqa: S101  it was just made
+        return _to_upstream_response(self.flow.response)
+
+    async def _noted(self, response: UpstreamResponse) -> AsyncIterator[bytes]:
+        began = self.flow.request.timestamp_start
+        transform = self.flow.response.stream if self.flow.response else True
+        async for chunk in response.chunks():
+            if self.flow.error is not None:
+                raise StreamTruncated("An operator has stopped this answer.")
+            for piece in _transformed(transform, chunk):
+                self._pieces.append(piece)
+                self._rhythm.append([int((_now() - began) * 1000), len(piece)])
+                yield piece
+        self._is_whole = True
+
+    async def end(self, outcome: str, *, failure: str) -> None:
+        """The flow is over; `failure` says why, if the answer was not read to its end."""
+        shown = self.flow
+        shown.metadata[ATTEMPT_KEY] |= {"outcome": outcome, "rhythm": self._rhythm}
+        comment_on_attempt(shown)
+        if self._is_over:
+            return
+        self._is_over = True
+        shown.resume()
+        if shown.response is not None:
+            if shown.response.raw_content is None:
+                shown.response.raw_content = redacted_answer(b"".join(self._pieces), self._credentials)
+            shown.response.timestamp_end = _now()
+        if self._is_whole:
+            await self._fire(HttpResponseHook(shown))
+        else:
+            shown.error = shown.error or Error(failure)
+            await self._fire(HttpErrorHook(shown))
+        shown.live = False
+
+    async def _fire(self, hook: hooks.Hook) -> None:
+        await ctx.master.addons.handle_lifecycle(hook)
+        if self.flow.intercepted:
+            with self._leg.held():
+                while self.flow.intercepted:
+                    # mitmproxy (12.2.3) wakes nobody when a paused flow is killed
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(_GLANCE_SECONDS):
+                            await self.flow.wait_for_resume()
+
+
+@lru_cache(maxsize=256)
+def _parsed(url: str) -> tuple[bytes, bytes, int, bytes]:
+    """Scheme, host, port and path. Raises: ValueError: it is no URL, or that of no host that can be."""
+    return http_url.parse(url)
+
+
+def _now() -> float:
+    return time.time()  # noqa: TID251  mitmproxy's own clock for flows
+
+
+# --- requests ----------------------------------------------------------------------------------------------
+
+
+def _shown_headers(request: UpstreamRequest, host: str) -> http.Headers:
+    """As they are sent, but for what pays."""
+    shown = {"host": host, **request.headers, "content-length": str(len(request.body))}
+    return http.Headers(
+        [
+            (name.encode(), (redacted_credential(value) if name in CREDENTIAL_HEADERS else value).encode())
+            for name, value in shown.items()
+        ]
+    )
+
+
+def _to_be_sent(shown: http.HTTPFlow, request: UpstreamRequest) -> UpstreamRequest:
+    """The flow's request as it stands by now. What pays goes only where it was meant to go."""
+    asked = shown.request
+    pays = _parsed(request.url)[:3] == (asked.scheme.encode(), asked.host.encode(), asked.port)
+    headers: dict[str, str] = {}
+    for name, value in asked.headers.items():
+        name = name.lower()  # noqa: PLW2901  as `UpstreamRequest` has them
+        if name in _OF_THE_CONNECTION:
+            continue
+        if name in CREDENTIAL_HEADERS and value == redacted_credential(request.headers.get(name, "")):
+            if pays:
+                headers[name] = request.headers[name]
+            continue
+        headers[name] = value
+    return UpstreamRequest(asked.url, headers, asked.raw_content or b"", asked.method)
+
+
+# --- answers -----------------------------------------------------------------------------------------------
+
+
+def _to_upstream_response(response: http.Response) -> UpstreamResponse:
+    """One that somebody else made, or changed."""
+
+    async def whole() -> AsyncIterator[bytes]:
+        yield response.get_content(strict=False) or b""
+
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return UpstreamResponse(response.status_code, headers, whole())
+
+
+def _transformed(
+    stream: bool | Callable[[bytes], Iterable[bytes] | bytes],  # noqa: FBT001  mitmproxy's own
+    chunk: bytes,
+) -> Iterable[bytes]:
+    """As a script has it that made `flow.response.stream` a function."""
+    if not callable(stream):
+        return (chunk,)
+    made = stream(chunk)
+    return (made,) if isinstance(made, bytes) else made
+
+
+def _will_be_intercepted(shown: http.HTTPFlow) -> bool:
+    intercept = ctx.master.addons.get("intercept")
+    return isinstance(intercept, Intercept) and intercept.should_intercept(shown)
+
+
+# --- the connection ----------------------------------------------------------------------------------------
+
+
+def _server(host: str, port: int, scheme: bytes) -> connection.Server:
+    server = connection.Server(address=(host, port))
+    server.tls = scheme == b"https"
+    server.sni = host if server.tls else None
+    return server
+
+
+def _describe(server: connection.Server, connected: Connected) -> None:
+    server.peername, server.sockname = connected.peer, connected.own
+    server.timestamp_start = connected.began
+    server.timestamp_tcp_setup = connected.ready
+    server.state = connection.ConnectionState.CLOSED
+    if connected.secured is not None:
+        server.timestamp_tls_setup = connected.ready
+        server.tls_version = cast("TlsVersion", connected.secured.version)  # both name them as OpenSSL does
+        server.cipher = connected.secured.cipher
+        server.certificate_list = [_certificate(connected.secured.certificate)]
+
+
+@lru_cache(maxsize=32)
+def _certificate(der: bytes) -> certs.Cert:
+    return certs.Cert(x509.load_der_x509_certificate(der))
+
+
+def is_attempt(shown: Flow) -> bool:
+    """An upstream request's; the client's flow has its trace under another name."""
+    return ATTEMPT_KEY in shown.metadata and METADATA_KEY not in shown.metadata
