@@ -32,6 +32,7 @@
         │   │   └── MissingThoughtSignature
         │   └── EmptyAnswer           502 empty_response
         ├── UpstreamTimeout           504 timeout
+        ├── NotRecorded               504 not_recorded            only recordings are answered, and there is none
         └── AccountsExhausted         503 no_account_available    nothing left to try, nothing tried
 
 Messages are sentences for people and never carry a secret.
@@ -337,6 +338,15 @@ class EmptyAnswer(UpstreamBroken):
 class UpstreamTimeout(UpstreamFailure):
     status = 504
     code = "timeout"
+
+
+class NotRecorded(UpstreamFailure):
+    """The gateway answers from recordings, and has none of this request."""
+
+    status = 504
+    code = "not_recorded"
+    retryable = False
+    should_retry = False
 
 
 class AccountsExhausted(UpstreamFailure):

@@ -140,6 +140,7 @@ class Attempt:
         self.usage: Usage | None = None
         """What the upstream counted, of every request that was sent; of one that was cut off, as far as it was told."""
         self.remedies: list[Remedy] = []
+        self._asked = GenerateContentRequest(contents=())
 
     @property
     def seconds(self) -> float:
@@ -152,6 +153,7 @@ class Attempt:
         Raises: UpstreamFailure: there will be none, or no more of it.
         """
         lessons, model = self._upstream.lessons, self.lease.model
+        self._asked = body
         body = lessons.softened(body, model)
         while True:
             self._turn = None
@@ -221,7 +223,7 @@ class Attempt:
             request = self._endpoint.prepare(body, model=self.lease.model, authorization=authorization)
             self._size = len(request.body)
             try:
-                await self._hop(request, gemini)
+                await self._hop(request, gemini, is_as_asked=body is self._asked)
             except StreamTruncated:
                 if gemini.checkpoint in {None, body.continuation_token}:
                     raise
@@ -232,13 +234,15 @@ class Attempt:
             body = body.model_copy(update={"continuation_token": token})
         return self._written(gemini.finish())
 
-    async def _hop(self, request: UpstreamRequest, gemini: GeminiTurn) -> None:
+    async def _hop(self, request: UpstreamRequest, gemini: GeminiTurn, *, is_as_asked: bool) -> None:
         """One upstream request, to the end of its answer."""
         decoder = SseDecoder()
         try:
             async with (
                 asyncio.timeout_at(self._end_of_patience()) as timer,
-                self._upstream.carrier.carry(request, self._next_leg(timer)) as response,
+                self._upstream.carrier.carry(
+                    request, self._next_leg(timer, is_as_asked=is_as_asked)
+                ) as response,
             ):
                 if response.status != 200:
                     refusal = await response.read_error()
@@ -253,7 +257,7 @@ class Attempt:
             raise self._timed_out() from error
         await self._pass_on(decoder.finish(), gemini)
 
-    def _next_leg(self, timer: asyncio.Timeout) -> Leg:
+    def _next_leg(self, timer: asyncio.Timeout, *, is_as_asked: bool) -> Leg:
         self._hops += 1
         return Leg(
             self.lease.account,
@@ -261,6 +265,8 @@ class Attempt:
             attempt=self.number,
             hop=self._hops,
             choice=self.choice,
+            asked=self._asked,
+            is_as_asked=is_as_asked,
             held=lambda: self._held(timer),
         )
 

@@ -6,7 +6,6 @@ blame is tried a few times. From the first byte on a failure ends the answer wit
 """
 
 import asyncio
-import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -28,6 +27,7 @@ from antigravity_addon.wire.gemini import GenerateContentRequest
 
 from .attempt import Attempt, Conditions, Reader
 from .dialects.dialect import Turn
+from .legs import fingerprint
 from .race import Race
 from .trace import AttemptRecord, Choice, Trace
 
@@ -308,7 +308,7 @@ class Attempts:
     @property
     def _fingerprint(self) -> str:
         """Of what is asked, whoever asks."""
-        return hashlib.sha256(self._wish.model.encode() + b"\0" + self._body.to_json()).hexdigest()
+        return fingerprint(self._wish.model, self._body.to_json())
 
 
 def _to_choice(found: Lease | Wait | Nobody, skipped: Skipped, *, at: float, waited: float) -> Choice:

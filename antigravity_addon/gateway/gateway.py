@@ -29,12 +29,13 @@ from .catalog import Catalog, Match
 from .client_stream import Head, Sink
 from .clients import ANYBODY, Client, allows_origin, check_metrics_reader, check_origin
 from .conversations import conversation_of
-from .dialects.dialect import Call, Identity, Prepared, Surroundings
+from .dialects.dialect import Call, Identity, Media, Prepared, Surroundings
 from .dialects.registry import DIALECTS
 from .exchange import Exchange
 from .identity import Naming, new_seed
 from .kept import Kept
 from .legs import Through, unseen
+from .recordings import Recording, Recordings, StandIns, naming_of, settings_of, upstream_of
 from .routes import Endpoint, Route, find_route
 from .settings import AccountHeader, Settings
 from .trace import Trace
@@ -92,14 +93,17 @@ class Gateway:
         books: Bookkeeping | None = None,
         ready: asyncio.Event | None = None,
         unix_time: Callable[[], float] = time.time,  # noqa: TID251
+        recordings: Recordings | None = None,
     ) -> None:
-        """`ready` is set once it is known what was kept of accounts and budgets; no model is asked before."""
+        """With `recordings`, no upstream is asked. `ready` is set once it is known what was kept of accounts and budgets; no model is asked before."""
         self.settings = settings
         self._ready = ready
         self._upstream = upstream
-        self._memory = memory
-        self._media = media if settings.fetch_urls else None
-        self._kept = Kept(memory, _new_id, unix_time)
+        self._recordings = recordings
+        self._memory = recordings.memory if recordings is not None else memory
+        self._media: Media | None = None
+        if settings.fetch_urls:
+            self._media = StandIns() if recordings is not None else media
         self._books = books or Bookkeeping(unix_time=unix_time)
         self._unix_time = unix_time
         self._catalog = Catalog(settings.model_rules, default_model=settings.default_model)
@@ -199,7 +203,10 @@ class Gateway:
             case endpoint if endpoint in DIALECTS:
                 await self._exchange(endpoint, request, read_body(), tally, trace, request_id, through)
             case _:
-                answer = await self._kept.answer(route, request, read_body)
+                recording = self._recording_of(request, read_body)
+                naming = trace.naming = self._naming(recording)
+                kept = Kept(self._memory, naming.new_id, naming.unix_time)
+                answer = await kept.answer(route, request, read_body)
                 await self._send(tally, request, request_id, answer)
 
     async def _exchange(
@@ -221,6 +228,7 @@ class Gateway:
         trace.model, trace.rule = match.model, str(match)
         model = match.model
         tally.count()
+        recording = self._recording_of(request, lambda: body)
         surroundings = Surroundings(
             request.owner,
             self._memory,
@@ -229,8 +237,12 @@ class Gateway:
         )
         prepared = await self._prepared(call, model, surroundings, deadline)
         trace.prepared_seconds = trace.seconds
-        naming = trace.naming = Naming(new_seed(), self._unix_time)
-        trace.created = int(self._unix_time())
+        if self._recordings is not None:
+            recording = recording or self._recordings.of_turns(model, prepared.bodies)
+            if recording is None:
+                raise self._recordings.missing(request.method, request.target, body)
+        naming = trace.naming = self._naming(recording)
+        trace.created = int(self._unix_time()) if recording is None else recording.created
         identity = Identity(
             response_id=naming.response_id(),
             created=trace.created,
@@ -245,25 +257,30 @@ class Gateway:
             owner=request.owner,
             response_id=f"resp_{identity.response_id}" if endpoint is Endpoint.RESPONSES else "",
         )
+        upstream, settings = self._way_upstream(recording)
         exchange = Exchange(
             prepared,
             wish=Wish(
                 model,
-                self.settings.strategy,
-                fixed=self.settings.fixed_account,
+                settings.strategy,
+                fixed=settings.fixed_account,
                 conversation=trace.conversation,
             ),
             identity=identity,
             conditions=Conditions(
-                replace(self._upstream, carrier=through(self._upstream.carrier)),
-                self.settings,
+                replace(upstream, carrier=through(upstream.carrier)),
+                settings,
                 deadline,
                 self._unix_time,
             ),
             trace=trace,
         )
         headers = self._headers(request, request_id=request_id, trace=trace)
-        if call.stream:
+        if recording is not None and not recording.turns:
+            # the gateway itself had no answer, and asked nobody
+            head = Head(recording.status, headers | {"content-type": _JSON})
+            await tally.send(head=head, body=recording.answer, end=True)
+        elif call.stream:
             await exchange.stream(
                 tally, lambda account: _stream_head(headers | self._account_header(account))
             )
@@ -271,6 +288,24 @@ class Gateway:
             account, answer = await exchange.whole()
             head = Head(200, headers | self._account_header(account) | {"content-type": call.content_type})
             await tally.send(head=head, body=answer, end=True)
+
+    # --- recordings -------------------------------------------------------------------------------------
+
+    def _recording_of(self, request: RequestHead, read_body: Callable[[], bytes]) -> Recording | None:
+        """Of the very same request."""
+        if self._recordings is None:
+            return None
+        return self._recordings.of_request(request.method, request.target, read_body())
+
+    def _naming(self, recording: Recording | None) -> Naming:
+        naming = Naming(new_seed(), self._unix_time)
+        return naming if recording is None or not recording.seed else naming_of(recording, naming)
+
+    def _way_upstream(self, recording: Recording | None) -> tuple[Upstream, Settings]:
+        if self._recordings is None or recording is None:
+            return self._upstream, self.settings
+        upstream = upstream_of(recording, self._upstream, keeps_rhythm=self._recordings.keeps_rhythm)
+        return upstream, settings_of(self.settings)
 
     @staticmethod
     async def _prepared(call: Call, model: str, surroundings: Surroundings, deadline: Deadline) -> Prepared:
@@ -406,10 +441,6 @@ def _stream_head(headers: Mapping[str, str]) -> Head:
 
 def _wants_websocket(request: RequestHead) -> bool:
     return request.headers.get("upgrade", "").lower() == "websocket"
-
-
-def _new_id(prefix: str) -> str:
-    return f"{prefix}_{secrets.token_hex(12)}"
 
 
 def new_request_id() -> str:

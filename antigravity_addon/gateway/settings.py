@@ -28,6 +28,13 @@ class UpstreamKind(StrEnum):
     SIMULATOR = "simulator"
 
 
+class Rhythm(StrEnum):
+    """How a recorded answer comes."""
+
+    AT_ONCE = "at_once"
+    RECORDED = "recorded"
+
+
 class AccountHeader(StrEnum):
     """How `X-Account-Email` names the account that served."""
 
@@ -67,6 +74,9 @@ class Settings:
     state_days: int = 30
     """How long what is kept for clients is kept after its last use."""
     state_megabytes: int = 256
+    answers_from_recordings: bool = False
+    """And asks no upstream."""
+    replay_rhythm: Rhythm = Rhythm.AT_ONCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +104,9 @@ class RawOptions:
     fetch_urls: bool = True
     state_days: int = 30
     state_megabytes: int = 256
+    has_recordings: bool = False
+    """A file of them is to be answered from."""
+    replay_rhythm: str = "at_once"
 
 
 def to_settings(raw: RawOptions) -> Settings:
@@ -120,6 +133,8 @@ def to_settings(raw: RawOptions) -> Settings:
         fetch_urls=raw.fetch_urls,
         state_days=_at_least(1, "gateway_state_days", raw.state_days),
         state_megabytes=_at_least(1, "gateway_state_megabytes", raw.state_megabytes),
+        answers_from_recordings=raw.has_recordings,
+        replay_rhythm=_member(Rhythm, "gateway_replay_rhythm", raw.replay_rhythm),
     )
 
 

@@ -22,11 +22,12 @@ def annotate(flow: http.HTTPFlow, trace: Trace, attempt_flows: Mapping[int, Sequ
 
     `attempt_flows` are the ids of the flows that show an attempt, by its number.
     """
-    if not trace.model_asked:
-        return  # a list of models or a health check needs no comment
-    flow.comment = trace.summary()
-    if not flow.marked or flow.marked in MARKERS:
-        flow.marked = _marker_of(trace)
+    if trace.naming is None and not trace.model_asked:
+        return  # a list of models or a health check has nothing to tell
+    if trace.model_asked:
+        flow.comment = trace.summary()
+        if not flow.marked or flow.marked in MARKERS:
+            flow.marked = _marker_of(trace)
     flow.metadata[METADATA_KEY] = to_document(trace, attempt_flows)
 
 

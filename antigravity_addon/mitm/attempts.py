@@ -122,6 +122,7 @@ class AttemptFlows:
             "account": leg.account.email,
             "upstream": leg.account.upstream.value,
             "model": leg.model,
+            "fingerprint": leg.fingerprint(request),
             "outcome": "",
             "rhythm": [],
         }
@@ -142,6 +143,8 @@ class _AttemptFlow:
         self._credentials = credentials
         self._pieces: list[bytes] = []
         self._rhythm: list[list[int]] = []
+        self._clock = asyncio.get_running_loop().time
+        self._began = self._clock()
         self._is_whole = False
         self._is_over = False
 
@@ -151,6 +154,7 @@ class _AttemptFlow:
         await self._fire(HttpRequestHook(self.flow))
         if self.flow.error is not None:
             raise UpstreamUnreachable("An operator has stopped this request.")
+        self._began = self._clock()
 
     def answered(self) -> UpstreamResponse:
         """By an addon, and nothing was sent."""
@@ -160,6 +164,8 @@ class _AttemptFlow:
 
     async def receive(self, response: UpstreamResponse) -> UpstreamResponse:
         """Raises: StreamTruncated: it is read to its end at once, and broke off."""
+        if response.is_recorded:
+            self.flow.is_replay = "response"
         if response.connection is not None:
             _describe(self.flow.server_conn, response.connection)
         shown = self.flow.response = http.Response(
@@ -188,14 +194,13 @@ class _AttemptFlow:
         return _to_upstream_response(self.flow.response)
 
     async def _noted(self, response: UpstreamResponse) -> AsyncIterator[bytes]:
-        began = self.flow.request.timestamp_start
         transform = self.flow.response.stream if self.flow.response else True
         async for chunk in response.chunks():
             if self.flow.error is not None:
                 raise StreamTruncated("An operator has stopped this answer.")
             for piece in _transformed(transform, chunk):
                 self._pieces.append(piece)
-                self._rhythm.append([int((_now() - began) * 1000), len(piece)])
+                self._rhythm.append([int((self._clock() - self._began) * 1000), len(piece)])
                 yield piece
         self._is_whole = True
 

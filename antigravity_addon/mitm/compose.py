@@ -21,9 +21,11 @@ from antigravity_addon.gateway.gateway import Gateway
 from antigravity_addon.gateway.keeper import Keeper
 from antigravity_addon.gateway.legs import Direct
 from antigravity_addon.gateway.operator import Operator, RunningGateway
-from antigravity_addon.gateway.settings import Settings, UpstreamKind, to_settings
+from antigravity_addon.gateway.recordings import Recordings
+from antigravity_addon.gateway.settings import Rhythm, Settings, UpstreamKind, to_settings
 from antigravity_addon.gateway.tasks import spawn
 from antigravity_addon.simulator.server import Simulator
+from antigravity_addon.state.forgiving import ForgivingMemory
 from antigravity_addon.state.sqlite import SqliteMemory
 from antigravity_addon.state.sqlite_file import IN_MEMORY, SqliteFile
 from antigravity_addon.state.sqlite_pool_store import SqlitePoolStore
@@ -32,6 +34,7 @@ from antigravity_addon.upstream.remedies import Lessons
 from antigravity_addon.upstream.web_media import WebMedia
 
 from . import listener, options
+from .cassette import read_recordings
 from .operator_files import Accounts, OperatorFiles, StartError, named_path
 
 logger = logging.getLogger(__name__)
@@ -46,7 +49,12 @@ class Runtime:
     """A gateway and what it stands on, for one set of options after the other."""
 
     def __init__(
-        self, settings: Settings, files: OperatorFiles, accounts: Accounts, simulator: socket.socket | None
+        self,
+        settings: Settings,
+        files: OperatorFiles,
+        accounts: Accounts,
+        simulator: socket.socket | None,
+        recordings: Recordings | None,
     ) -> None:
         self._settings = settings
         self._files = files
@@ -85,6 +93,7 @@ class Runtime:
             AccountCheck(self._connections, unix_time=time.time),  # noqa: TID251  as above
         )
         self._lessons = Lessons()
+        self._recordings = recordings
         self._media = WebMedia(user_agent=USER_AGENT)
         self._gateways: dict[ProxyMode, Gateway] = {}
         self._watch: asyncio.Task[None] | None = None
@@ -107,7 +116,7 @@ class Runtime:
         check_fixed_account(settings, accounts)
         files.read_client_keys()
         listener.settle(target=target, allow_lan_access=settings.allow_lan_access)
-        return cls(settings, files, accounts, simulator)
+        return cls(settings, files, accounts, simulator, _recordings(settings))
 
     @property
     def settings(self) -> Settings:
@@ -131,6 +140,7 @@ class Runtime:
                 media=self._media,
                 books=self._books,
                 ready=self._ready,
+                recordings=self._recordings,
             )
         return self._gateways[mode]
 
@@ -153,12 +163,14 @@ class Runtime:
             raise StartError("gateway_upstream cannot be changed while the gateway runs: restart it.")
         accounts = (
             self._files.read_accounts(settings)
-            if "gateway_accounts" in updated
+            if updated & {"gateway_accounts", "gateway_replay"}
             else self._files.accounts(settings)
         )
         check_fixed_account(settings, accounts)
         if "gateway_client_keys" in updated:
             self._files.read_client_keys()
+        if updated & {"gateway_replay", "gateway_replay_rhythm"}:
+            self._recordings = _recordings(settings)
         self._settings = settings
         self._gateways.clear()
         self._take_accounts(accounts)
@@ -257,8 +269,22 @@ def _state_file() -> SqliteFile:
     return SqliteFile(IN_MEMORY if named == "memory" else named_path("gateway_state", named))
 
 
-def _memory(file: SqliteFile, settings: Settings) -> SqliteMemory:
-    return SqliteMemory(
+def _recordings(settings: Settings) -> Recordings | None:
+    """Raises: StartError: there are none where they should be."""
+    if not settings.answers_from_recordings:
+        return None
+    path = named_path("gateway_replay", ctx.options.gateway_replay)
+    return Recordings(
+        read_recordings(path),
+        source=path.name,
+        # what is kept meanwhile is the recording's, and no client's
+        memory=_memory(SqliteFile(IN_MEMORY), settings, kind=ForgivingMemory),
+        keeps_rhythm=settings.replay_rhythm is Rhythm.RECORDED,
+    )
+
+
+def _memory[M: SqliteMemory](file: SqliteFile, settings: Settings, kind: type[M] = SqliteMemory) -> M:
+    return kind(
         file,
         clock=time.time,  # noqa: TID251  what is kept outlives the process, and so must its dates
         max_age=settings.state_days * 86_400.0,

@@ -25,6 +25,7 @@ from . import listener, options
 from .annotate import CLIENT_GONE, annotate
 from .answer import LiveAnswer, ReplayedAnswer, failed_response, head_of, to_response
 from .attempts import is_attempt
+from .cassette import Recorder
 from .commands import Commands
 from .compose import Runtime, StartError
 from .config_file import FILE_NAME, ConfigError, load_config_file, take_command_line
@@ -51,7 +52,10 @@ class GatewayAddon:
         self._runtime: Runtime | None = None
         """`None` if the options cannot be used; every request is then refused."""
         self._is_running = False
-        self.addons = [Commands(lambda: self._runtime.operator if self._runtime is not None else None)]
+        self.addons = [
+            Commands(lambda: self._runtime.operator if self._runtime is not None else None),
+            Recorder(),
+        ]
         """mitmproxy takes them with this one."""
 
     # --- start, options, stop ---------------------------------------------------------------------------

@@ -70,7 +70,7 @@ class OperatorFiles:
                 self._file = load_accounts(path)
             except AccountsFileError as error:
                 raise StartError(str(error)) from None
-        elif settings.upstream is UpstreamKind.SIMULATOR:
+        elif settings.upstream is UpstreamKind.SIMULATOR or settings.answers_from_recordings:
             self._file = _SIMULATED
         else:
             raise StartError(

@@ -8,7 +8,14 @@ from enum import StrEnum
 from mitmproxy import ctx
 from mitmproxy.addonmanager import Loader
 
-from antigravity_addon.gateway.settings import AccountHeader, AuthMode, RawOptions, Strategy, UpstreamKind
+from antigravity_addon.gateway.settings import (
+    AccountHeader,
+    AuthMode,
+    RawOptions,
+    Rhythm,
+    Strategy,
+    UpstreamKind,
+)
 
 API_KEY_VARIABLE = "GATEWAY_API_KEY"
 
@@ -169,6 +176,27 @@ _OPTIONS = (
         "only the clients' flows are there.",
     ),
     _Option(
+        "gateway_record",
+        str,
+        "",
+        "Write every exchange to this file as it ends, with its upstream requests: all that gateway_replay needs. It is "
+        "added to if it is there. A relative path counts from the working directory, in mitm-config.yaml from that file.",
+    ),
+    _Option(
+        "gateway_replay",
+        str,
+        "",
+        "Answer from this file, or from the .mitm files of this folder, and ask no upstream. A request that was not recorded "
+        "is answered 504, with the nearest recording and the difference. A relative path counts as in gateway_record.",
+    ),
+    _Option(
+        "gateway_replay_rhythm",
+        str,
+        "at_once",
+        "How recorded answers come under gateway_replay: at_once, or in the rhythm in which they were recorded.",
+        Rhythm,
+    ),
+    _Option(
         "gateway_state",
         str,
         "",
@@ -223,4 +251,6 @@ def read() -> RawOptions:
         fetch_urls=options.gateway_fetch_urls,
         state_days=options.gateway_state_days,
         state_megabytes=options.gateway_state_megabytes,
+        has_recordings=bool(options.gateway_replay),
+        replay_rhythm=options.gateway_replay_rhythm,
     )

@@ -71,6 +71,8 @@ class UpstreamResponse:
     _pieces: AsyncIterable[bytes]
     connection: Connected | None = None
     """`None` if none was needed, or it was gone too soon to be looked at."""
+    is_recorded: bool = False
+    """It came from no upstream, but from a recording of one."""
 
     async def chunks(self) -> AsyncGenerator[bytes]:
         """The body as it arrives, content encoding undone.

@@ -7,8 +7,16 @@ from typing import Protocol
 from antigravity_addon.errors import GatewayError
 from antigravity_addon.state.memory import Memory
 from antigravity_addon.translate.events import TurnEvent
-from antigravity_addon.upstream.web_media import WebMedia
+from antigravity_addon.upstream.web_media import Fetched, Kinds
 from antigravity_addon.wire.gemini import GenerateContentRequest
+
+
+class Media(Protocol):
+    """What is behind URLs."""
+
+    async def fetch(self, url: str, *, param: str, kinds: Kinds) -> Fetched:
+        """Raises: InvalidRequest: it cannot be had; names `param`."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +26,7 @@ class Surroundings:
     owner: str
     """Stands for the client's key: what is kept under one key is unknown under any other."""
     memory: Memory
-    media: WebMedia | None
+    media: Media | None
     """`None`: nothing is fetched."""
     searches_web: bool = False
     """The model's name asks for a web search."""

@@ -1,0 +1,237 @@
+"""Saved flows -> recordings that the gateway answers from; and the file that such flows are written to."""
+
+import logging
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import IO
+
+from mitmproxy import ctx, http, io
+from mitmproxy.addonmanager import Loader
+from mitmproxy.exceptions import FlowReadException, OptionsError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from antigravity_addon.accounts.account import Upstream
+from antigravity_addon.gateway.recordings import RecordedHop, RecordedTurn, Recording
+
+from .annotate import ATTEMPT_KEY, METADATA_KEY
+from .operator_files import StartError, named_path
+
+logger = logging.getLogger(__name__)
+
+_SUFFIX = ".mitm"
+
+
+class _Saved(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class _SavedAttempt(_Saved):
+    number: int
+    choice: int
+    failure: str
+    flows: tuple[str, ...] = ()
+
+
+class _SavedTrace(_Saved):
+    """As `to_document` has written it; of an exchange without a model, the names alone."""
+
+    exchange: str
+    seed: str
+    created: int
+    times: tuple[int, ...] = ()
+    attempts: tuple[_SavedAttempt, ...] = ()
+
+
+class _SavedLeg(_Saved):
+    client_flow: str
+    attempt: int
+    hop: int
+    account: str
+    upstream: Upstream
+    fingerprint: str
+    outcome: str
+    rhythm: tuple[tuple[int, int], ...] = ()
+
+
+_TRACE: TypeAdapter[_SavedTrace] = TypeAdapter(_SavedTrace)
+_LEG: TypeAdapter[_SavedLeg] = TypeAdapter(_SavedLeg)
+
+
+# --- reading -----------------------------------------------------------------------------------------------
+
+
+def read_recordings(path: Path) -> tuple[Recording, ...]:
+    """Every exchange in a file, or in the `.mitm` files of a folder.
+
+    Raises: StartError: there is no such file, it holds no flows, or none that can be answered from.
+    """
+    files = sorted(path.glob(f"*{_SUFFIX}")) if path.is_dir() else [path]
+    recordings = to_recordings(flow for file in files for flow in _flows(file))
+    if not recordings:
+        raise StartError(
+            f"{path}: there is no recorded exchange in it. Record some with -w FILE or gateway_record=FILE, and leave "
+            "gateway_attempt_flows on."
+        )
+    return recordings
+
+
+def _flows(path: Path) -> Iterator[http.HTTPFlow]:
+    try:
+        with path.open("rb") as file:
+            for flow in io.FlowReader(file).stream():
+                if isinstance(flow, http.HTTPFlow):
+                    yield flow
+    except OSError as error:
+        raise StartError(f"{path}: cannot be read ({error.strerror}).") from None
+    except FlowReadException:
+        raise StartError(f"{path}: holds something else than flows of mitmproxy.") from None
+
+
+def to_recordings(flows: Iterable[http.HTTPFlow]) -> tuple[Recording, ...]:
+    """Those that are complete, in the order in which they began."""
+    clients: list[tuple[http.HTTPFlow, _SavedTrace]] = []
+    legs: defaultdict[str, list[tuple[http.HTTPFlow, _SavedLeg]]] = defaultdict(list)
+    for flow in flows:
+        try:
+            if ATTEMPT_KEY in flow.metadata:
+                leg = _LEG.validate_python(flow.metadata[ATTEMPT_KEY])
+                legs[leg.client_flow].append((flow, leg))
+            elif METADATA_KEY in flow.metadata:
+                clients.append((flow, _TRACE.validate_python(flow.metadata[METADATA_KEY])))
+        except ValidationError:
+            logger.warning(
+                "The flow %s was written by another version of the gateway, and is left out.", flow.id
+            )
+    clients.sort(key=lambda client: client[0].timestamp_created)
+    return tuple(
+        _recording(flow, trace, legs[flow.id]) for flow, trace in clients if flow.response is not None
+    )
+
+
+def _recording(
+    flow: http.HTTPFlow, trace: _SavedTrace, legs: list[tuple[http.HTTPFlow, _SavedLeg]]
+) -> Recording:
+    assert flow.response is not None  # noqa: S101  the caller has looked
+    return Recording(
+        name=trace.exchange,
+        method=flow.request.method,
+        path=flow.request.path,
+        request=flow.request.get_content(strict=False) or b"",
+        status=flow.response.status_code,
+        answer=flow.response.get_content(strict=False) or b"",
+        seed=trace.seed,
+        created=trace.created,
+        times=trace.times,
+        turns=_turns(trace, legs),
+    )
+
+
+def _turns(trace: _SavedTrace, legs: list[tuple[http.HTTPFlow, _SavedLeg]]) -> Mapping[int, RecordedTurn]:
+    """For each choice the attempt that served, or else the last one of which there is a flow."""
+    hops: defaultdict[int, list[tuple[http.HTTPFlow, _SavedLeg]]] = defaultdict(list)
+    for flow, leg in legs:
+        hops[leg.attempt].append((flow, leg))
+    turns: dict[int, RecordedTurn] = {}
+    for attempt in sorted(trace.attempts, key=lambda each: (not each.failure, each.number)):
+        if shown := sorted(hops[attempt.number], key=lambda hop: hop[1].hop):
+            first = shown[0][1]
+            turns[attempt.choice] = RecordedTurn(
+                first.fingerprint, first.account, first.upstream, tuple(_hop(*hop) for hop in shown)
+            )
+    return turns
+
+
+def _hop(flow: http.HTTPFlow, leg: _SavedLeg) -> RecordedHop:
+    failure = flow.error.msg if flow.error is not None else ""
+    is_timeout = leg.outcome.endswith("timeout")
+    if flow.response is None:
+        return RecordedHop(None, {}, (), failure or "No answer was recorded.", is_timeout)
+    headers = {name.lower(): value for name, value in flow.response.headers.items()}
+    body = flow.response.get_content(strict=False) or b""
+    return RecordedHop(flow.response.status_code, headers, _pieces(body, leg), failure, is_timeout)
+
+
+def _pieces(body: bytes, leg: _SavedLeg) -> tuple[tuple[float, bytes], ...]:
+    """As they came. A body that was edited since, or redacted, comes at once."""
+    if sum(size for _, size in leg.rhythm) != len(body):
+        return ((0.0, body),)
+    pieces: list[tuple[float, bytes]] = []
+    start = 0
+    for milliseconds, size in leg.rhythm:
+        pieces.append((milliseconds / 1000, body[start : start + size]))
+        start += size
+    return tuple(pieces)
+
+
+# --- writing -----------------------------------------------------------------------------------------------
+
+
+class Recorder:
+    """Writes exchanges to `gateway_record` as they end, each with its upstream requests in front of it.
+
+    State: the file, and the flows of upstream requests whose exchange goes on.
+    """
+
+    name = "gateway_recorder"
+
+    def __init__(self) -> None:
+        self._named = ""
+        self._path: Path | None = None
+        self._file: IO[bytes] | None = None
+        self._attempts: defaultdict[str, list[http.HTTPFlow]] = defaultdict(list)
+
+    def load(self, loader: Loader) -> None:  # noqa: ARG002  the options are declared by then
+        try:
+            self._switch_to(ctx.options.gateway_record)
+        except StartError as error:
+            logger.error("%s", error)  # noqa: TRY400  a sentence for the operator; it stops the start
+
+    def configure(self, updated: set[str]) -> None:
+        if "gateway_record" in updated and ctx.options.gateway_record != self._named:
+            try:
+                self._switch_to(ctx.options.gateway_record)
+            except StartError as error:
+                raise OptionsError(str(error)) from None
+
+    def _switch_to(self, named: str) -> None:
+        """Raises: StartError: the file cannot be written."""
+        self.done()
+        self._named = named
+        if not named:
+            return
+        path = named_path("gateway_record", named)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        except OSError as error:
+            raise StartError(f"gateway_record: {path} cannot be written ({error.strerror}).") from None
+        self._path, self._file = path, os.fdopen(descriptor, "ab")
+
+    def response(self, flow: http.HTTPFlow) -> None:
+        self._take(flow)
+
+    def error(self, flow: http.HTTPFlow) -> None:
+        self._take(flow)
+
+    def _take(self, flow: http.HTTPFlow) -> None:
+        if self._file is None:
+            return
+        if ATTEMPT_KEY in flow.metadata:
+            self._attempts[flow.metadata[ATTEMPT_KEY]["client_flow"]].append(flow)
+        elif METADATA_KEY in flow.metadata:
+            writer = io.FlowWriter(self._file)
+            try:
+                for each in (*self._attempts.pop(flow.id, ()), flow):
+                    writer.add(each)
+                self._file.flush()
+            except OSError as error:
+                logger.error("gateway_record: %s cannot be written any more: %s", self._path, error.strerror)  # noqa: TRY400
+                self.done()
+
+    def done(self) -> None:
+        file, self._file = self._file, None
+        self._attempts.clear()
+        if file is not None:
+            file.close()

@@ -1,0 +1,257 @@
+"""Recorded once, answered for ever: offline, to the last byte."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from antigravity_addon.simulator.server import Simulator
+from tests.running import RunningGateway, run_gateway, write_accounts
+
+ANA = ("ana@example.com", "upstream-key-a")
+LIMITED = ("limited@example.com", "fault-rate-limited")
+NOWHERE = "http://127.0.0.1:9"
+"""Nobody listens there."""
+
+type Request = tuple[str, str, dict[str, Any] | None]
+
+
+def chat(text: str, **fields: object) -> Request:
+    messages = [{"role": "user", "content": text}]
+    return "POST", "/v1/chat/completions", {"model": "gpt-4o", "messages": messages, **fields}
+
+
+WEATHER = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}}}  # fmt: skip
+SESSION: dict[str, Request] = {
+    "chat": chat("echo:hello there"),
+    "chat, streamed": chat("echo:hello again", stream=True, stream_options={"include_usage": True}),
+    "chat with a call": chat("call:weather", tools=[WEATHER], stream=True),
+    "chat with choices": chat("echo:three times", n=3),
+    "completion": ("POST", "/v1/completions", {"model": "gpt-4o", "prompt": "echo:once upon"}),
+    "responses, streamed": (
+        "POST",
+        "/v1/responses",
+        {"model": "gpt-4o", "input": "echo:first", "stream": True},
+    ),
+    "responses with a call": (
+        "POST",
+        "/v1/responses",
+        {"model": "gpt-4o", "input": "call:weather", "tools": [{"type": "function", **WEATHER["function"]}]},  # type: ignore[dict-item]
+    ),
+    "conversation": (
+        "POST",
+        "/v1/conversations",
+        {"items": [{"type": "message", "role": "user", "content": "hi"}]},
+    ),
+    "wrong": chat("echo:x", temperature="hot"),
+}
+
+
+async def play(gateway: RunningGateway, requests: Sequence[Request]) -> list[httpx.Response]:
+    async with gateway.client() as client:
+        return [await client.request(method, path, json=body) for method, path, body in requests]
+
+
+def heard(answer: httpx.Response) -> tuple[int, str | None, str | None, bytes]:
+    """All that a client sees, but for the id of the request."""
+    return (
+        answer.status_code,
+        answer.headers.get("x-mapped-model"),
+        answer.headers.get("x-account-email"),
+        answer.content,
+    )
+
+
+async def record(
+    folder: Path, requests: Sequence[Request], *accounts: tuple[str, str]
+) -> list[httpx.Response]:
+    """Into session.mitm."""
+    options = {
+        "gateway_accounts": write_accounts(folder, *(accounts or (ANA,))),
+        "gateway_record": str(folder / "session.mitm"),
+    }
+    async with Simulator() as simulator, run_gateway(simulator.base_url, folder, **options) as gateway:
+        return await play(gateway, requests)
+
+
+async def test_a_session_is_answered_again_to_the_last_byte(tmp_path: Path) -> None:
+    requests = list(SESSION.values())
+    first = await record(tmp_path, requests)
+    assert [answer.status_code for answer in first] == [200] * 8 + [400]
+    async with run_gateway(NOWHERE, tmp_path, gateway_replay=str(tmp_path / "session.mitm")) as gateway:
+        for _ in range(3):
+            again = await play(gateway, requests)
+            assert [heard(answer) for answer in again] == [heard(answer) for answer in first]
+
+
+async def test_what_goes_on_from_an_answer_is_answered_too(tmp_path: Path) -> None:
+    """Ids are those of the recording, so a client that uses them asks the same again."""
+
+    async def talk(gateway: RunningGateway) -> list[bytes]:
+        async with gateway.client() as client:
+            made = await client.post("/v1/conversations", json={})
+            body: dict[str, Any] = {
+                "model": "gpt-4o",
+                "input": "echo:first",
+                "conversation": made.json()["id"],
+            }
+            first = await client.post("/v1/responses", json=body)
+            then = await client.post("/v1/responses", json={**body, "input": "echo:then"})
+            kept = await client.get(f"/v1/responses/{then.json()['id']}")
+            return [made.content, first.content, then.content, kept.content]
+
+    options = {
+        "gateway_accounts": write_accounts(tmp_path, ANA),
+        "save_stream_file": str(tmp_path / "s.mitm"),
+    }
+    async with Simulator() as simulator, run_gateway(simulator.base_url, tmp_path, **options) as gateway:
+        first = await talk(gateway)
+    async with run_gateway(NOWHERE, tmp_path, gateway_replay=str(tmp_path / "s.mitm")) as gateway:
+        assert await talk(gateway) == first
+        assert await talk(gateway) == first
+
+
+async def test_failures_are_answered_again(tmp_path: Path) -> None:
+    """The last attempt's, without the waits that came before."""
+    requests = [chat("echo:one"), chat("echo:two", stream=True)]
+    rotated = await record(tmp_path, requests, LIMITED, ANA)
+    assert [answer.status_code for answer in rotated] == [200, 200]
+    async with run_gateway(NOWHERE, tmp_path, gateway_replay=str(tmp_path / "session.mitm")) as gateway:
+        assert [heard(answer) for answer in await play(gateway, requests)] == [
+            heard(each) for each in rotated
+        ]
+
+
+@pytest.mark.parametrize("fault", ["dead-key", "error-mid-event", "html-502", "safety", "truncated"])
+async def test_what_a_client_was_told_of_a_failure_it_is_told_again(tmp_path: Path, fault: str) -> None:
+    requests = [
+        chat("echo:one two three four five six"),
+        chat("echo:one two three four five six", stream=True),
+    ]
+    options = {
+        "gateway_accounts": write_accounts(tmp_path, ("ana@example.com", f"fault-{fault}")),
+        "gateway_record": str(tmp_path / "session.mitm"),
+        "gateway_max_attempts": 1,
+    }
+    async with Simulator() as simulator, run_gateway(simulator.base_url, tmp_path, **options) as gateway:
+        first = await play(gateway, requests)
+    async with run_gateway(NOWHERE, tmp_path, gateway_replay=str(tmp_path / "session.mitm")) as gateway:
+        again = await play(gateway, requests)
+        assert [(each.status_code, each.content) for each in again] == [
+            (e.status_code, e.content) for e in first
+        ]
+
+
+async def test_a_client_that_names_itself_otherwise_is_answered(tmp_path: Path) -> None:
+    (first,) = await record(tmp_path, [chat("echo:hello", user="ana", stream=True)])
+    async with run_gateway(NOWHERE, tmp_path, gateway_replay=str(tmp_path / "session.mitm")) as gateway:
+        requests = [
+            chat("echo:hello", user="bo", prompt_cache_key="today", stream=True),
+            chat("echo:hello", stream=True, stream_options={"include_usage": False}),
+        ]
+        assert [each.content for each in await play(gateway, requests)] == [first.content] * 2
+
+
+async def test_equal_requests_are_answered_in_turn(tmp_path: Path) -> None:
+    first = await record(tmp_path, [chat("echo:hello"), chat("echo:hello")])
+    assert first[0].json()["id"] != first[1].json()["id"]
+    async with run_gateway(NOWHERE, tmp_path, gateway_replay=str(tmp_path / "session.mitm")) as gateway:
+        again = await play(gateway, [chat("echo:hello")] * 4)
+        assert [each.content for each in again] == [each.content for each in first] * 2
+
+
+async def test_what_was_not_recorded_is_told_from_the_nearest(tmp_path: Path) -> None:
+    await record(tmp_path, [chat("echo:hello there", temperature=0.5), chat("echo:something else")])
+    async with run_gateway(NOWHERE, tmp_path, gateway_replay=str(tmp_path / "session.mitm")) as gateway:
+        answer, unlike = await play(
+            gateway,
+            [
+                chat("echo:hello you", temperature=0.5),
+                ("POST", "/v1/completions", {"model": "gpt-4o", "prompt": "x"}),
+            ],
+        )
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"]) == (504, "not_recorded")
+    assert answer.headers["x-should-retry"] == "false"
+    assert 'messages[0].content is "echo:hello you", and was "echo:hello there"' in error["message"]
+    assert "session.mitm has no recording of this request. The nearest is req_" in error["message"]
+    assert unlike.json()["error"]["message"] == "session.mitm has no recording of POST /v1/completions."
+
+
+async def test_a_folder_of_recordings_is_answered_from(tmp_path: Path) -> None:
+    (first,) = await record(tmp_path, [chat("echo:hello")])
+    folder = tmp_path / "reports"
+    folder.mkdir()
+    (tmp_path / "session.mitm").rename(folder / "a-bug.mitm")
+    async with run_gateway(NOWHERE, tmp_path, gateway_replay=str(folder)) as gateway:
+        (again,) = await play(gateway, [chat("echo:hello")])
+        assert again.content == first.content
+
+
+async def test_a_recording_that_begins_in_the_middle_is_answered(tmp_path: Path) -> None:
+    """As a bug report has it: one exchange, of a conversation that began long ago."""
+
+    async def go_on(gateway: RunningGateway, before: str) -> httpx.Response:
+        async with gateway.client() as client:
+            body = {"model": "gpt-4o", "input": "echo:two", "previous_response_id": before}
+            return await client.post("/v1/responses", json=body)
+
+    options = {"gateway_accounts": write_accounts(tmp_path, ANA)}
+    async with Simulator() as simulator, run_gateway(simulator.base_url, tmp_path, **options) as gateway:
+        async with gateway.client() as client:
+            first = await client.post("/v1/responses", json={"model": "gpt-4o", "input": "echo:one"})
+            before = first.json()["id"]
+        gateway.master.options.update(gateway_record=str(tmp_path / "report.mitm"))
+        then = await go_on(gateway, before)
+        assert then.status_code == 200
+    async with run_gateway(NOWHERE, tmp_path, gateway_replay=str(tmp_path / "report.mitm")) as gateway:
+        again = await go_on(gateway, before)
+        assert again.content == then.content
+
+
+def test_a_recording_is_for_its_owner_alone(tmp_path: Path) -> None:
+    asyncio.run(record(tmp_path, [chat("echo:hello")]))
+    assert (tmp_path / "session.mitm").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("content", [None, b"no flows", b""], ids=["absent", "something else", "empty"])
+async def test_a_file_that_cannot_be_answered_from_is_refused(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "session.mitm"
+    if content is not None:
+        path.write_bytes(content)
+    async with run_gateway(NOWHERE, tmp_path, gateway_replay=str(path)) as gateway:
+        (answer,) = await play(gateway, [chat("echo:hello")])
+        assert answer.status_code == 500, "the gateway has not started"
+
+
+@pytest.mark.time_lapse
+async def test_the_rhythm_is_that_of_the_recording(tmp_path: Path) -> None:
+    accounts = write_accounts(tmp_path, ("ana@example.com", "fault-slow-first"))
+    options = {"gateway_accounts": accounts, "gateway_record": str(tmp_path / "session.mitm")}
+    clock = asyncio.get_running_loop().time
+    async with Simulator() as simulator, run_gateway(simulator.base_url, tmp_path, **options) as gateway:
+        began = clock()
+        await play(gateway, [chat("echo:hello", stream=True)])
+        slow = clock() - began
+    took: dict[str, float] = {}
+    for rhythm in ("recorded", "at_once"):
+        options = {"gateway_replay": str(tmp_path / "session.mitm"), "gateway_replay_rhythm": rhythm}
+        async with run_gateway(NOWHERE, tmp_path, **options) as gateway:
+            began = clock()
+            await play(gateway, [chat("echo:hello", stream=True)])
+            took[rhythm] = clock() - began
+    assert took["at_once"] < slow / 2 < took["recorded"]
+
+
+async def test_upstream_requests_of_a_replay_are_shown_as_such(tmp_path: Path) -> None:
+    await record(tmp_path, [chat("echo:hello")])
+    async with run_gateway(NOWHERE, tmp_path, gateway_replay=str(tmp_path / "session.mitm")) as gateway:
+        await play(gateway, [chat("echo:hello")])
+        await gateway.recorder.wait()
+        (attempt,) = gateway.recorder.attempts
+        assert attempt.is_replay == "response"
+        assert json.loads(attempt.request.content or b"")["contents"][0]["parts"][0]["text"] == "echo:hello"
