@@ -17,6 +17,9 @@ _LEAST_WEIGHT, _MOST_WEIGHT = 0.001, 100
 _KEY_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _REFERENCE = re.compile(r"[^/\s][^\s]*/[^\s/]+")
 _TARGET = re.compile(r"https?://[^/@?#\s]+/?")
+_GATEWAY = re.compile(r"https?://[A-Za-z0-9._\[\]:-]+(?:/[A-Za-z0-9._~/-]*)?")
+_MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+@:/-]{0,127}")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 _EPILOG = """\
 Files that are not named are those of mitm-config.yaml in the working directory. Gateways may run meanwhile: they take
@@ -33,6 +36,8 @@ class NamedPlaces:
     keys: Path | None
     target: str | None
     enable_code_assist: bool
+    url: str | None = None
+    """The gateway's, without `/v1`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +133,19 @@ class RemoveKey:
     name: str
 
 
-type Command = (
+@dataclass(frozen=True, slots=True)
+class ListClients:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class ShowClient:
+    name: str
+    model: str | None
+    key_variable: str | None
+
+
+type AccountsCommand = (
     ListAccounts
     | AddAccount
     | CheckAccounts
@@ -136,11 +153,10 @@ type Command = (
     | DisableAccounts
     | EnableAccounts
     | ResetAccounts
-    | ShowUsage
-    | ListKeys
-    | AddKey
-    | RemoveKey
 )
+type KeysCommand = ListKeys | AddKey | RemoveKey
+type ClientCommand = ListClients | ShowClient
+type Command = AccountsCommand | ShowUsage | KeysCommand | ClientCommand
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +174,9 @@ def parse(argv: Sequence[str]) -> Arguments:
         # not the values: one may be a secret that somebody hoped to pass
         names = [word.partition("=")[0] for word in unknown if word.startswith("-")]
         parser.error(f"there is no option {names[0]} here." if names else "there are words too many.")
-    places = NamedPlaces(found.accounts, found.state, found.keys, found.target, found.enable_code_assist)
+    places = NamedPlaces(
+        found.accounts, found.state, found.keys, found.target, found.enable_code_assist, found.url
+    )
     return Arguments(found.command(found), places, found.json)
 
 
@@ -219,7 +237,7 @@ class _Parser(ArgumentParser):
 def _parser() -> ArgumentParser:
     parser = _Parser(
         prog="antigravity",
-        description="Accounts, usage and client keys of the gateway.",
+        description="Accounts, usage, client keys and clients of the gateway.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -234,6 +252,7 @@ def _parser() -> ArgumentParser:
     _add_usage(topics, shared)
     keys = topics.add_parser("keys", help="who may come in").add_subparsers(metavar="ACTION", required=True)
     _add_key_actions(keys, shared)
+    _add_client(topics)
     return parser
 
 
@@ -247,7 +266,7 @@ def _shared() -> _Parser:
     places.add_argument("--accounts", type=Path, metavar="FILE", help="the accounts file")
     places.add_argument("--state", metavar="FILE", help="the gateway's SQLite file")
     places.add_argument("--keys", type=Path, metavar="FILE", help="the file of client keys")
-    shared.set_defaults(target=None, enable_code_assist=False)
+    shared.set_defaults(target=None, enable_code_assist=False, url=None)
     return shared
 
 
@@ -497,6 +516,36 @@ def _add_key_actions(keys: _Actions, shared: _Parser) -> None:
     remove.add_argument("name", metavar="NAME")
 
 
+def _add_client(topics: _Actions) -> None:
+    shared = _Parser(add_help=False)
+    shared.add_argument("--json", action="store_true", help="print one JSON document")
+    shared.set_defaults(accounts=None, state=None, keys=None, target=None, enable_code_assist=False)
+    client = _leaf(
+        topics,
+        "client",
+        shared,
+        help="the block that points a client here",
+        command=lambda found: (
+            ListClients() if found.name is None else ShowClient(found.name, found.model, found.key_env)
+        ),
+    )
+    client.add_argument("name", nargs="?", metavar="NAME", help="the client; without, all are listed")
+    client.add_argument("--model", type=_model, metavar="NAME", help="the model it is to ask for")
+    _add_way_in(client)
+
+
+def _add_way_in(leaf: _Parser) -> None:
+    leaf.add_argument(
+        "--url",
+        type=_gateway,
+        metavar="URL",
+        help="the gateway's; if nothing is said, what mitm-config.yaml has, else http://127.0.0.1:8045",
+    )
+    leaf.add_argument(
+        "--key-env", type=_variable, metavar="NAME", help="the environment variable that holds the client key"
+    )
+
+
 # --- values ------------------------------------------------------------------------------------------------
 
 
@@ -575,3 +624,23 @@ def _target(text: str) -> str:
     if _TARGET.fullmatch(text):
         return text.removesuffix("/")
     raise ArgumentTypeError("must be https://HOST or https://HOST:PORT, without a path.")
+
+
+def _gateway(text: str) -> str:
+    if _GATEWAY.fullmatch(text):
+        return text.rstrip("/").removesuffix("/v1")
+    raise ArgumentTypeError("must be http://HOST:PORT, or https.")
+
+
+def _model(text: str) -> str:
+    if _MODEL.fullmatch(text):
+        return text
+    raise ArgumentTypeError("must be the name of a model, such as gemini-3.8-flash.")
+
+
+def _variable(text: str) -> str:
+    if _VARIABLE.fullmatch(text):
+        return text
+    raise ArgumentTypeError(
+        "must be the name of an environment variable. The key itself is never an argument."
+    )

@@ -270,3 +270,37 @@ class NewKey(Document):
 class RemovedKey(Document):
     file: str
     removed: str
+
+
+# --- clients -----------------------------------------------------------------------------------------------
+
+
+class ClientEntry(Document):
+    name: str
+    title: str
+    summary: str
+
+
+class ClientList(Document):
+    clients: tuple[ClientEntry, ...]
+
+
+class BlockEntry(Document):
+    place: str
+    """Where it goes."""
+    language: str
+    """`js`, `json`, `powershell`, `python`, `sh`, `toml`, `yaml`, or `text` for the fields of a dialogue."""
+    block: str
+
+
+class ClientSettings(Document):
+    name: str
+    title: str
+    base_url: str
+    model: str
+    blocks: tuple[BlockEntry, ...]
+    key: str
+    watch: tuple[str, ...]
+    tried: str
+    """`tests`, `hand` or `none`: whether this very block was run against a gateway."""
+    tried_with: str | None

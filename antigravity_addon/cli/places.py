@@ -16,11 +16,28 @@ CONFIG = "mitm-config.yaml"
 GOOGLE = "https://generativelanguage.googleapis.com"
 _IN_MEMORY = "memory"
 _STATE_FILE = "gateway.sqlite"
-_REVERSE = re.compile(r"reverse:(?:(?P<scheme>https?)://)?(?P<host>[^/@\s]+)/?(?:@.*)?")
+_REVERSE = re.compile(r"reverse:(?:(?P<scheme>https?)://)?(?P<host>[^/@\s]+)/?(?:@(?P<listen>.*))?")
+_LISTEN = re.compile(r"(?:(?P<host>[A-Za-z0-9._%:\[\]-]*):)?(?P<port>\d{1,5})")
+_PORT = 8045
+_PORT_OF_A_MODE = 8080
+"""mitmproxy's own, where a mode is given without a port."""
+_EVERYWHERE = frozenset({"", "0.0.0.0", "::", "[::]"})  # noqa: S104  not to listen on, but to recognise
 
 
 class PlacesError(ValueError):
     """The configuration cannot be read; the message names the file and what is wrong there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """Where clients find the gateway, and what they have to show."""
+
+    url: str = f"http://127.0.0.1:{_PORT}"
+    """Without `/v1`."""
+    serves_lan: bool = False
+    asks_for_key: bool = False
+    model_rules: tuple[str, ...] = ()
+    default_model: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +51,7 @@ class Places:
     target: str | None
     """Where requests go; `None`: to the simulator inside of a gateway."""
     enable_code_assist: bool
+    entrance: Entrance = Entrance()
 
 
 class _Config(BaseModel):
@@ -46,6 +64,13 @@ class _Config(BaseModel):
     gateway_client_keys: Annotated[str, Strict()] = ""
     gateway_upstream: Annotated[str, Strict()] = "auto"
     gateway_enable_code_assist: Annotated[bool, Strict()] = False
+    gateway_allow_lan_access: Annotated[bool, Strict()] = False
+    # `off` is a word to mitmproxy's YAML, and `false` to this one
+    gateway_auth_mode: Annotated[str, Strict()] | Annotated[bool, Strict()] = "auto"
+    gateway_model_map: tuple[Annotated[str, Strict()], ...] = ()
+    gateway_default_model: Annotated[str, Strict()] = ""
+    listen_host: Annotated[str, Strict()] = ""
+    listen_port: Annotated[int, Strict()] | None = None
     confdir: Annotated[str, Strict()] = "~/.mitmproxy"
     mode: tuple[Annotated[str, Strict()], ...] = ()
 
@@ -60,6 +85,7 @@ def find_places(named: NamedPlaces, *, folder: Path) -> Places:
         keys_are_configured=named.keys is not None or bool(config.gateway_client_keys),
         target=named.target or _target(config),
         enable_code_assist=named.enable_code_assist or config.gateway_enable_code_assist,
+        entrance=_entrance(named.url, config),
     )
 
 
@@ -114,3 +140,35 @@ def _target(config: _Config) -> str | None:
         if found := _REVERSE.fullmatch(mode):
             return f"{found['scheme'] or 'https'}://{found['host']}"
     return GOOGLE
+
+
+def _entrance(named: str | None, config: _Config) -> Entrance:
+    lan = config.gateway_allow_lan_access
+    asks = config.gateway_auth_mode in {"strict", "all_except_health"}
+    return Entrance(
+        url=named or _url(config),
+        serves_lan=lan,
+        asks_for_key=asks or (lan and config.gateway_auth_mode == "auto"),
+        model_rules=config.gateway_model_map,
+        default_model=config.gateway_default_model,
+    )
+
+
+def _url(config: _Config) -> str:
+    host, port = config.listen_host, config.listen_port or _PORT
+    for mode in config.mode:
+        if (found := _REVERSE.fullmatch(mode)) is None:
+            continue
+        port = config.listen_port or _PORT_OF_A_MODE
+        if found["listen"] is not None:
+            if (listen := _LISTEN.fullmatch(found["listen"])) is None:
+                raise PlacesError(
+                    f"{CONFIG}: mode: {found['listen']!r} is no port, nor an address and a port."
+                )
+            host, port = listen["host"] or host, int(listen["port"])
+        break
+    if host in _EVERYWHERE:
+        host = "127.0.0.1"
+    elif ":" in host and not host.startswith("["):
+        host = f"[{host}]"
+    return f"http://{host}:{port}"

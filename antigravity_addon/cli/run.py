@@ -13,9 +13,10 @@ from antigravity_addon.gateway.client_keys import ClientKeysFileError
 from antigravity_addon.gateway.operator import OperatorError
 from antigravity_addon.state.memory import StateError
 
-from . import accounts, keys, new_accounts, usage
+from . import accounts, client, keys, new_accounts, usage
 from .answer import Answer, Scene
 from .arguments import (
+    AccountsCommand,
     AddAccount,
     AddKey,
     Arguments,
@@ -24,10 +25,13 @@ from .arguments import (
     DisableAccounts,
     EnableAccounts,
     ImportAccounts,
+    KeysCommand,
     ListAccounts,
+    ListClients,
     ListKeys,
     RemoveKey,
     ResetAccounts,
+    ShowClient,
     ShowUsage,
 )
 from .places import PlacesError, find_places
@@ -72,6 +76,20 @@ def _print_every_letter(stream: TextIO) -> None:
 
 def _answer(command: Command, scene: Scene) -> Answer:
     match command:
+        case ShowUsage():
+            return usage.show_usage(command, scene)
+        case ListKeys() | AddKey() | RemoveKey():
+            return _of_keys(command, scene)
+        case ListClients():
+            return client.list_clients()
+        case ShowClient():
+            return client.show_client(command, scene)
+        case _:
+            return _of_accounts(command, scene)
+
+
+def _of_accounts(command: AccountsCommand, scene: Scene) -> Answer:
+    match command:
         case ListAccounts():
             return accounts.list_accounts(scene)
         case AddAccount():
@@ -82,8 +100,12 @@ def _answer(command: Command, scene: Scene) -> Answer:
             return new_accounts.import_accounts(command, scene)
         case DisableAccounts() | EnableAccounts() | ResetAccounts():
             return accounts.order_accounts(command, scene)
-        case ShowUsage():
-            return usage.show_usage(command, scene)
+        case _:
+            assert_never(command)
+
+
+def _of_keys(command: KeysCommand, scene: Scene) -> Answer:
+    match command:
         case ListKeys():
             return keys.list_keys(scene)
         case AddKey():

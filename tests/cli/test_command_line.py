@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from antigravity_addon.cli.arguments import NamedPlaces
-from antigravity_addon.cli.places import GOOGLE, Places, PlacesError, find_places
+from antigravity_addon.cli.places import GOOGLE, Entrance, Places, PlacesError, find_places
 from tests.cli.commanding import CONFIG, Shell
 
 type Program = subprocess.CompletedProcess[bytes]
@@ -15,7 +15,10 @@ type Program = subprocess.CompletedProcess[bytes]
 WRONG: dict[str, tuple[str, str]] = {
     "nothing": ("", "antigravity: the following arguments are required: TOPIC"),
     "half": ("accounts", "antigravity accounts: the following arguments are required: ACTION"),
-    "another topic": ("s3cret", "antigravity: argument TOPIC: choose from 'accounts', 'usage', 'keys'."),
+    "another topic": (
+        "s3cret",
+        "antigravity: argument TOPIC: choose from 'accounts', 'usage', 'keys', 'client'.",
+    ),
     "a key as an argument": (
         "accounts add ana@example.com --api-key-env X --api-key s3cret",
         "antigravity: there is no option --api-key here.",
@@ -120,6 +123,7 @@ def test_wrong_usage_is_one_sentence_and_shows_no_secret(shell: Shell, line: str
         "accounts import",
         "usage",
         "keys add",
+        "client",
     ],
 )
 def test_everything_has_a_help(shell: Shell, line: str) -> None:
@@ -215,6 +219,7 @@ PLACES: dict[str, tuple[str | None, NamedPlaces, Places]] = {
             keys_are_configured=False,
             target=None,
             enable_code_assist=False,
+            entrance=Entrance("http://127.0.0.1:8080"),
         ),
     ),
     "in memory": (
@@ -227,6 +232,7 @@ PLACES: dict[str, tuple[str | None, NamedPlaces, Places]] = {
             keys_are_configured=False,
             target="https://relay.example",
             enable_code_assist=False,
+            entrance=Entrance("http://127.0.0.1:8080"),
         ),
     ),
 }

@@ -1,4 +1,4 @@
-"""Codex CLI on a task of several turns: a command, a patch, a last word. Skipped until `python -m tests.clients.npm` has
+"""Codex CLI, with the settings that `antigravity client` prints, on a task of several turns: a command, a patch, a last word. Skipped until `python -m tests.clients.npm` has
 installed it.
 """
 
@@ -14,20 +14,9 @@ from antigravity_addon.simulator.exchange import SSE_HEADERS, Exchange
 from tests.e2e.test_chat import gateway_and_simulator
 
 from .npm import CODEX
+from .printed import printed_blocks
 
-CONFIG = """
-model = "gpt-5.5"
-model_provider = "gateway"
-approval_policy = "never"
-sandbox_mode = "danger-full-access"
-model_reasoning_summary = "auto"
-
-[model_providers.gateway]
-name = "gateway"
-base_url = "{url}/v1"
-wire_api = "responses"
-env_key = "GATEWAY_KEY"
-"""
+FREEDOM = ("-a", "never", "-s", "danger-full-access", "-c", 'model_reasoning_summary="auto"')
 PATCH = "*** Begin Patch\n*** Add File: hello.txt\n+hello é\n*** End Patch"
 
 
@@ -56,7 +45,8 @@ async def test_c75_codex_runs_a_command_and_applies_a_patch(tmp_path: Path) -> N
     home.mkdir()
     work.mkdir()
     async with gateway_and_simulator(tmp_path) as (gateway, simulator):
-        (home / "config.toml").write_text(CONFIG.format(url=gateway.url))
+        (block,) = await printed_blocks("codex", gateway.url, "--model", "gpt-5.5")
+        (home / "config.toml").write_text(block)
         simulator.script(
             [
                 calls("exec_command", {"cmd": "echo one; ls"}, "c2lnMQ=="),
@@ -65,7 +55,7 @@ async def test_c75_codex_runs_a_command_and_applies_a_patch(tmp_path: Path) -> N
             ]
         )
         codex = await asyncio.create_subprocess_exec(
-            str(CODEX), "exec", "--json", "--skip-git-repo-check", "make a file",
+            str(CODEX), *FREEDOM, "exec", "--json", "--skip-git-repo-check", "make a file",
             cwd=work,
             env={**os.environ, "CODEX_HOME": str(home), "GATEWAY_KEY": "sk-anything"},
             stdin=asyncio.subprocess.DEVNULL,
