@@ -47,7 +47,7 @@ _CODE_ASSIST_OFF = (
 
 def list_accounts(scene: Scene) -> Answer:
     """Raises: AccountsFileError, StateError."""
-    read = _read(scene)
+    read = read_accounts(scene)
     warnings = (*read.warnings, *state_warnings(scene.places.state))
     overview = asyncio.run(_overview(scene, read, find_store(scene)))
     return Answer(AccountList.of(overview), tuple(overview_lines(overview, now=scene.unix_time())), warnings)
@@ -58,7 +58,7 @@ async def _overview(scene: Scene, read: ReadAccounts, store: PoolStore) -> Overv
         return operator.overview()
 
 
-def _read(scene: Scene) -> ReadAccounts:
+def read_accounts(scene: Scene) -> ReadAccounts:
     """Raises: AccountsFileError. OperatorError: there is no file."""
     path = scene.places.accounts
     try:
@@ -106,6 +106,23 @@ def _disabled_at(path: Path) -> Iterator[tuple[str, str]]:
 
 def check_accounts(command: CheckAccounts, scene: Scene) -> Answer:
     """Raises: AccountsFileError, OperatorError, StateError. PlacesError: there is nothing to ask."""
+    read = read_accounts(scene)
+    model = command.model or CHECK_MODEL
+    results = ask_accounts(
+        command, scene, read, model=model, finds_links=command.shows_links or not scene.json
+    )
+    return Answer(
+        CheckList.of(model, results, shows_links=command.shows_links),
+        tuple(check_lines(results)),
+        read.warnings,
+        exit_code=int(any(result.verdict is Verdict.FAILED for result in results)),
+    )
+
+
+def ask_accounts(
+    command: CheckAccounts, scene: Scene, read: ReadAccounts, *, model: str, finds_links: bool
+) -> tuple[CheckResult, ...]:
+    """Raises: OperatorError, StateError. PlacesError: there is nothing to ask."""
     target = scene.places.target
     if target is None:
         raise PlacesError(
@@ -115,7 +132,6 @@ def check_accounts(command: CheckAccounts, scene: Scene) -> Answer:
     from antigravity_addon.gateway.account_check import AccountCheck  # noqa: PLC0415
     from antigravity_addon.gateway.connections import TOKEN_FILE, Connections  # noqa: PLC0415
 
-    read = _read(scene)
     state = scene.places.state
     connections = Connections(
         target=target,
@@ -123,12 +139,8 @@ def check_accounts(command: CheckAccounts, scene: Scene) -> Answer:
         unix_time=scene.unix_time,
     )
     check = AccountCheck(
-        connections,
-        unix_time=scene.unix_time,
-        seconds=command.seconds,
-        finds_links=command.shows_links or not scene.json,
+        connections, unix_time=scene.unix_time, seconds=command.seconds, finds_links=finds_links
     )
-    model = command.model or CHECK_MODEL
     store = find_store(scene)
 
     async def results_of_all() -> tuple[CheckResult, ...]:
@@ -138,13 +150,7 @@ def check_accounts(command: CheckAccounts, scene: Scene) -> Answer:
         finally:
             await connections.aclose()
 
-    results = asyncio.run(results_of_all())
-    return Answer(
-        CheckList.of(model, results, shows_links=command.shows_links),
-        tuple(check_lines(results)),
-        read.warnings,
-        exit_code=int(any(result.verdict is Verdict.FAILED for result in results)),
-    )
+    return asyncio.run(results_of_all())
 
 
 # --- orders ------------------------------------------------------------------------------------------------
@@ -154,7 +160,7 @@ type _Order = DisableAccounts | EnableAccounts | ResetAccounts
 
 def order_accounts(command: _Order, scene: Scene) -> Answer:
     """Raises: AccountsFileError, OperatorError, PlacesError, StateError."""
-    read = _read(scene)
+    read = read_accounts(scene)
     warnings = (*read.warnings, *state_warnings(scene.places.state))
     store = find_store(scene, gives_orders=True)
     obeyed = asyncio.run(_order(command, scene, read, store=store))

@@ -145,6 +145,18 @@ class ShowClient:
     key_variable: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Examine:
+    """Everything, from the nearest to the farthest."""
+
+    model: str | None
+    key_variable: str | None
+    seconds: float
+    is_offline: bool
+    """Nothing leaves this machine but for the gateway."""
+    asks_models: bool
+
+
 type AccountsCommand = (
     ListAccounts
     | AddAccount
@@ -156,7 +168,9 @@ type AccountsCommand = (
 )
 type KeysCommand = ListKeys | AddKey | RemoveKey
 type ClientCommand = ListClients | ShowClient
-type Command = AccountsCommand | ShowUsage | KeysCommand | ClientCommand
+type LocatedCommand = AccountsCommand | ShowUsage | KeysCommand | ClientCommand
+"""Takes place where the configuration says."""
+type Command = LocatedCommand | Examine
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +251,7 @@ class _Parser(ArgumentParser):
 def _parser() -> ArgumentParser:
     parser = _Parser(
         prog="antigravity",
-        description="Accounts, usage, client keys and clients of the gateway.",
+        description="Accounts, usage, client keys and clients of the gateway, and what is wrong with it.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -253,6 +267,7 @@ def _parser() -> ArgumentParser:
     keys = topics.add_parser("keys", help="who may come in").add_subparsers(metavar="ACTION", required=True)
     _add_key_actions(keys, shared)
     _add_client(topics)
+    _add_doctor(topics, shared_by_accounts)
     return parser
 
 
@@ -532,6 +547,31 @@ def _add_client(topics: _Actions) -> None:
     client.add_argument("name", nargs="?", metavar="NAME", help="the client; without, all are listed")
     client.add_argument("--model", type=_model, metavar="NAME", help="the model it is to ask for")
     _add_way_in(client)
+
+
+def _add_doctor(topics: _Actions, shared: _Parser) -> None:
+    doctor = _leaf(
+        topics,
+        "doctor",
+        shared,
+        help="what is wrong, from the files to the last account, and what to do",
+        command=lambda found: Examine(
+            found.model, found.key_env, found.timeout, found.offline, not (found.offline or found.no_request)
+        ),
+    )
+    doctor.add_argument("--model", type=_model, metavar="NAME", help="the model to ask the gateway for")
+    _add_way_in(doctor)
+    doctor.add_argument(
+        "--target",
+        type=_target,
+        metavar="URL",
+        help="what is behind the gateway; if nothing is said, what mitm-config.yaml has, else Google",
+    )
+    doctor.add_argument(
+        "--timeout", type=_seconds, default=30.0, metavar="SECONDS", help="for a model's answer"
+    )
+    doctor.add_argument("--no-request", action="store_true", help="ask no model anything: it costs quota")
+    doctor.add_argument("--offline", action="store_true", help="nor ask anybody but the gateway")
 
 
 def _add_way_in(leaf: _Parser) -> None:

@@ -20,6 +20,8 @@ from antigravity_addon.gateway.operator import (
 )
 from antigravity_addon.state.pool_store import UsageSum
 
+from .doctor.finding import Finding
+
 
 class Document(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -304,3 +306,31 @@ class ClientSettings(Document):
     tried: str
     """`tests`, `hand` or `none`: whether this very block was run against a gateway."""
     tried_with: str | None
+
+
+# --- the doctor --------------------------------------------------------------------------------------------
+
+
+class FindingEntry(Document):
+    check: str
+    result: str
+    """`ok`, `warning`, `problem` or `skipped`."""
+    message: str
+    remedy: str | None
+
+    @classmethod
+    def of(cls, finding: Finding) -> Self:
+        return cls(
+            check=finding.check,
+            result=finding.standing,
+            message=finding.sentence,
+            remedy=finding.remedy or None,
+        )
+
+
+class Diagnosis(Document):
+    url: str
+    """Of the gateway that was looked at."""
+    problems: int
+    warnings: int
+    findings: tuple[FindingEntry, ...]

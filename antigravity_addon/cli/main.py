@@ -1,4 +1,4 @@
-"""`antigravity`: accounts, usage and client keys from the command line.
+"""`antigravity`: accounts, usage, client keys, clients and the doctor from the command line.
 
 Only what it takes to read the command line is imported here: `--help` answers at once.
 """

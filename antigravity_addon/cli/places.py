@@ -52,6 +52,9 @@ class Places:
     """Where requests go; `None`: to the simulator inside of a gateway."""
     enable_code_assist: bool
     entrance: Entrance = Entrance()
+    state_megabytes: int = 256
+    accounts_are_configured: bool = False
+    """Or the file is where it is by default, and a gateway was told of it in some other way, if at all."""
 
 
 class _Config(BaseModel):
@@ -62,6 +65,7 @@ class _Config(BaseModel):
     gateway_accounts: Annotated[str, Strict()] = ""
     gateway_state: Annotated[str, Strict()] = ""
     gateway_client_keys: Annotated[str, Strict()] = ""
+    gateway_state_megabytes: Annotated[int, Strict()] = 256
     gateway_upstream: Annotated[str, Strict()] = "auto"
     gateway_enable_code_assist: Annotated[bool, Strict()] = False
     gateway_allow_lan_access: Annotated[bool, Strict()] = False
@@ -77,7 +81,15 @@ class _Config(BaseModel):
 
 def find_places(named: NamedPlaces, *, folder: Path) -> Places:
     """`folder` is the working directory. Raises: PlacesError."""
-    config = _read(folder / CONFIG)
+    return _places(named, _read(folder / CONFIG), folder)
+
+
+def places_without_configuration(named: NamedPlaces, *, folder: Path) -> Places:
+    """Where things are by default, for when it cannot be read. Raises: PlacesError."""
+    return _places(named, _Config(), folder)
+
+
+def _places(named: NamedPlaces, config: _Config, folder: Path) -> Places:
     return Places(
         accounts=named.accounts or _from(folder, config.gateway_accounts or "accounts.yaml"),
         state=_state(named.state, config, folder),
@@ -86,6 +98,8 @@ def find_places(named: NamedPlaces, *, folder: Path) -> Places:
         target=named.target or _target(config),
         enable_code_assist=named.enable_code_assist or config.gateway_enable_code_assist,
         entrance=_entrance(named.url, config),
+        state_megabytes=config.gateway_state_megabytes,
+        accounts_are_configured=named.accounts is not None or bool(config.gateway_accounts),
     )
 
 

@@ -21,14 +21,15 @@ from .arguments import (
     AddKey,
     Arguments,
     CheckAccounts,
-    Command,
     DisableAccounts,
     EnableAccounts,
+    Examine,
     ImportAccounts,
     KeysCommand,
     ListAccounts,
     ListClients,
     ListKeys,
+    LocatedCommand,
     RemoveKey,
     ResetAccounts,
     ShowClient,
@@ -50,8 +51,7 @@ def run(arguments: Arguments, *, unix_time: Callable[[], float]) -> int:
     """Prints, and gives the exit code; a reader that has gone away is one more thing that cannot be done."""
     _print_every_letter(sys.stdout)
     try:
-        places = find_places(arguments.places, folder=Path())
-        answer = _answer(arguments.command, Scene(places, arguments.json, unix_time))
+        answer = _answer(arguments, unix_time)
     except _EXPECTED as error:
         sys.stderr.write(f"{error}\n")
         return 2
@@ -74,7 +74,20 @@ def _print_every_letter(stream: TextIO) -> None:
         stream.reconfigure(errors="backslashreplace")
 
 
-def _answer(command: Command, scene: Scene) -> Answer:
+def _answer(arguments: Arguments, unix_time: Callable[[], float]) -> Answer:
+    folder = Path()
+    match arguments.command:
+        case Examine() as command:
+            # half a second of clients for HTTP
+            from .doctor.doctor import examine  # noqa: PLC0415
+
+            return examine(command, arguments, folder=folder, unix_time=unix_time)
+        case command:
+            places = find_places(arguments.places, folder=folder)
+            return _of_located(command, Scene(places, arguments.json, unix_time))
+
+
+def _of_located(command: LocatedCommand, scene: Scene) -> Answer:
     match command:
         case ShowUsage():
             return usage.show_usage(command, scene)

@@ -1,7 +1,7 @@
 """What the operator decided, checked and typed: option values in, one frozen object out."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 
 from pydantic import SecretStr
@@ -107,6 +107,26 @@ class RawOptions:
     has_recordings: bool = False
     """A file of them is to be answered from."""
     replay_rhythm: str = "at_once"
+
+
+OTHER_OPTIONS: Mapping[str, type] = {
+    "accounts": str,
+    "attempt_flows": bool,
+    "client_keys": str,
+    "record": str,
+    "replay": str,
+    "state": str,
+}
+"""Those that are no settings, without `gateway_`, and what kind of value each takes: they are read elsewhere."""
+
+OPTION_NAMES = frozenset(
+    f"gateway_{name}"
+    for name in (
+        *OTHER_OPTIONS,
+        *(each.name for each in fields(RawOptions) if not each.name.startswith("has_")),
+    )
+)
+"""All that mitmproxy knows of the gateway, for those who do not know mitmproxy."""
 
 
 def to_settings(raw: RawOptions) -> Settings:

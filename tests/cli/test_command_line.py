@@ -17,7 +17,7 @@ WRONG: dict[str, tuple[str, str]] = {
     "half": ("accounts", "antigravity accounts: the following arguments are required: ACTION"),
     "another topic": (
         "s3cret",
-        "antigravity: argument TOPIC: choose from 'accounts', 'usage', 'keys', 'client'.",
+        "antigravity: argument TOPIC: choose from 'accounts', 'usage', 'keys', 'client', 'doctor'.",
     ),
     "a key as an argument": (
         "accounts add ana@example.com --api-key-env X --api-key s3cret",
@@ -124,6 +124,7 @@ def test_wrong_usage_is_one_sentence_and_shows_no_secret(shell: Shell, line: str
         "usage",
         "keys add",
         "client",
+        "doctor",
     ],
 )
 def test_everything_has_a_help(shell: Shell, line: str) -> None:
@@ -195,6 +196,7 @@ PLACES: dict[str, tuple[str | None, NamedPlaces, Places]] = {
             keys_are_configured=True,
             target="https://relay.example:8443",
             enable_code_assist=True,
+            accounts_are_configured=True,
         ),
     ),
     "everything named": (
@@ -207,6 +209,7 @@ PLACES: dict[str, tuple[str | None, NamedPlaces, Places]] = {
             keys_are_configured=True,
             target="http://127.0.0.1:1",
             enable_code_assist=True,
+            accounts_are_configured=True,
         ),
     ),
     "other defaults of mitmproxy's": (

@@ -14,6 +14,7 @@ def test_there_are_samples() -> None:
     assert {name_of(page) for page in SHOWING} == {
         "docs/accounts.md",
         "docs/client-keys.md",
+        "docs/doctor.md",
         "docs/metrics.md",
     }
 
