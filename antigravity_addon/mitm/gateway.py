@@ -30,6 +30,7 @@ from .commands import Commands
 from .compose import Runtime, StartError
 from .config_file import FILE_NAME, ConfigError, load_config_file, take_command_line
 from .redaction import redact_keys
+from .contentviews.registry import register_views
 from .upstream_layer import InProcessHttpLayer, Wire
 
 logger = logging.getLogger(__name__)
@@ -63,6 +64,7 @@ class GatewayAddon:
     def load(self, loader: Loader) -> None:
         is_reload = "gateway_upstream" in ctx.options
         options.declare(loader)
+        register_views()
         if not is_reload:
             listener.hold()
         try:

@@ -16,6 +16,7 @@ def test_there_are_samples() -> None:
         "docs/client-keys.md",
         "docs/doctor.md",
         "docs/metrics.md",
+        "docs/views.md",
     }
 
 

@@ -1,0 +1,62 @@
+"""The view `Gateway: cache`: why the upstream's cache of prompts knew a prompt, or did not."""
+
+from mitmproxy import http
+from mitmproxy.contentviews import Contentview, Metadata
+
+from antigravity_addon.views.cache import Attempt, explain, tokens_in
+from antigravity_addon.views.cache_text import to_text
+
+from .fields import CHOSEN_BY_HAND, NOT_HERE
+from .linked import AttemptFlow, attempt_of, attempts_of, body_of, client_note, previous_of
+
+
+class CacheContentview(Contentview):
+    @property
+    def name(self) -> str:
+        return "Gateway: cache"
+
+    def prettify(self, data: bytes, metadata: Metadata) -> str:  # noqa: ARG002  the flow has what is needed
+        flow = metadata.flow
+        if not isinstance(flow, http.HTTPFlow):
+            return _NOTHING
+        attempt = attempt_of(flow)
+        if attempt is not None:
+            return _shown(attempt)
+        answered = tuple(each for each in attempts_of(flow) if each.is_answered)
+        if not answered:
+            return _NOTHING
+        if len(answered) == 1:
+            return _shown(answered[0])
+        return "\n".join(f"{_heading(each)}\n{_shown(each)}" for each in answered)
+
+    def render_priority(self, data: bytes, metadata: Metadata) -> float:  # noqa: ARG002
+        flow, message = metadata.flow, metadata.http_message
+        if not isinstance(flow, http.HTTPFlow) or message is not flow.response:
+            return NOT_HERE
+        if attempt_of(flow) is not None or client_note(flow) is not None:
+            return CHOSEN_BY_HAND
+        return NOT_HERE
+
+
+_NOTHING = "No answered request to Gemini belongs to this in the list, so no cache was asked.\n"
+
+
+def _heading(attempt: AttemptFlow) -> str:
+    return f"Choice {attempt.note.choice + 1}, request {attempt.note.hop}:"
+
+
+def _shown(attempt: AttemptFlow) -> str:
+    response = attempt.flow.response
+    if response is None or not attempt.is_answered:
+        return _NOTHING
+    before = previous_of(attempt)
+    return to_text(explain(_asked(attempt), before and _asked(before), tokens_in(body_of(response))))
+
+
+def _asked(attempt: AttemptFlow) -> Attempt:
+    return Attempt(
+        body=body_of(attempt.flow.request),
+        account=attempt.note.account,
+        model=attempt.note.model,
+        started=attempt.flow.request.timestamp_start,
+    )

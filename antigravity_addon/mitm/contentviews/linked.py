@@ -1,0 +1,139 @@
+"""Flows that belong together: a client's, and the attempts at it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from mitmproxy import ctx, http
+from mitmproxy.addons.view import View
+from mitmproxy.flow import Flow
+from pydantic import BaseModel, ValidationError
+
+from antigravity_addon.mitm.annotate import ATTEMPT_KEY, METADATA_KEY
+from antigravity_addon.views.conversation_key import beginning_of
+
+_LOOK_BACK = 50
+"""Attempts that are looked at for an earlier one of the same conversation."""
+
+
+class _Attempted(BaseModel):
+    flows: tuple[str, ...] = ()
+
+
+class ClientNote(BaseModel):
+    """What a client's flow says of itself."""
+
+    model: str = ""
+    conversation: tuple[str, ...] = ()
+    """Names that stand for it; a later turn has one of them, too."""
+    attempts: tuple[_Attempted, ...] = ()
+
+
+class AttemptNote(BaseModel):
+    """What an attempt's flow says of itself."""
+
+    client_flow: str = ""
+    choice: int = 0
+    hop: int = 1
+    account: str = ""
+    model: str = ""
+    outcome: str = ""
+    """Empty if it was answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptFlow:
+    flow: http.HTTPFlow
+    note: AttemptNote
+
+    @property
+    def is_answered(self) -> bool:
+        return not self.note.outcome and self.flow.response is not None
+
+
+def client_note(flow: Flow) -> ClientNote | None:
+    """`None`: it is no client's flow, or says nothing that can be read."""
+    return _note(flow, METADATA_KEY, ClientNote)
+
+
+def attempt_of(flow: Flow) -> AttemptFlow | None:
+    """`None`: it is no attempt."""
+    note = _note(flow, ATTEMPT_KEY, AttemptNote)
+    return AttemptFlow(flow, note) if note is not None and isinstance(flow, http.HTTPFlow) else None
+
+
+def _note[N: BaseModel](flow: Flow, key: str, kind: type[N]) -> N | None:
+    try:
+        return kind.model_validate(flow.metadata.get(key))
+    except ValidationError:
+        return None
+
+
+def client_flow_of(attempt: AttemptFlow) -> http.HTTPFlow | None:
+    return _flow(attempt.note.client_flow)
+
+
+def attempts_of(flow: http.HTTPFlow) -> tuple[AttemptFlow, ...]:
+    """Those that are still in the list, in their order."""
+    note = client_note(flow)
+    ids = (each for attempt in note.attempts for each in attempt.flows) if note else ()
+    found = (attempt_of(each) for id_ in ids if (each := _flow(id_)) is not None)
+    return tuple(each for each in found if each is not None)
+
+
+def previous_of(attempt: AttemptFlow) -> AttemptFlow | None:
+    """The last one before it that was answered and is of the same conversation: one that the gateway holds to be, or if
+    the client's flow is gone, one that begins alike.
+    """
+    names = _conversation(attempt)
+    earlier = sorted(_answered_before(attempt), key=_started, reverse=True)[:_LOOK_BACK]
+    if names:
+        return next((each for each in earlier if names & _conversation(each)), None)
+    beginning = _beginning(attempt)
+    return next((each for each in earlier if beginning and _beginning(each) == beginning), None)
+
+
+def _answered_before(attempt: AttemptFlow) -> Iterator[AttemptFlow]:
+    for flow in _all_flows():
+        other = attempt_of(flow)
+        if other is not None and other.is_answered and _started(other) < _started(attempt):
+            yield other
+
+
+def _started(attempt: AttemptFlow) -> float:
+    return attempt.flow.request.timestamp_start
+
+
+def _conversation(attempt: AttemptFlow) -> frozenset[str]:
+    client = client_flow_of(attempt)
+    note = client_note(client) if client is not None else None
+    return frozenset(note.conversation if note else ())
+
+
+def _beginning(attempt: AttemptFlow) -> str:
+    return beginning_of(body_of(attempt.flow.request))
+
+
+def body_of(message: http.Message) -> bytes:
+    """Decompressed if it can be; empty if it was not kept."""
+    return message.get_content(strict=False) or b""
+
+
+# --- mitmproxy's list -------------------------------------------------------------------------------------
+
+
+def _view() -> View | None:
+    """`None` in mitmdump, which keeps no list."""
+    view = ctx.master.addons.get("view")
+    return view if isinstance(view, View) else None
+
+
+def _flow(flow_id: str) -> http.HTTPFlow | None:
+    view = _view()
+    found = view.get_by_id(flow_id) if view is not None and flow_id else None
+    return found if isinstance(found, http.HTTPFlow) else None
+
+
+def _all_flows() -> tuple[Flow, ...]:
+    """Those that a filter hides, too."""
+    view = _view()
+    return tuple(view.resolve("@all")) if view is not None else ()
