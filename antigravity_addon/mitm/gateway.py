@@ -29,8 +29,8 @@ from .cassette import Recorder
 from .commands import Commands
 from .compose import Runtime, StartError
 from .config_file import FILE_NAME, ConfigError, load_config_file, take_command_line
-from .redaction import redact_keys
 from .contentviews.registry import register_views
+from .redaction import redact_keys
 from .upstream_layer import InProcessHttpLayer, Wire
 
 logger = logging.getLogger(__name__)

@@ -41,7 +41,12 @@ def upstream(text: str = "x", **fields: Any) -> dict[str, Any]:
 
 
 def client_flow(
-    view: View, body: object, *, path: str = "/v1/chat/completions", attempts: tuple[http.HTTPFlow, ...] = ()
+    view: View,
+    body: object,
+    *,
+    path: str = "/v1/chat/completions",
+    attempts: tuple[http.HTTPFlow, ...] = (),
+    conversation: tuple[str, ...] = (),
 ) -> http.HTTPFlow:
     flow = tflow.tflow(resp=True)
     flow.request = http.Request.make(
@@ -50,6 +55,7 @@ def client_flow(
     flow.metadata["gateway"] = {
         "model_asked": "gpt-4o",
         "model": FLASH,
+        "conversation": list(conversation),
         "attempts": [{"account": "ana@example.com", "flows": [each.id for each in attempts]}],
     }
     for each in attempts:
@@ -122,11 +128,11 @@ def test_fields_of_what_is_no_request_of_a_client(view: View) -> None:
 
 def test_the_cache_beside_the_attempt_before(view: View) -> None:
     first = attempt_flow(view, upstream("a"), started=100)
-    client_flow(view, asked(prompt_cache_key="k"), attempts=(first,))
+    client_flow(view, asked(), attempts=(first,), conversation=("k",))
     second = attempt_flow(view, upstream("b"), account="bob@example.com", started=130)
-    client = client_flow(view, asked(prompt_cache_key="k"), attempts=(second,))
+    client = client_flow(view, asked(), attempts=(second,), conversation=("later", "k"))
     stranger = attempt_flow(view, upstream("b"), started=120)
-    client_flow(view, asked(prompt_cache_key="other"), attempts=(stranger,))
+    client_flow(view, asked(), attempts=(stranger,), conversation=("other",))
     text = shown(second, CACHE)
     assert text.startswith(
         f"cached 4,000 of 5,000 prompt tokens (80%), {FLASH}, 30 s after the request before"
@@ -143,14 +149,6 @@ def test_a_conversation_without_a_name_is_known_by_its_beginning(view: View) -> 
     attempt_flow(view, upstream("a"), started=120, outcome="503 server_is_overloaded")
     assert "60 s after the request before" in shown(attempt_flow(view, upstream("a"), started=160), CACHE)
     assert "No earlier request" in shown(first, CACHE)
-
-
-def test_a_header_names_the_conversation(view: View) -> None:
-    flows: list[http.HTTPFlow] = []
-    for started, text in ((100, "a"), (130, "b")):
-        flows.append(attempt_flow(view, upstream(text), started=started))
-        client_flow(view, asked(), attempts=(flows[-1],)).request.headers["session-id"] = "s"
-    assert "30 s after the request before" in shown(flows[-1], CACHE)
 
 
 def test_the_cache_of_several_choices(view: View) -> None:

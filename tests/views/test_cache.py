@@ -25,7 +25,7 @@ from antigravity_addon.views.cache import (
     tokens_in,
 )
 from antigravity_addon.views.cache_text import to_text
-from antigravity_addon.views.conversation_key import beginning_of, named_in
+from antigravity_addon.views.conversation_key import beginning_of
 from antigravity_addon.views.differences import ABSENT
 from tests.conftest import Golden
 
@@ -262,21 +262,6 @@ def test_any_json_in_a_request_gives_a_text(value: Any) -> None:
         assert to_text(explain(attempt(asked), BEFORE, MISS))
         assert to_text(explain(attempt(NEXT), attempt(asked), MISS))
         assert isinstance(beginning_of(asked), str)
-
-
-NAMES: dict[str, tuple[bytes, str]] = {
-    "the key": (b'{"prompt_cache_key":"k","conversation":"c"}', "prompt_cache_key: k"),
-    "the conversation": (b'{"conversation":"c"}', "conversation: c"),
-    "the conversation as an object": (b'{"conversation":{"id":"c"}}', "conversation: c"),
-    "nothing": (b'{"user":"ana"}', ""),
-    "no JSON": (b"x", ""),
-    "another type": (b'{"prompt_cache_key":7}', ""),
-}
-
-
-@pytest.mark.parametrize(("asked", "name"), NAMES.values(), ids=NAMES)
-def test_what_a_client_calls_its_conversation(asked: bytes, name: str) -> None:
-    assert named_in(asked) == name
 
 
 def test_a_conversation_begins_with_its_first_turn() -> None:
