@@ -7,7 +7,7 @@ A test whose options make it wait for seconds has the marker `time_lapse`.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,9 +18,11 @@ from mitmproxy.addons.proxyserver import Proxyserver
 from mitmproxy.addons.script import ScriptLoader
 from mitmproxy.master import Master
 from mitmproxy.tools.dump import DumpMaster
+from mitmproxy.tools.web.master import WebMaster
 
 from antigravity_addon.mitm.attempts import is_attempt
 from antigravity_addon.mitm.gateway import GatewayAddon
+from benchmarks.ports import free_port
 from tests.authority import settle_authority
 
 
@@ -54,7 +56,7 @@ class FlowRecorder:
 
 @dataclass
 class RunningGateway:
-    master: DumpMaster
+    master: Master
     addon: GatewayAddon
     url: str
     """`http://127.0.0.1:port`."""
@@ -75,14 +77,28 @@ def new_master(folder: Path, **option_values: object) -> DumpMaster:
 
     Its confdir is `folder`/confdir, so what is kept there is kept for the next master of the same folder only.
     """
+    master = DumpMaster(_new_options(folder), with_termlog=False, with_dumper=False)
+    _prepare(master, option_values)
+    return master
+
+
+def new_web_master(folder: Path, **option_values: object) -> WebMaster:
+    """mitmweb's, without a browser. `web_url` is where it is."""
+    master = WebMaster(_new_options(folder), with_termlog=False)
+    _prepare(master, {"web_port": free_port(), "web_open_browser": False, **option_values})
+    return master
+
+
+def _new_options(folder: Path) -> options.Options:
     confdir = folder / "confdir"
     settle_authority(confdir)
-    opts = options.Options(confdir=str(confdir))
-    master = DumpMaster(opts, with_termlog=False, with_dumper=False)
+    return options.Options(confdir=str(confdir))
+
+
+def _prepare(master: Master, option_values: Mapping[str, object]) -> None:
     # it ends the process on an error that is logged while starting
     master.addons.remove(master.addons.get("errorcheck"))
-    opts.update_defer(**option_values)
-    return master
+    master.options.update_defer(**option_values)
 
 
 @asynccontextmanager
@@ -93,7 +109,15 @@ async def run_gateway(
 
     `folder` may hold a mitm-config.yaml. `upstream_url=None` starts with the embedded simulator.
     """
-    master = new_master(folder, **option_values)
+    async with run_master(new_master(folder, **option_values), upstream_url, folder) as gateway:
+        yield gateway
+
+
+@asynccontextmanager
+async def run_master(
+    master: Master, upstream_url: str | None, folder: Path
+) -> AsyncGenerator[RunningGateway]:
+    """The same, with a master that is not running yet."""
     target = upstream_url or "http://127.0.0.1:1"
     master.options.update(mode=[f"reverse:{target}@127.0.0.1:0"])
     addon = GatewayAddon(folder)

@@ -77,6 +77,10 @@ class Settings:
     answers_from_recordings: bool = False
     """And asks no upstream."""
     replay_rhythm: Rhythm = Rhythm.AT_ONCE
+    keep_flows: int = 2000
+    """Flows that mitmweb's list keeps; 0 for all."""
+    keep_megabytes: int = 256
+    """What these may take; 0 for any amount."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +131,8 @@ OPTION_NAMES = frozenset(
     )
 )
 """All that mitmproxy knows of the gateway, for those who do not know mitmproxy."""
+    keep_flows: int = 2000
+    keep_megabytes: int = 256
 
 
 def to_settings(raw: RawOptions) -> Settings:
@@ -155,6 +161,8 @@ def to_settings(raw: RawOptions) -> Settings:
         state_megabytes=_at_least(1, "gateway_state_megabytes", raw.state_megabytes),
         answers_from_recordings=raw.has_recordings,
         replay_rhythm=_member(Rhythm, "gateway_replay_rhythm", raw.replay_rhythm),
+        keep_flows=_at_least(0, "gateway_keep_flows", raw.keep_flows),
+        keep_megabytes=_at_least(0, "gateway_keep_megabytes", raw.keep_megabytes),
     )
 
 

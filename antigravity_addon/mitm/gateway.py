@@ -31,6 +31,7 @@ from .compose import Runtime, StartError
 from .config_file import FILE_NAME, ConfigError, load_config_file, take_command_line
 from .contentviews.registry import register_views
 from .redaction import redact_keys
+from .retention import Retention
 from .upstream_layer import InProcessHttpLayer, Wire
 
 logger = logging.getLogger(__name__)
@@ -56,6 +57,7 @@ class GatewayAddon:
         self.addons = [
             Commands(lambda: self._runtime.operator if self._runtime is not None else None),
             Recorder(),
+            Retention(lambda: self._runtime.settings if self._runtime is not None else None),
         ]
         """mitmproxy takes them with this one."""
 

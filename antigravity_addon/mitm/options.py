@@ -216,6 +216,19 @@ _OPTIONS = (
         256,
         "How much is kept; beyond it, what was used longest ago goes first. Needs a restart.",
     ),
+    _Option(
+        "gateway_keep_flows",
+        int,
+        2000,
+        "How many flows mitmweb's list keeps. Beyond that the oldest go, whole exchanges at a time. Those that you "
+        "marked, and those loaded from a file, stay and do not count. 0: all are kept.",
+    ),
+    _Option(
+        "gateway_keep_megabytes",
+        int,
+        256,
+        "How much memory these flows may take, roughly; beyond it, the oldest go as well. 0: any.",
+    ),
 )
 
 NAMES = frozenset(option.name for option in _OPTIONS)
@@ -253,4 +266,6 @@ def read() -> RawOptions:
         state_megabytes=options.gateway_state_megabytes,
         has_recordings=bool(options.gateway_replay),
         replay_rhythm=options.gateway_replay_rhythm,
+        keep_flows=options.gateway_keep_flows,
+        keep_megabytes=options.gateway_keep_megabytes,
     )

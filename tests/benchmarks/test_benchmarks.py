@@ -1,21 +1,40 @@
-"""The benchmark still runs and prints its table. What it measures in so short a time means nothing."""
+"""The benchmarks still run and print their tables. What they measure in so short a time means nothing."""
 
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_benchmark_prints_a_row_for_each_load_and_proxy() -> None:
+def run(*arguments: str) -> str:
+    """What it prints."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    command = [sys.executable, "-m", "benchmarks", "--events=2", "--streams=64", "--rounds=1"]
+    command = [sys.executable, "-m", *arguments]
     done = subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=55, check=False
     )
     assert done.returncode == 0, done.stderr
-    rows = [line.split("|")[1:3] for line in done.stdout.splitlines() if line.startswith(("| 1", "| 6"))]
+    return done.stdout
+
+
+def test_the_benchmark_prints_a_row_for_each_load_and_proxy() -> None:
+    printed = run("benchmarks", "--events=2", "--streams=64", "--rounds=1")
+    rows = [line.split("|")[1:3] for line in printed.splitlines() if line.startswith(("| 1", "| 6"))]
     assert [(load.strip(), name.strip()) for load, name in rows] == [
         (load, name) for load in ("1", "16", "64") for name in ("direct", "plain mitmproxy", "gateway")
+    ]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it reads /proc")
+def test_the_benchmark_of_memory_prints_a_row_for_each_program() -> None:
+    printed = run("benchmarks.memory", "--events=2", "--exchanges=40", "--unbounded=20", "--keep-flows=10")
+    rows = [line.split("|")[1:3] for line in printed.splitlines() if line.startswith("| mitm")]
+    assert [(name.strip(), exchanges.strip()) for name, exchanges in rows] == [
+        ("mitmweb", "40"),
+        ("mitmdump", "40"),
+        ("mitmweb, no bounds", "20"),
     ]
