@@ -111,12 +111,15 @@ class RawOptions:
     has_recordings: bool = False
     """A file of them is to be answered from."""
     replay_rhythm: str = "at_once"
+    keep_flows: int = 2000
+    keep_megabytes: int = 256
 
 
 OTHER_OPTIONS: Mapping[str, type] = {
     "accounts": str,
     "attempt_flows": bool,
     "client_keys": str,
+    "prices": str,
     "record": str,
     "replay": str,
     "state": str,
@@ -131,8 +134,6 @@ OPTION_NAMES = frozenset(
     )
 )
 """All that mitmproxy knows of the gateway, for those who do not know mitmproxy."""
-    keep_flows: int = 2000
-    keep_megabytes: int = 256
 
 
 def to_settings(raw: RawOptions) -> Settings:

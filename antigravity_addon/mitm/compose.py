@@ -21,8 +21,9 @@ from antigravity_addon.gateway.gateway import Gateway
 from antigravity_addon.gateway.keeper import Keeper
 from antigravity_addon.gateway.legs import Direct
 from antigravity_addon.gateway.operator import Operator, RunningGateway
+from antigravity_addon.gateway.prices import Prices
 from antigravity_addon.gateway.recordings import Recordings
-from antigravity_addon.gateway.settings import Rhythm, Settings, UpstreamKind, to_settings
+from antigravity_addon.gateway.settings import Rhythm, Settings, SettingsError, UpstreamKind, to_settings
 from antigravity_addon.gateway.tasks import spawn
 from antigravity_addon.simulator.server import Simulator
 from antigravity_addon.state.forgiving import ForgivingMemory
@@ -70,6 +71,7 @@ class Runtime:
         self._pool_store = SqlitePoolStore(state, unix_time=time.time)  # noqa: TID251  as above
         self._books = Bookkeeping(account_states=self._pool.reports)
         self._books.replace_keys(files.client_keys)
+        self.prices = Prices(files.prices)
         self._keeper = Keeper(
             self._pool_store,
             self._pool,
@@ -112,11 +114,18 @@ class Runtime:
             simulator = None
             target = listener.GOOGLE
         files = OperatorFiles(simulator_url=target if simulator is not None else None)
-        accounts = files.read_accounts(settings)
-        check_fixed_account(settings, accounts)
-        files.read_client_keys()
+        try:
+            accounts = files.read_accounts(settings)
+            check_fixed_account(settings, accounts)
+            files.read_client_keys()
+            files.read_prices()
+            recordings = _recordings(settings)
+        except (SettingsError, StartError):
+            if simulator is not None:
+                simulator.close()
+            raise
         listener.settle(target=target, allow_lan_access=settings.allow_lan_access)
-        return cls(settings, files, accounts, simulator, _recordings(settings))
+        return cls(settings, files, accounts, simulator, recordings)
 
     @property
     def settings(self) -> Settings:
@@ -171,10 +180,13 @@ class Runtime:
             self._files.read_client_keys()
         if updated & {"gateway_replay", "gateway_replay_rhythm"}:
             self._recordings = _recordings(settings)
+        if "gateway_prices" in updated:
+            self._files.read_prices()
         self._settings = settings
         self._gateways.clear()
         self._take_accounts(accounts)
         self._take_keys()
+        self._take_prices()
 
     def _take_accounts(self, accounts: Accounts) -> None:
         if accounts != self._accounts:
@@ -184,6 +196,9 @@ class Runtime:
 
     def _take_keys(self) -> None:
         self._books.replace_keys(self._files.client_keys)
+
+    def _take_prices(self) -> None:
+        self.prices.replace(self._files.prices)
 
     async def start(self) -> None:
         _spare_the_collector()
@@ -197,6 +212,7 @@ class Runtime:
             self._files.watch(
                 accounts_changed=lambda: self._take_accounts(self._files.accounts(self._settings)),
                 keys_changed=self._take_keys,
+                prices_changed=self._take_prices,
             ),
             name="watch the operator's files",
         )

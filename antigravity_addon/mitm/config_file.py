@@ -19,7 +19,14 @@ _OF_ONE_TOOL = ("web_", "console_", "dumper_", "flow_detail", "keepserving")
 """Options that only mitmweb, mitmproxy or mitmdump know; one file serves all three."""
 
 
-_PATHS = ("gateway_accounts", "gateway_client_keys", "gateway_record", "gateway_replay", "gateway_state")
+_PATHS = (
+    "gateway_accounts",
+    "gateway_client_keys",
+    "gateway_prices",
+    "gateway_record",
+    "gateway_replay",
+    "gateway_state",
+)
 _NO_PATHS = ("", "memory")
 
 

@@ -1,4 +1,4 @@
-"""The accounts file and the file of client keys: read at the start, and again whenever somebody edits them.
+"""The accounts file, the file of client keys and that of prices: read at the start, and again whenever somebody edits them.
 
 A broken edit changes nothing and is logged. Requests under way end with the account that they have.
 """
@@ -29,6 +29,7 @@ from antigravity_addon.accounts.account import (
 from antigravity_addon.accounts.file import AccountsFile, AccountsFileError, Unusable, load_accounts
 from antigravity_addon.accounts.watch import changes
 from antigravity_addon.gateway.client_keys import ClientKey, ClientKeysFileError, read_client_keys
+from antigravity_addon.gateway.prices import OwnPrice, PricesFileError, read_prices
 from antigravity_addon.gateway.settings import Settings, UpstreamKind
 
 logger = logging.getLogger(__name__)
@@ -60,6 +61,7 @@ class OperatorFiles:
         self._file = _SIMULATED
         self._said: frozenset[str] = frozenset()
         self.client_keys: tuple[ClientKey, ...] = ()
+        self.prices: tuple[OwnPrice, ...] = ()
 
     # --- at the start, and when an option changes -------------------------------------------------------
 
@@ -114,9 +116,23 @@ class OperatorFiles:
         except ClientKeysFileError as error:
             raise StartError(str(error)) from None
 
+    def read_prices(self) -> None:
+        """Raises: StartError: the file cannot be used."""
+        path = _prices_path()
+        try:
+            self.prices = read_prices(path) if path is not None else ()
+        except PricesFileError as error:
+            raise StartError(str(error)) from None
+
     # --- while it runs ----------------------------------------------------------------------------------
 
-    async def watch(self, *, accounts_changed: Callable[[], None], keys_changed: Callable[[], None]) -> None:
+    async def watch(
+        self,
+        *,
+        accounts_changed: Callable[[], None],
+        keys_changed: Callable[[], None],
+        prices_changed: Callable[[], None],
+    ) -> None:
         """Read again what somebody edits, and tell of it; until it is cancelled.
 
         Not from the very start, which is busy enough: the first look notices what was edited by then.
@@ -130,9 +146,11 @@ class OperatorFiles:
                     await _go_on("accounts", self._read_accounts_again(path, accounts_changed))
                 if (path := _client_keys_path()) is not None and path in changed:
                     await _go_on("client keys", self._read_keys_again(path, keys_changed))
+                if (path := _prices_path()) is not None and path in changed:
+                    await _go_on("prices", self._read_prices_again(path, prices_changed))
 
     def _watched(self) -> Collection[Path]:
-        named = (_accounts_path(), _client_keys_path(), *self._file.files)
+        named = (_accounts_path(), _client_keys_path(), _prices_path(), *self._file.files)
         return {path for path in named if path is not None}
 
     async def _read_accounts_again(self, path: Path, changed: Callable[[], None]) -> None:
@@ -156,6 +174,17 @@ class OperatorFiles:
         if keys != self.client_keys and path == _client_keys_path():
             self.client_keys = keys
             logger.info("%s was read again: %d client keys.", path, len(keys))
+            changed()
+
+    async def _read_prices_again(self, path: Path, changed: Callable[[], None]) -> None:
+        try:
+            prices = await asyncio.to_thread(read_prices, path)
+        except PricesFileError as error:
+            logger.error("%s The prices stay as they were.", error)  # noqa: TRY400  a sentence for the operator
+            return
+        if prices != self.prices and path == _prices_path():
+            self.prices = prices
+            logger.info("%s was read again: %d prices.", path, len(prices))
             changed()
 
     def say_what_is_wrong(self, accounts: Accounts) -> None:
@@ -182,6 +211,10 @@ def _accounts_path() -> Path | None:
 
 def _client_keys_path() -> Path | None:
     return _path("gateway_client_keys", ctx.options.gateway_client_keys)
+
+
+def _prices_path() -> Path | None:
+    return _path("gateway_prices", ctx.options.gateway_prices)
 
 
 def _path(option: str, written: str) -> Path | None:

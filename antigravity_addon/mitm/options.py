@@ -197,6 +197,13 @@ _OPTIONS = (
         Rhythm,
     ),
     _Option(
+        "gateway_prices",
+        str,
+        "",
+        "A YAML file of prices that win over those that Google publishes, see docs/prices.md. A relative path counts as in "
+        "gateway_accounts. A change to the file takes effect at once.",
+    ),
+    _Option(
         "gateway_state",
         str,
         "",

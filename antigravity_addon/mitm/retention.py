@@ -21,10 +21,7 @@ from mitmproxy.flow import Flow
 
 from antigravity_addon.gateway.settings import Settings
 
-ATTEMPT_KEY = "gateway_attempt"
-"""In the metadata of an attempt's flow; its `client_flow` is the id of the client's."""
-OWN_MARKERS = frozenset({":arrows_counterclockwise:", ":x:", ":scissors:"})
-"""The gateway sets these itself, so they protect nothing."""
+from .annotate import ATTEMPT_KEY, MARKERS
 
 _FLOW_BYTES = 5_000
 """What a flow takes beside its bodies, headers and metadata, with its place in the view: measured in mitmweb."""
@@ -269,7 +266,7 @@ def _is_open(flow: http.HTTPFlow) -> bool:
 
 def _is_marked(flow: http.HTTPFlow) -> bool:
     """By the operator."""
-    return bool(flow.marked) and flow.marked not in OWN_MARKERS
+    return bool(flow.marked) and flow.marked not in MARKERS
 
 
 def size_of(flow: http.HTTPFlow) -> int:

@@ -13,6 +13,7 @@ import yaml
 
 from antigravity_addon.accounts.file import check_accounts
 from antigravity_addon.gateway.client_keys import parse_client_keys
+from antigravity_addon.gateway.prices import parse_prices
 from tests.running import RunningGateway, run_gateway
 
 from .pages import PAGES, ROOT, Snippet, snippets
@@ -86,3 +87,5 @@ def test_yaml_and_json_can_be_read(snippet: Snippet) -> None:
             check_accounts(snippet.text, source=snippet.id)
         if "client_keys" in document:
             parse_client_keys(snippet.text, source=snippet.id)
+        if "prices" in document:
+            parse_prices(snippet.text, source=snippet.id)

@@ -37,6 +37,10 @@ REFUSED: dict[str, tuple[tuple[str, ...], str]] = {
         "stream_large_bodies cannot be used",
     ),
     "a file that is not there": (("gateway_accounts=nowhere.yaml",), "nowhere.yaml: there is no such file."),
+    "prices that are not there": (
+        (SIMULATOR, "gateway_prices=nowhere.yaml"),
+        "nowhere.yaml: there is no such file.",
+    ),
 }
 
 

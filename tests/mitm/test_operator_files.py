@@ -11,10 +11,12 @@ from mitmproxy.test import taddons
 
 from antigravity_addon.accounts.file import AccountsFile, load_accounts
 from antigravity_addon.gateway.client_keys import ClientKey, read_client_keys
+from antigravity_addon.gateway.prices import OwnPrice, read_prices
 from antigravity_addon.mitm import operator_files
 from antigravity_addon.mitm.operator_files import OperatorFiles, StartError, named_path
 
 ACCOUNTS = "accounts:\n- {email: ana@example.com, api_key: k}\n"
+PRICES = "prices:\n- {model: gemini-2.5-pro, input: 1, output: 8}\n"
 KEYS = f"client_keys:\n- name: ana\n  hash: sha256:{'a' * 64}\n"
 
 
@@ -22,11 +24,12 @@ KEYS = f"client_keys:\n- name: ana\n  hash: sha256:{'a' * 64}\n"
 def folder(tmp_path: Path) -> Generator[Path]:
     """What mitmproxy's options name is in it."""
     with taddons.context() as context:
-        for name in ("accounts", "client_keys"):
+        for name in ("accounts", "client_keys", "prices"):
             path = tmp_path / f"{name}.yaml"
             context.options.add_option(f"gateway_{name}", str, str(path), "")
         (tmp_path / "accounts.yaml").write_text(ACCOUNTS)
         (tmp_path / "client_keys.yaml").write_text(KEYS)
+        (tmp_path / "prices.yaml").write_text(PRICES)
         yield tmp_path
 
 
@@ -44,6 +47,10 @@ class Failing:
         self._fail_once(path)
         return read_client_keys(path)
 
+    def read_prices(self, path: Path) -> tuple[OwnPrice, ...]:
+        self._fail_once(path)
+        return read_prices(path)
+
     def _fail_once(self, path: Path) -> None:
         if path not in self._seen:
             self._seen.add(path)
@@ -53,16 +60,16 @@ class Failing:
 class Heard(logging.Handler):
     """What was logged."""
 
-    def __init__(self) -> None:
+    def __init__(self, count: int) -> None:
         super().__init__()
-        self.twice = asyncio.Event()
-        self._count = 0
+        self.often_enough = asyncio.Event()
+        self._missing = count
 
     @override
     def emit(self, record: logging.LogRecord) -> None:
-        self._count += 1
-        if self._count == 2:
-            self.twice.set()
+        self._missing -= 1
+        if self._missing == 0:
+            self.often_enough.set()
 
 
 async def test_a_bug_in_reading_a_file_does_not_end_the_watch(
@@ -71,22 +78,29 @@ async def test_a_bug_in_reading_a_file_does_not_end_the_watch(
     failing = Failing()
     monkeypatch.setattr(operator_files, "load_accounts", failing.load_accounts)
     monkeypatch.setattr(operator_files, "read_client_keys", failing.read_client_keys)
-    heard = Heard()
+    monkeypatch.setattr(operator_files, "read_prices", failing.read_prices)
+    heard = Heard(3)
     monkeypatch.setattr(operator_files.logger, "handlers", [heard])
     files = OperatorFiles(simulator_url=None)
-    accounts_changed, keys_changed = asyncio.Event(), asyncio.Event()
+    accounts_changed, keys_changed, prices_changed = asyncio.Event(), asyncio.Event(), asyncio.Event()
     watch = asyncio.create_task(  # noqa: TID251  cancelled below
-        files.watch(accounts_changed=accounts_changed.set, keys_changed=keys_changed.set)
+        files.watch(
+            accounts_changed=accounts_changed.set,
+            keys_changed=keys_changed.set,
+            prices_changed=prices_changed.set,
+        )
     )
     async with asyncio.timeout(10):
-        await heard.twice.wait()
+        await heard.often_enough.wait()
         assert [(record.getMessage(), record.exc_info is not None) for record in caplog.records] == [
             ("The accounts stay as they were: reading them failed in a way that nobody foresaw.", True),
             ("The client keys stay as they were: reading them failed in a way that nobody foresaw.", True),
+            ("The prices stay as they were: reading them failed in a way that nobody foresaw.", True),
         ]
         _edit(folder)
         await accounts_changed.wait()
         await keys_changed.wait()
+        await prices_changed.wait()
     assert [key.name for key in files.client_keys] == ["ana"]
     watch.cancel()
     await asyncio.wait([watch])
@@ -95,6 +109,34 @@ async def test_a_bug_in_reading_a_file_does_not_end_the_watch(
 def _edit(folder: Path) -> None:
     (folder / "accounts.yaml").write_text(f"{ACCOUNTS}# edited\n")
     (folder / "client_keys.yaml").write_text(f"{KEYS}# edited\n")
+    (folder / "prices.yaml").write_text(f"{PRICES}# edited\n")
+
+
+async def test_prices_are_read_again_and_a_slip_changes_nothing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.ERROR)
+    files = OperatorFiles(simulator_url=None)
+    files.read_prices()
+    changed, others, heard = asyncio.Event(), asyncio.Event(), Heard(1)
+    heard.setLevel(logging.ERROR)
+    monkeypatch.setattr(operator_files.logger, "handlers", [heard])
+    watch = asyncio.create_task(  # noqa: TID251  cancelled below
+        files.watch(accounts_changed=others.set, keys_changed=others.set, prices_changed=changed.set)
+    )
+    async with asyncio.timeout(10):
+        (folder / "prices.yaml").write_text(PRICES.replace("8", "9"))
+        await changed.wait()
+        assert [price.rate.output for price in files.prices] == [9]
+        (folder / "prices.yaml").write_text(PRICES.replace("8", "nine"))
+        await heard.often_enough.wait()
+    assert caplog.records[-1].getMessage() == (
+        f"{folder / 'prices.yaml'}:2: prices[0].output: must be US dollars for a million tokens, 0 or more, such as 1.25. "
+        "The prices stay as they were."
+    )
+    assert [price.rate.output for price in files.prices] == [9]
+    watch.cancel()
+    await asyncio.wait([watch])
 
 
 def test_a_home_folder_that_nobody_has_is_told_with_the_option() -> None:

@@ -17,7 +17,8 @@ from mitmproxy.proxy.layers.http._hooks import HttpErrorHook, HttpRequestHeaders
 from mitmproxy.test import taddons, tflow, tutils
 
 from antigravity_addon.gateway.settings import Settings
-from antigravity_addon.mitm.retention import ATTEMPT_KEY, OWN_MARKERS, Retention, size_of
+from antigravity_addon.mitm.annotate import ATTEMPT_KEY, MARKERS
+from antigravity_addon.mitm.retention import Retention, size_of
 
 MEGABYTE = 1_000_000
 
@@ -151,7 +152,7 @@ def test_a_mark_counts_that_nobody_told_of() -> None:
         assert flows.shown() == [marked, *served]
 
 
-@pytest.mark.parametrize("marker", sorted(OWN_MARKERS))
+@pytest.mark.parametrize("marker", sorted(MARKERS))
 def test_the_gateways_own_markers_protect_nothing(marker: str) -> None:
     with keeping(flows=1) as flows:
         flows.mark(flows.serve()[0], marker)
