@@ -22,7 +22,9 @@ BODY = {"model": "gpt-4o", "stream": True, "messages": [{"role": "user", "conten
 async def run_mitmweb(
     folder: Path, **option_values: object
 ) -> AsyncGenerator[tuple[RunningGateway, WebMaster]]:
-    master = new_web_master(folder, gateway_upstream="simulator", **option_values)
+    """Without the flows of upstream requests, unless they are asked for: so each request is one flow."""
+    options = {"gateway_upstream": "simulator", "gateway_attempt_flows": False} | option_values
+    master = new_web_master(folder, **options)
     async with run_master(master, None, folder) as gateway:
         yield gateway, master
 
@@ -96,3 +98,11 @@ async def test_refused_requests_and_clients_that_left_count_as_well(tmp_path: Pa
                 assert (await client.get("/nowhere")).status_code == 404
                 await gateway.recorder.wait(2 * number + 2)
         assert shown(master) == [flow.id for flow in gateway.recorder.flows[-2:]]
+
+
+async def test_an_exchange_goes_with_its_upstream_requests(tmp_path: Path) -> None:
+    options = {"gateway_keep_flows": 4, "gateway_attempt_flows": True}
+    async with run_mitmweb(tmp_path, **options) as (gateway, master):
+        served = await ask(gateway, 5)
+        kept = [flow.id for flow in gateway.recorder.attempts[3:]]
+        assert sorted(shown(master)) == sorted(served[3:] + kept)
