@@ -8,6 +8,8 @@ import asyncio
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Protocol
 
 from antigravity_addon.accounts.pool import AccountPool, Lease
@@ -29,6 +31,7 @@ from antigravity_addon.wire.sse import ServerSentEvent, SseDecoder, StrayJson
 
 from .dialects.dialect import Turn
 from .legs import Carrier, Leg
+from .prices import Prices
 from .settings import Settings
 
 MOST_HOPS = 20
@@ -95,6 +98,7 @@ class Conditions:
     settings: Settings
     deadline: Deadline
     unix_time: Callable[[], float]
+    prices: Prices
 
 
 class Attempt:
@@ -121,6 +125,7 @@ class Attempt:
         self._settings = conditions.settings
         self._deadline = conditions.deadline
         self._unix_time = conditions.unix_time
+        self._prices = conditions.prices
         self._begin = begin
         self._reader = reader
         self._heard = heard
@@ -139,6 +144,8 @@ class Attempt:
         """From the attempt's start."""
         self.usage: Usage | None = None
         """What the upstream counted, of every request that was sent; of one that was cut off, as far as it was told."""
+        self.cost: Decimal | None = None
+        """US dollars, for that; `None` if nobody knows."""
         self.remedies: list[Remedy] = []
         self._asked = GenerateContentRequest(contents=())
 
@@ -212,8 +219,24 @@ class Attempt:
         finally:
             # what was cut off is paid for as well
             if is_over or gemini.usage != Usage():
-                self.usage = (self.usage or Usage()) + gemini.usage
+                self._count(gemini.usage)
         return last
+
+    def _count(self, usage: Usage) -> None:
+        is_first = self.usage is None
+        self.usage = (self.usage or Usage()) + usage
+        price = self._price(usage)
+        if price is None:
+            self.cost = None
+        elif is_first:
+            self.cost = price
+        elif self.cost is not None:
+            self.cost += price
+
+    def _price(self, usage: Usage) -> Decimal | None:
+        account, at = self.lease.account, datetime.fromtimestamp(self._unix_time(), UTC)
+        cost = self._prices.cost(self.lease.model, usage, account.upstream, at=at)
+        return None if cost is None else cost.total
 
     async def _follow(
         self, body: GenerateContentRequest, authorization: Authorization, gemini: GeminiTurn

@@ -237,6 +237,7 @@ class Attempts:
                 choice=attempt.choice,
                 at=self._trace.seconds - attempt.seconds,
                 token_seconds=attempt.token_seconds,
+                cost=attempt.cost,
             )
         )
 

@@ -1,4 +1,4 @@
-"""What is known of clients and kept count of, across all settings of a process: keys, limits, usage, metrics."""
+"""What is known of clients and kept count of, across all settings of a process: keys, limits, usage, prices, metrics."""
 
 import time
 from asyncio import CancelledError
@@ -13,6 +13,7 @@ from .client_stream import Head, Sink
 from .clients import Client, ClientKeys
 from .limits import Limits
 from .metrics import AccountState, ExchangeFacts, Metrics, ModelNames, code_of
+from .prices import Prices
 from .routes import Endpoint
 from .trace import AttemptRecord, Trace
 from .usage import Entry, UsageLedger
@@ -35,8 +36,10 @@ class Bookkeeping:
         unix_time: Callable[[], float] = time.time,  # noqa: TID251
         clock: Callable[[], float] = time.monotonic,
         account_states: Callable[[], Iterable[AccountState]] = _no_accounts,
+        prices: Prices | None = None,
     ) -> None:
         """`clock` is in seconds and never goes back; `account_states` is asked at each scrape."""
+        self.prices = prices or Prices()
         self._models = ModelNames()
         self.keys = ClientKeys(unix_time)
         self.ledger = UsageLedger(unix_time)

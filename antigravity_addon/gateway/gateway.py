@@ -272,6 +272,7 @@ class Gateway:
                 settings,
                 deadline,
                 self._unix_time,
+                self._books.prices,
             ),
             trace=trace,
         )

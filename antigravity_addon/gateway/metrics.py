@@ -184,6 +184,12 @@ class Metrics:
             buckets=_TOKENS,
             registry=registry,
         )
+        self._dollars = Counter(
+            "gateway_cost_dollars",
+            "US dollars for what attempts used, by the prices of docs/prices.md; what has none is not counted.",
+            ("gen_ai_request_model", "client", "account"),
+            registry=registry,
+        )
         tokens = (*operation, "gen_ai_token_modality", "client", "account")
         self._tokens = {
             kind: Counter(f"gen_ai_client_inference_usage_{kind}", about, tokens, registry=registry)
@@ -250,6 +256,8 @@ class Metrics:
             ("reasoning_output_tokens", usage.reasoning_tokens),
         ):
             self._tokens[kind].labels(*operation, "unknown", client, attempt.account).inc(count)
+        if attempt.cost is not None:
+            self._dollars.labels(model, client, attempt.account).inc(float(attempt.cost))
 
     async def exposition(self, accept: str, account_header: AccountHeader) -> tuple[bytes, str]:
         """The text in the format that the scraper's Accept header names, and its content type."""

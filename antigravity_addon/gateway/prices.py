@@ -1,7 +1,7 @@
 """What a request costs, in US dollars: by the operator's file, or else by the prices that Google publishes.
 
 Published prices are those that the package genai-prices carries; nothing here has it fetch others. It takes most of a second
-to import, so that is done when the first price is asked for, or by `load_published`.
+to import, which would hold up everybody: until `load_published` has done it, no published price is known.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
+from threading import Event
 from typing import Annotated
 
 import yaml
@@ -92,6 +93,12 @@ class OwnPrice:
         return self.rate.cost(usage)
 
 
+def dollars(cost: Decimal) -> str:
+    """`$0.00042`, `$1.27`: two figures that count, and cents at least."""
+    places = 2 if cost >= 1 or not cost else min(max(2, 1 - cost.adjusted()), 9)
+    return f"${cost:.{places}f}"
+
+
 class Prices:
     """What is published, and what the operator said last."""
 
@@ -129,8 +136,16 @@ def load_published() -> None:
     """Have them at hand. Blocks for most of a second, once in a process."""
     from genai_prices import data  # noqa: F401, PLC0415  # pyright: ignore[reportUnusedImport]  see the head of this file
 
+    _at_hand.set()
+
+
+_at_hand = Event()
+"""Set once they are."""
+
 
 def _published_cost(model: str, usage: Usage, media: MediaTokens | None, at: datetime) -> Cost | None:
+    if not _at_hand.is_set():
+        return None
     import genai_prices  # noqa: PLC0415  see the head of this file
 
     kinds = media or MediaTokens()

@@ -3,11 +3,13 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from antigravity_addon.accounts.pool import Skipped
 from antigravity_addon.translate.events import Usage
 
 from .identity import Naming
+from .prices import dollars
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,8 @@ class AttemptRecord:
     """Seconds from the request's arrival to leasing the account."""
     token_seconds: float = 0.0
     """Spent on an access token."""
+    cost: Decimal | None = None
+    """US dollars for `usage`; `None` if nobody knows."""
 
 
 @dataclass(slots=True)
@@ -97,6 +101,13 @@ class Trace:
         """Since the request's arrival."""
         return self.clock() - self.started
 
+    @property
+    def cost(self) -> Decimal | None:
+        """US dollars for all attempts; `None` if nothing was used, or nobody knows what a part of it costs."""
+        used = [attempt.cost for attempt in self.attempts if attempt.usage is not None]
+        known = [cost for cost in used if cost is not None]
+        return sum(known, Decimal()) if used and len(known) == len(used) else None
+
     def next_attempt(self) -> int:
         self._begun += 1
         return self._begun
@@ -111,7 +122,7 @@ class Trace:
 
     def summary(self) -> str:
         """`gpt-4o → gemini-2.5-flash · ana@… · 2 attempts · 0.8 s · first token 0.4 s ·
-        812/94 tok`."""
+        812/94 tok · $0.0011`."""
         return " · ".join(part for part in self._parts() if part)
 
     def _parts(self) -> Sequence[str]:
@@ -126,6 +137,7 @@ class Trace:
             f"first token {first_token:.1f} s" if first_token is not None else "",
             f"waited {self.waited_seconds:.1f} s" if self.waited_seconds >= 0.05 else "",
             f"{usage.input_tokens}/{usage.output_tokens} tok" if usage else "",
+            dollars(cost) if (cost := self.cost) is not None else "",
             self.error,
         )
 

@@ -1,6 +1,7 @@
 """A trace as plain data, which is how a flow keeps it: mitmproxy saves a flow's metadata only if it is plain."""
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 
 from antigravity_addon.translate.events import Usage
 
@@ -35,6 +36,7 @@ def to_document(trace: Trace, shown: Mapping[int, Sequence[str]]) -> dict[str, P
         "prepared_seconds": _rounded(trace.prepared_seconds),
         "first_token_seconds": _rounded(trace.first_token_seconds),
         **_usage(trace.usage),
+        "dollars": _number(trace.cost),
     }
 
 
@@ -65,6 +67,7 @@ def _attempt(attempt: AttemptRecord, shown: Sequence[str]) -> dict[str, Plain]:
         "flows": list(shown),
         "first_token_seconds": _rounded(attempt.first_token_seconds),
         **_usage(attempt.usage),
+        "dollars": _number(attempt.cost),
     }
 
 
@@ -75,6 +78,10 @@ def _usage(usage: Usage | None) -> dict[str, Plain]:
         "output_tokens": usage.output_tokens if usage else None,
         "reasoning_tokens": usage.reasoning_tokens if usage else None,
     }
+
+
+def _number(dollars: Decimal | None) -> float | None:
+    return None if dollars is None else float(dollars)
 
 
 def _rounded(seconds: float | None) -> float | None:

@@ -21,7 +21,7 @@ from antigravity_addon.gateway.gateway import Gateway
 from antigravity_addon.gateway.keeper import Keeper
 from antigravity_addon.gateway.legs import Direct
 from antigravity_addon.gateway.operator import Operator, RunningGateway
-from antigravity_addon.gateway.prices import Prices
+from antigravity_addon.gateway.prices import Prices, load_published
 from antigravity_addon.gateway.recordings import Recordings
 from antigravity_addon.gateway.settings import Rhythm, Settings, SettingsError, UpstreamKind, to_settings
 from antigravity_addon.gateway.tasks import spawn
@@ -41,6 +41,8 @@ from .operator_files import Accounts, OperatorFiles, StartError, named_path
 logger = logging.getLogger(__name__)
 
 STATE_FILE = "gateway.sqlite"
+_PRICES_LATER = 2.0
+"""Seconds after the start."""
 
 _handed_over: set[asyncio.Event] = set()
 """Of gateways that end while another one begins, since addon.py was saved: set once what they know is kept."""
@@ -69,9 +71,9 @@ class Runtime:
         state = _state_file()
         self._memory = _memory(state, settings)
         self._pool_store = SqlitePoolStore(state, unix_time=time.time)  # noqa: TID251  as above
-        self._books = Bookkeeping(account_states=self._pool.reports)
+        self._prices = Prices(files.prices)
+        self._books = Bookkeeping(account_states=self._pool.reports, prices=self._prices)
         self._books.replace_keys(files.client_keys)
-        self.prices = Prices(files.prices)
         self._keeper = Keeper(
             self._pool_store,
             self._pool,
@@ -99,6 +101,7 @@ class Runtime:
         self._media = WebMedia(user_agent=USER_AGENT)
         self._gateways: dict[ProxyMode, Gateway] = {}
         self._watch: asyncio.Task[None] | None = None
+        self._pricing: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
         """What was kept of before is known. A listener that was given an address is open before that."""
 
@@ -198,7 +201,7 @@ class Runtime:
         self._books.replace_keys(self._files.client_keys)
 
     def _take_prices(self) -> None:
-        self.prices.replace(self._files.prices)
+        self._prices.replace(self._files.prices)
 
     async def start(self) -> None:
         _spare_the_collector()
@@ -216,6 +219,7 @@ class Runtime:
             ),
             name="watch the operator's files",
         )
+        self._pricing = spawn(_have_prices_at_hand(), name="load published prices")
         if self._simulator_socket is not None:
             self._simulator = Simulator(sock=self._simulator_socket)
             await self._simulator.__aenter__()
@@ -229,9 +233,10 @@ class Runtime:
 
     async def _stop(self, after: Collection[asyncio.Task[None]]) -> None:
         await self._hand_over()
-        if self._watch is not None:
-            self._watch.cancel()
-            await asyncio.wait([self._watch])
+        for task in (self._watch, self._pricing):
+            if task is not None:
+                task.cancel()
+                await asyncio.wait([task])
         if after:
             await asyncio.wait(after)
         await self._keeper.aclose()
@@ -252,6 +257,12 @@ class Runtime:
         finally:
             handed_over.set()
             _handed_over.discard(handed_over)
+
+
+async def _have_prices_at_hand() -> None:
+    """Not from the very start, which is busy enough."""
+    await asyncio.sleep(_PRICES_LATER)
+    await asyncio.to_thread(load_published)
 
 
 def _spare_the_collector() -> None:

@@ -14,6 +14,7 @@ from antigravity_addon.errors import UpstreamFailure
 from antigravity_addon.gateway.attempt import Conditions, Deadline, Upstream
 from antigravity_addon.gateway.attempts import Attempts
 from antigravity_addon.gateway.legs import Direct
+from antigravity_addon.gateway.prices import Prices
 from antigravity_addon.gateway.settings import Settings
 from antigravity_addon.gateway.trace import Trace
 from antigravity_addon.state.pool_store import CooldownKey, KeptBinding, KeptCooldown, KeptDisabled, KeptPool
@@ -212,6 +213,7 @@ class _Simulation:
                 self._settings,
                 Deadline.after(self._settings.request_timeout),
                 lambda: self._world.unix_time,
+                Prices(),
             ),
             trace=trace,
         )

@@ -293,3 +293,19 @@ async def test_they_can_be_switched_off(tmp_path: Path) -> None:
         assert (await ask(gateway)).status_code == 200
         await gateway.recorder.wait()
         assert not gateway.recorder.attempts
+
+
+async def test_what_an_exchange_cost_is_told(tmp_path: Path) -> None:
+    prices = tmp_path / "prices.yaml"
+    prices.write_text("prices: [{model: gemini-2.5-flash, input: 100000, output: 200000}]")
+    options = {"gateway_accounts": write_accounts(tmp_path, ANA), "gateway_prices": str(prices)}
+    async with Simulator() as simulator, run_gateway(simulator.base_url, tmp_path, **options) as gateway:
+        usage = (await ask(gateway)).json()["usage"]
+        dollars = (usage["prompt_tokens"] + 2 * usage["completion_tokens"]) / 10
+        flow = await gateway.recorder.wait()
+        assert flow.comment.endswith(f" tok · ${dollars:.2f}")
+        assert flow.metadata["gateway"]["dollars"] == pytest.approx(dollars)
+        async with gateway.client() as client:
+            metrics = (await client.get("/metrics")).text
+        line = next(line for line in metrics.splitlines() if line.startswith("gateway_cost_dollars_total{"))
+        assert float(line.rpartition(" ")[2]) == pytest.approx(dollars)

@@ -29,6 +29,7 @@ from antigravity_addon.errors import (
 from antigravity_addon.gateway.attempt import Conditions, Deadline, Upstream
 from antigravity_addon.gateway.attempts import Attempts
 from antigravity_addon.gateway.legs import Direct
+from antigravity_addon.gateway.prices import Prices
 from antigravity_addon.gateway.settings import Settings
 from antigravity_addon.gateway.trace import Trace
 from antigravity_addon.translate.events import Finished, TextDelta, TurnEvent, Usage
@@ -158,6 +159,7 @@ class World:
                 self.settings,
                 Deadline.after(self.settings.request_timeout),
                 lambda: UNIX + self.now,
+                Prices(),
             ),
             trace=self.trace,
         )

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from decimal import Decimal
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -56,7 +57,7 @@ SERVED = ExchangeFacts(
     account=BEA,
     attempts=(
         AttemptRecord(ANA, "gemini", 0.3, "429 rate_limit_exceeded"),
-        AttemptRecord(BEA, "vertex", 1.5, "", 0.5, Usage(1000, 800, 60, 40)),
+        AttemptRecord(BEA, "vertex", 1.5, "", 0.5, Usage(1000, 800, 60, 40), cost=Decimal("0.00025")),
     ),
     seconds=2.0,
     first_token_seconds=0.9,

@@ -17,8 +17,12 @@ from antigravity_addon.gateway.prices import (
     MediaTokens,
     Prices,
     PricesFileError,
+    load_published,
     parse_prices,
     read_prices,
+)
+from antigravity_addon.gateway.prices import (
+    dollars as shown,
 )
 from antigravity_addon.translate.events import Usage
 
@@ -27,6 +31,11 @@ SOURCE = "prices.yaml"
 UNKNOWN_TODAY = {"gemini-4-carbon", "gemini-4-hydrogen", "gemini-4-neon"}
 """Of those in the catalog; a newer genai-prices may know them."""
 DRAWING = {"gemini-2.5-flash-image", "gemini-3-pro-image", "gemini-3.1-flash-image"}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def published() -> None:
+    load_published()
 
 
 def cost(
@@ -143,16 +152,26 @@ def test_the_models_of_the_catalog_have_prices() -> None:
     assert all(cost(model, Usage(1, 0, 1, 0), media=MediaTokens()) for model in DRAWING)
 
 
-def test_the_library_is_imported_by_the_first_price() -> None:
+def test_the_library_is_imported_when_it_is_asked_to_be() -> None:
     """It takes longer than all that the gateway needs at its start."""
     code = (
         "import sys, antigravity_addon.gateway.prices as prices\n"
+        "assert 'genai_prices' not in sys.modules\n"
+        "assert prices._published_cost('gemini-2.5-pro', prices.Usage(1), None, None) is None\n"
         "assert 'genai_prices' not in sys.modules\n"
         "prices.load_published()\n"
         "assert 'genai_prices.data' in sys.modules\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("cost", "text"),
+    [("0", "$0.00"), ("0.00041999", "$0.00042"), ("0.012", "$0.012"), ("0.5", "$0.50"), ("1.267", "$1.27"), ("0.00000001", "$0.000000010")],
+)  # fmt: skip
+def test_costs_are_shown_with_two_figures_that_count(cost: str, text: str) -> None:
+    assert shown(Decimal(cost)) == text
 
 
 # --- the operator's file -----------------------------------------------------------------------------------
