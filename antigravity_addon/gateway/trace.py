@@ -121,27 +121,42 @@ class Trace:
         self.usage = (self.usage or Usage()) + usage
 
     def summary(self) -> str:
-        """`gpt-4o → gemini-2.5-flash · ana@… · 2 attempts · 0.8 s · first token 0.4 s ·
-        812/94 tok · $0.0011`."""
-        return " · ".join(part for part in self._parts() if part)
-
-    def _parts(self) -> Sequence[str]:
+        """For the log: `gpt-4o → gemini-2.5-flash · ana@… · 1 attempt · 0.8 s · first token 0.4 s · 812/94 tok`."""
         count = len(self.attempts)
-        usage = self.usage
-        first_token = self.first_token_seconds
+        attempts = f"{count} attempt{'' if count == 1 else 's'}" if count else ""
+        return _joined(
+            self._models, self._payer, attempts, f"{self.seconds:.1f} s", *self._figures, self.error
+        )
+
+    def headline(self) -> str:
+        """For a list that has no room and a column for the time: what went wrong first, and nothing that is as usual.
+
+        `429 rate_limit_exceeded · gpt-4o → gemini-2.5-flash · ana@… · 3 attempts · waited 2.0 s`
+        """
+        count = len(self.attempts)
+        attempts = f"{count} attempts" if count > 1 else ""
+        return _joined(self.error, self._models, self._payer, attempts, *self._figures)
+
+    @property
+    def _figures(self) -> Sequence[str]:
+        usage, cost, first_token = self.usage, self.cost, self.first_token_seconds
         return (
-            self._models(),
-            f"{self.account.partition('@')[0]}@…" if self.account else "",
-            f"{count} attempt{'' if count == 1 else 's'}" if count else "",
-            f"{self.seconds:.1f} s",
             f"first token {first_token:.1f} s" if first_token is not None else "",
             f"waited {self.waited_seconds:.1f} s" if self.waited_seconds >= 0.05 else "",
             f"{usage.input_tokens}/{usage.output_tokens} tok" if usage else "",
-            dollars(cost) if (cost := self.cost) is not None else "",
-            self.error,
+            dollars(cost) if cost is not None else "",
         )
 
+    @property
+    def _payer(self) -> str:
+        return f"{self.account.partition('@')[0]}@…" if self.account else ""
+
+    @property
     def _models(self) -> str:
         if not self.model or self.model == self.model_asked:
             return self.model_asked
         return f"{self.model_asked} → {self.model}"
+
+
+def _joined(*parts: str) -> str:
+    return " · ".join(part for part in parts if part)

@@ -13,8 +13,10 @@ ATTEMPT_KEY = "gateway_attempt"
 """Under which the flow of an upstream request says whose it is."""
 CLIENT_GONE = "client gone"
 RETRIED, FAILED, CUT = ":arrows_counterclockwise:", ":x:", ":scissors:"
-MARKERS = frozenset({RETRIED, FAILED, CUT})
-"""The gateway's own. An operator may take any other, and it stays."""
+MARKERS = {RETRIED: "↻", FAILED: "✗", CUT: "✂"}
+"""The gateway's own, and the sign that a comment begins with: mitmweb shows markers beside the path alone, for which the list
+has no room. An operator may take any other marker, and it stays.
+"""
 
 
 def annotate(flow: http.HTTPFlow, trace: Trace, attempt_flows: Mapping[int, Sequence[str]]) -> None:
@@ -25,9 +27,10 @@ def annotate(flow: http.HTTPFlow, trace: Trace, attempt_flows: Mapping[int, Sequ
     if trace.naming is None and not trace.model_asked:
         return  # a list of models or a health check has nothing to tell
     if trace.model_asked:
-        flow.comment = trace.summary()
+        marker = _marker_of(trace)
+        flow.comment = f"{MARKERS.get(marker, '')} {trace.headline()}".lstrip()
         if not flow.marked or flow.marked in MARKERS:
-            flow.marked = _marker_of(trace)
+            flow.marked = marker
     flow.metadata[METADATA_KEY] = to_document(trace, attempt_flows)
 
 
@@ -35,6 +38,12 @@ def _marker_of(trace: Trace) -> str:
     if trace.error:
         return CUT if trace.status == 200 or trace.error == CLIENT_GONE else FAILED
     return RETRIED if len(trace.attempts) > 1 else ""
+
+
+def name_others(flow: http.HTTPFlow) -> None:
+    """A request that asks no model: the list has no column for its path."""
+    if not flow.comment:
+        flow.comment = f"{flow.request.method} {flow.request.path.partition('?')[0]}"
 
 
 def comment_on_attempt(flow: http.HTTPFlow) -> None:

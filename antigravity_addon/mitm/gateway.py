@@ -22,7 +22,7 @@ from antigravity_addon.gateway.settings import SettingsError
 from antigravity_addon.gateway.tasks import spawn
 
 from . import listener, options
-from .annotate import CLIENT_GONE, annotate
+from .annotate import CLIENT_GONE, annotate, name_others
 from .answer import LiveAnswer, ReplayedAnswer, failed_response, head_of, to_response
 from .attempts import is_attempt
 from .cassette import Recorder
@@ -182,6 +182,8 @@ class GatewayAddon:
         return answer
 
     def response(self, flow: http.HTTPFlow) -> None:
+        if _is_ours(flow):
+            name_others(flow)
         if (answer := _answers.pop(flow, None)) is not None:
             answer.record(flow)
 
