@@ -17,7 +17,8 @@ from pathlib import Path
 from .load import Result, run
 from .processes import gateway, plain_proxy, upstream
 
-DONE = {"plain mitmproxy": b'"finishReason":"STOP"', "gateway": b"data: [DONE]"}
+GATEWAY, CLIENTS_ALONE = "gateway", "gateway, upstream requests not shown"
+DONE = {"plain mitmproxy": b'"finishReason":"STOP"', GATEWAY: b"data: [DONE]", CLIENTS_ALONE: b"data: [DONE]"}
 CLIENTS = (1, 16, 64)
 
 
@@ -33,7 +34,10 @@ def main() -> None:
         addresses = {
             "direct": f"{upstream_url}/v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse",
             "plain mitmproxy": stack.enter_context(plain_proxy(upstream_url, folder)),
-            "gateway": stack.enter_context(gateway(upstream_url, folder)).url,
+            GATEWAY: stack.enter_context(gateway(upstream_url, folder)).url,
+            CLIENTS_ALONE: stack.enter_context(
+                gateway(upstream_url, folder, options=["gateway_attempt_flows=false"])
+            ).url,
         }
         _report(asyncio.run(_measure(addresses, arguments)), arguments)
 

@@ -795,3 +795,55 @@ def test_an_account_disabled_in_the_file_is_not_used() -> None:
         assert pool.reports()[0].disabled_because == "It is disabled in the accounts file."
 
     run(main())
+
+
+# --- why -------------------------------------------------------------------------------------------------
+
+
+def test_who_was_passed_by_and_why() -> None:
+    async def check() -> None:
+        full = Account("full@x.y", ApiKey(SecretStr("k")), max_concurrent=1)
+        off = Account("off@x.y", ApiKey(SecretStr("o")), disabled=True)
+        pool = pool_of(ANA, BO, full, off, "tried@x.y", "spent@x.y")
+        held = await lease(pool, replace(WISH, strategy=Strategy.FIXED, fixed="full@x.y"))
+        assert held.reason == "gateway_fixed_account names it."
+        await fail(pool, limited(20), replace(WISH, strategy=Strategy.FIXED, fixed=BO))
+        wish = replace(WISH, tried=frozenset({"tried@x.y"}), spent=frozenset({"spent@x.y"}))
+        skipped = {each.account: (each.reason, each.seconds) for each in pool.skipped(wish).accounts}
+        assert skipped == {
+            BO: ("It rests: slow down", 20.0),
+            "full@x.y": ("It has 1 attempts under way, and may have no more.", None),
+            "off@x.y": ("It is disabled in the accounts file.", None),
+            "tried@x.y": (
+                "It, or what it shares a quota or an address with, has failed this request already.",
+                None,
+            ),
+            "spent@x.y": ("It is of no use to this request, as an attempt has shown.", None),
+        }
+        assert (await lease(pool)).reason == "Of those that are free, it has served least for its weight."
+
+    run(check())
+
+
+def test_why_a_conversation_stays_or_moves() -> None:
+    async def check() -> None:
+        pool = pool_of(ANA, BO)
+        talk = replace(WISH, conversation=("talk",))
+        assert await use(pool, talk) == ANA
+        assert (await lease(pool, talk)).reason == "The conversation is with it."
+        await fail(pool, exhausted(3600), talk)
+        moved = await lease(pool, talk)
+        assert moved.account.email == BO
+        assert moved.reason.endswith(f" The conversation was with {ANA}.")
+        assert (await lease(pool_of(ANA))).reason == "It is the only account."
+
+    run(check())
+
+
+def test_of_many_that_were_passed_by_some_are_named() -> None:
+    async def check() -> None:
+        off = (Account(f"{n}@x.y", ApiKey(SecretStr("k")), disabled=True) for n in range(30))
+        skipped = pool_of(ANA, *off).skipped(WISH)
+        assert (len(skipped.accounts), skipped.unnamed) == (20, 10)
+
+    run(check())

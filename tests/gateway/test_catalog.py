@@ -112,3 +112,18 @@ def test_a_pattern_matches_what_a_regular_expression_does(pattern: str, name: st
 def test_c40_an_ending_asks_for_a_web_search(name: str, model: str, *, searches: bool) -> None:
     catalog = Catalog([parse_rule("my-online=gemini-2.5-pro")])
     assert (catalog.searches_web(name), catalog.resolve(name)) == (searches, model)
+
+
+WORDS: dict[str, tuple[str, str]] = {
+    "mine": ("mine", "mine=gemini-3-flash, an alias of gemini-3-flash-preview (gateway_model_map)"),
+    "gpt-4x": ("gpt-4x", "gpt-4*=gemini-2.5-flash (built in)"),
+    "my-": ("my-model", "my-*=gemini-2.5-pro (gateway_model_map)"),
+    "gemini": ("gemini-2.5-pro", "gemini-2.5-pro=gemini-2.5-pro (a name of Gemini's own)"),
+    "default": ("llama", "*=gemini-2.5-flash (gateway_default_model, since no rule knows the name)"),
+}
+
+
+@pytest.mark.parametrize(("name", "words"), WORDS.values(), ids=WORDS)
+def test_which_rule_it_was(name: str, words: str) -> None:
+    rules = tuple(map(parse_rule, ("mine=gemini-3-flash", "my-*=gemini-2.5-pro")))
+    assert str(Catalog(rules, default_model="gemini-2.5-flash").match(name)) == words
