@@ -225,7 +225,13 @@ class _AttemptFlow:
         shown.live = False
 
     async def _fire(self, hook: hooks.Hook) -> None:
-        await ctx.master.addons.handle_lifecycle(hook)
+        """Each hook visits every addon, and so does the news of a change behind it, which half of ours do without: the
+        list hears of these hooks by itself.
+        """
+        addons = ctx.master.addons
+        await addons.trigger_event(hook)
+        if self.flow.intercepted or isinstance(hook, HttpResponseHeadersHook):
+            await addons.trigger_event(hooks.UpdateHook([self.flow]))
         if self.flow.intercepted:
             with self._leg.held():
                 while self.flow.intercepted:
