@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 from .answer import Answer, Choice
 from .answer_text import failure_in_words, parts_of
-from .rewording import difference_in_words
 from .foreign import words_in
 from .parts import Call
 from .readers import read_answer
+from .rewording import difference_in_words
 from .wording import rule
 
 _MARKS = ("1", "2")

@@ -6,9 +6,9 @@ from itertools import takewhile
 
 from .conversation import Conversation, Message
 from .conversation_text import counted, message_in_words, names_of_calls, setting_in_words, tool_in_words
-from .rewording import Run, difference_in_words, runs
 from .parts import digest_of
 from .readers import read_conversation
+from .rewording import Run, difference_in_words, runs
 from .wording import rule
 
 _MARKS = ("-", "+")

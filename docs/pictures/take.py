@@ -195,6 +195,11 @@ async def take_attempt(operator: Operator) -> None:
     await operator.keep("attempt")
 
 
+async def take_conversation(operator: Operator) -> None:
+    await operator.look_at("gpt-4o → gemini-2.5-flash", "Request", "Gateway: conversation")
+    await operator.keep("conversation")
+
+
 PICTURES: dict[str, Callable[[Operator], Awaitable[None]]] = {"mitmweb": take_list, "attempt": take_attempt}
 
 

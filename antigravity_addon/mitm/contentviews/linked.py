@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from mitmproxy import ctx, http
-from mitmproxy.addons.view import View
+from mitmproxy import http
 from mitmproxy.flow import Flow
 from pydantic import BaseModel, ValidationError
 
 from antigravity_addon.mitm.annotate import ATTEMPT_KEY, METADATA_KEY
 from antigravity_addon.views.conversation_key import beginning_of
+
+from .flow_list import all_flows, flow_by_id
 
 _LOOK_BACK = 50
 """Attempts that are looked at for an earlier one of the same conversation."""
@@ -69,14 +70,14 @@ def _note[N: BaseModel](flow: Flow, key: str, kind: type[N]) -> N | None:
 
 
 def client_flow_of(attempt: AttemptFlow) -> http.HTTPFlow | None:
-    return _flow(attempt.note.client_flow)
+    return flow_by_id(attempt.note.client_flow)
 
 
 def attempts_of(flow: http.HTTPFlow) -> tuple[AttemptFlow, ...]:
     """Those that are still in the list, in their order."""
     note = client_note(flow)
     ids = (each for attempt in note.attempts for each in attempt.flows) if note else ()
-    found = (attempt_of(each) for id_ in ids if (each := _flow(id_)) is not None)
+    found = (attempt_of(each) for id_ in ids if (each := flow_by_id(id_)) is not None)
     return tuple(each for each in found if each is not None)
 
 
@@ -93,7 +94,7 @@ def previous_of(attempt: AttemptFlow) -> AttemptFlow | None:
 
 
 def _answered_before(attempt: AttemptFlow) -> Iterator[AttemptFlow]:
-    for flow in _all_flows():
+    for flow in all_flows():
         other = attempt_of(flow)
         if other is not None and other.is_answered and _started(other) < _started(attempt):
             yield other
@@ -116,24 +117,3 @@ def _beginning(attempt: AttemptFlow) -> str:
 def body_of(message: http.Message) -> bytes:
     """Decompressed if it can be; empty if it was not kept."""
     return message.get_content(strict=False) or b""
-
-
-# --- mitmproxy's list -------------------------------------------------------------------------------------
-
-
-def _view() -> View | None:
-    """`None` in mitmdump, which keeps no list."""
-    view = ctx.master.addons.get("view")
-    return view if isinstance(view, View) else None
-
-
-def _flow(flow_id: str) -> http.HTTPFlow | None:
-    view = _view()
-    found = view.get_by_id(flow_id) if view is not None and flow_id else None
-    return found if isinstance(found, http.HTTPFlow) else None
-
-
-def _all_flows() -> tuple[Flow, ...]:
-    """Those that a filter hides, too."""
-    view = _view()
-    return tuple(view.resolve("@all")) if view is not None else ()

@@ -2,11 +2,21 @@
 
 from mitmproxy import contentviews
 
+from . import reading
 from .cache import CacheContentview
 from .fields import FieldsContentview
 
+_VIEWS: tuple[contentviews.Contentview, ...] = (
+    reading.Conversation(),
+    reading.Answer(),
+    reading.Changes(),
+    reading.Compare(),
+    FieldsContentview(),
+    CacheContentview(),
+)
+
 
 def register_views() -> None:
-    """Again when addon.py is reloaded: a view of the same name is replaced."""
-    contentviews.add(FieldsContentview())
-    contentviews.add(CacheContentview())
+    """Again when addon.py is loaded again: a view takes the place of the one of its name."""
+    for view in _VIEWS:
+        contentviews.add(view)

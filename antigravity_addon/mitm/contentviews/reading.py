@@ -1,0 +1,100 @@
+"""Content views for people who read along: conversation, answer, what changed, and two answers beside each other."""
+
+from mitmproxy.contentviews import Contentview, Metadata
+
+from antigravity_addon.views.answer_text import answer_text
+from antigravity_addon.views.compare import compare_text
+from antigravity_addon.views.conversation_text import conversation_text
+from antigravity_addon.views.turns import changes_text
+
+from . import other_flows
+from .messages import answer_in, content_of, content_type_of, request_in
+
+ABOVE_ALL = 2.0
+"""mitmproxy's own views of bodies go up to 1."""
+WHEN_CHOSEN = 0.0
+"""Never the best."""
+NEVER = -1.0
+
+
+class Conversation(Contentview):
+    """A request, by who says what in it."""
+
+    @property
+    def name(self) -> str:
+        return "Gateway: conversation"
+
+    def prettify(self, data: bytes, metadata: Metadata) -> str:
+        flow = request_in(metadata)
+        if flow is None:
+            return "This is the view of a request to a model; see “Gateway: answer” for what came of it."
+        return conversation_text(flow.request.path, data, content_type_of(flow.request))
+
+    def render_priority(self, data: bytes, metadata: Metadata) -> float:
+        return ABOVE_ALL if data and request_in(metadata) else NEVER
+
+
+class Answer(Contentview):
+    """A response, put together as its client saw it."""
+
+    @property
+    def name(self) -> str:
+        return "Gateway: answer"
+
+    def prettify(self, data: bytes, metadata: Metadata) -> str:
+        flow = answer_in(metadata)
+        if flow is None:
+            return "This is the view of a model's answer; see “Gateway: conversation” for what it was asked."
+        return answer_text(flow.request.path, data)
+
+    def render_priority(self, data: bytes, metadata: Metadata) -> float:
+        return ABOVE_ALL if data and answer_in(metadata) else NEVER
+
+
+class Changes(Contentview):
+    """A request, by what is new in it since the turn before."""
+
+    @property
+    def name(self) -> str:
+        return "Gateway: changes"
+
+    def prettify(self, data: bytes, metadata: Metadata) -> str:
+        flow = request_in(metadata)
+        if flow is None:
+            return "This is the view of a request to a model."
+        before = other_flows.turn_before(flow)
+        if before is None:
+            return "None of the flows that are listed before this one belongs to its conversation."
+        changes = changes_text(
+            flow.request.path, content_of(before.request), data, content_type_of(flow.request)
+        )
+        return f"Since the request of flow {before.id}:\n{changes}"
+
+    def render_priority(self, data: bytes, metadata: Metadata) -> float:
+        return WHEN_CHOSEN if data and request_in(metadata) else NEVER
+
+
+class Compare(Contentview):
+    """The answer to a replay, beside the one that was given first."""
+
+    @property
+    def name(self) -> str:
+        return "Gateway: compare"
+
+    def prettify(self, data: bytes, metadata: Metadata) -> str:
+        flow = answer_in(metadata)
+        if flow is None:
+            return "This is the view of a replay's answer."
+        first = other_flows.repeated_by(flow)
+        if first is None:
+            return "This flow replays none that is still listed, so there is no other answer to it."
+        if first.response is None:
+            return f"Flow {first.id}, which this one replays, got no answer."
+        return f"1: flow {first.id}\n2: its replay\n\n" + compare_text(
+            flow.request.path, content_of(first.response), data
+        )
+
+    def render_priority(self, data: bytes, metadata: Metadata) -> float:
+        flow = answer_in(metadata)
+        is_replay = flow is not None and "gateway_replay" in flow.metadata
+        return WHEN_CHOSEN if data and is_replay else NEVER
