@@ -171,13 +171,19 @@ class Operator:
     def __init__(self, page: Page) -> None:
         self.page = page
 
-    async def look_at(self, comment: str, tab: str, view: str = "") -> None:
-        """The first flow with such a comment."""
-        await self.page.locator(".flow-table tbody tr", has_text=comment).first.click()
+    async def look_at(self, comment: str, tab: str, view: str = "", *, number: int = 0) -> None:
+        """One of the flows with such a comment, the first unless told otherwise."""
+        await self.page.locator(".flow-table tbody tr", has_text=comment).nth(number).click()
         await self.page.locator(".flow-detail nav a", has_text=tab).click()
         if view:
             await self.page.locator(".flow-detail a", has_text="View:").first.click()
             await self.page.locator(".dropdown-menu a", has_text=view).first.click()
+
+    async def scroll_to_body(self) -> None:
+        await self.page.locator(".flow-detail a", has_text="View:").first.scroll_into_view_if_needed()
+        await self.page.locator(".flow-detail section").evaluate(
+            "pane => { pane.scrollTop = pane.scrollHeight }"
+        )
 
     async def keep(self, name: str) -> None:
         await asyncio.sleep(0.7)
@@ -196,11 +202,23 @@ async def take_attempt(operator: Operator) -> None:
 
 
 async def take_conversation(operator: Operator) -> None:
-    await operator.look_at("gpt-4o → gemini-2.5-flash", "Request", "Gateway: conversation")
+    await operator.look_at("gpt-4o → gemini-2.5-flash", "Request", "Gateway: conversation", number=4)
+    await operator.scroll_to_body()
     await operator.keep("conversation")
 
 
-PICTURES: dict[str, Callable[[Operator], Awaitable[None]]] = {"mitmweb": take_list, "attempt": take_attempt}
+async def take_fields(operator: Operator) -> None:
+    await operator.look_at("gpt-4o → gemini-2.5-flash", "Request", "Gateway: fields", number=4)
+    await operator.scroll_to_body()
+    await operator.keep("fields")
+
+
+PICTURES: dict[str, Callable[[Operator], Awaitable[None]]] = {
+    "mitmweb": take_list,
+    "attempt": take_attempt,
+    "conversation": take_conversation,
+    "fields": take_fields,
+}
 
 
 async def main(names: list[str]) -> None:
