@@ -225,7 +225,7 @@ class _GrowingResponse:
             return
         event = _Event.of(value)
         match event.type:
-            case "" if not value.keys() & _Response.model_fields.keys():
+            case "" if not value.keys() & {"output", "status", "error"}:
                 self._rest.append(Other("answer", value))
             case "":
                 self._read_response(value)

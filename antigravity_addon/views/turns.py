@@ -89,18 +89,18 @@ def _summary(before: Conversation, after: Conversation, found: list[Run]) -> str
     if same == total:
         more = f", which had {earlier}" if earlier > total else ""
         return f"All {counted(total, 'message')} are as in the turn before{more}."
-    others = f", and {same - leading} further on" if same > leading else ""
-    return f"Of {counted(total, 'message')}, {_leading_in_words(leading)} as in the turn before{others}."
-
-
-def _leading_in_words(leading: int) -> str:
+    messages = counted(total, "message")
     match leading:
+        case 0 if not same:
+            return f"Of {messages}, none is as in the turn before."
         case 0:
-            return "none at the beginning is"
+            return f"Of {messages}, {same} {'is' if same == 1 else 'are'} as in the turn before, but not the first."
         case 1:
-            return "the first is"
+            begin = "the first is"
         case _:
-            return f"the first {leading} are"
+            begin = f"the first {leading} are"
+    others = f", and {same - leading} further on" if same > leading else ""
+    return f"Of {messages}, {begin} as in the turn before{others}."
 
 
 def _fields(before: Conversation, after: Conversation) -> Iterator[str]:

@@ -3,12 +3,15 @@
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from mitmproxy import contentviews, http
 from mitmproxy.addons.view import View
 from mitmproxy.test import taddons, tflow
 from pydantic import JsonValue
 
 from antigravity_addon.mitm.contentviews import other_flows
+from antigravity_addon.mitm.contentviews.lines import legible
 from antigravity_addon.mitm.contentviews.registry import register_views
 from tests.views.answers import CASES
 from tests.views.conversations import CHAT, GEMINI, RESPONSES, body
@@ -114,6 +117,11 @@ class TestChanges:
         view.add([flow_of(body(input="Bye."), path=RESPONSES), first, now])
         assert other_flows.turn_before(now) is first
 
+    def test_the_same_request_sent_again_is_no_turn(self, view: View) -> None:
+        first, again, now = flow_of(chat(_HELLO)), flow_of(chat(_HELLO, _HI)), flow_of(chat(_HELLO, _HI))
+        view.add([first, again, now])
+        assert other_flows.turn_before(now) is first
+
     def test_an_edited_flow_is_read_again(self, view: View) -> None:
         first, now = flow_of(chat(_AND)), flow_of(chat(_HELLO, _HI))
         view.add([first, now])
@@ -153,6 +161,29 @@ class TestCompare:
         replay.metadata["gateway_replay"] = {"of": first.id}
         view.add([first, replay])
         assert "got no answer" in shown(replay, "Gateway: compare", response=True)[1]
+
+
+LINES: dict[str, tuple[str, str]] = {
+    "short": ("one\n two", "one\n two"),
+    "empty": ("a\n\nb\n", "a\n \nb\n "),
+    "long": (
+        f"  {'word ' * 34}ending",
+        f"  {' '.join(['word'] * 17)}\n  {' '.join(['word'] * 17)}\n  ending",
+    ),
+    "marked": (f"+ {'word ' * 17}word", f"+ {' '.join(['word'] * 17)}\n  word"),
+    "without a blank": (f"{'x' * 300} and on", f"{'x' * 300}\nand on"),
+    "Chinese": ("点" * 120, "\n".join(["点" * 44, "点" * 76])),
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), LINES.values(), ids=LINES.keys())
+def test_lines_are_as_long_as_people_read(text: str, expected: str) -> None:
+    assert legible(text) == expected
+
+
+@given(text=st.text(alphabet="ab \t点\n", max_size=400) | st.text(max_size=300))
+def test_breaking_lines_costs_blanks_only(text: str) -> None:
+    assert "".join(legible(text).split()) == "".join(text.split())
 
 
 def test_without_a_list_no_other_flow_is_found() -> None:

@@ -197,6 +197,7 @@ CASES: dict[str, Case] = {
             usage={"input_tokens": 3, "output_tokens": 4},
         ),
     ),
+    "responses, deleted": (f"{RESPONSES}/resp_1", body(id="resp_1", object="response", deleted=True)),
     "images": ("/v1/images/generations", body(created=1, data=[{"b64_json": PIXEL}, {"url": "https://a.example"}])),
     "audio, streamed": (
         "/v1/audio/transcriptions",

@@ -62,6 +62,8 @@ def _earlier(flow: http.HTTPFlow) -> Iterator[http.HTTPFlow]:
     for other in islice(reversed(flows[:place]), _MOST_FLOWS):
         if not isinstance(other, http.HTTPFlow) or _kind(other) != _kind(flow):
             continue
+        if other.request.raw_content == flow.request.raw_content:
+            continue  # the same request again, which no turn lies between
         if not _is_outlined(other):
             room -= len(other.request.raw_content or b"")
         if room < 0:

@@ -8,6 +8,7 @@ from antigravity_addon.views.conversation_text import conversation_text
 from antigravity_addon.views.turns import changes_text
 
 from . import other_flows
+from .lines import legible
 from .messages import answer_in, content_of, content_type_of, request_in
 
 ABOVE_ALL = 2.0
@@ -28,7 +29,7 @@ class Conversation(Contentview):
         flow = request_in(metadata)
         if flow is None:
             return "This is the view of a request to a model; see “Gateway: answer” for what came of it."
-        return conversation_text(flow.request.path, data, content_type_of(flow.request))
+        return legible(conversation_text(flow.request.path, data, content_type_of(flow.request)))
 
     def render_priority(self, data: bytes, metadata: Metadata) -> float:
         return ABOVE_ALL if data and request_in(metadata) else NEVER
@@ -45,7 +46,7 @@ class Answer(Contentview):
         flow = answer_in(metadata)
         if flow is None:
             return "This is the view of a model's answer; see “Gateway: conversation” for what it was asked."
-        return answer_text(flow.request.path, data)
+        return legible(answer_text(flow.request.path, data))
 
     def render_priority(self, data: bytes, metadata: Metadata) -> float:
         return ABOVE_ALL if data and answer_in(metadata) else NEVER
@@ -68,7 +69,7 @@ class Changes(Contentview):
         changes = changes_text(
             flow.request.path, content_of(before.request), data, content_type_of(flow.request)
         )
-        return f"Since the request of flow {before.id}:\n{changes}"
+        return legible(f"Since the request of flow {before.id}:\n{changes}")
 
     def render_priority(self, data: bytes, metadata: Metadata) -> float:
         return WHEN_CHOSEN if data and request_in(metadata) else NEVER
@@ -90,9 +91,8 @@ class Compare(Contentview):
             return "This flow replays none that is still listed, so there is no other answer to it."
         if first.response is None:
             return f"Flow {first.id}, which this one replays, got no answer."
-        return f"1: flow {first.id}\n2: its replay\n\n" + compare_text(
-            flow.request.path, content_of(first.response), data
-        )
+        compared = compare_text(flow.request.path, content_of(first.response), data)
+        return legible(f"1: flow {first.id}\n2: its replay\n\n{compared}")
 
     def render_priority(self, data: bytes, metadata: Metadata) -> float:
         flow = answer_in(metadata)
