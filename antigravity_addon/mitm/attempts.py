@@ -107,7 +107,9 @@ class AttemptFlows:
             authority=b"",
             path=path,
             http_version=b"HTTP/1.1",
-            headers=_shown_headers(request, http_url.hostport(scheme.decode(), host.decode(), port)),
+            headers=_shown_headers(
+                request, http_url.hostport(scheme.decode(), _bracketed(host.decode()), port)
+            ),
             content=request.body,
             trailers=None,
             timestamp_start=_now(),
@@ -154,6 +156,7 @@ class _AttemptFlow:
         await self._fire(HttpRequestHook(self.flow))
         if self.flow.error is not None:
             raise UpstreamUnreachable("An operator has stopped this request.")
+        self.flow.request.timestamp_end = _now()
         self._began = self._clock()
 
     def answered(self) -> UpstreamResponse:
@@ -199,10 +202,17 @@ class _AttemptFlow:
             if self.flow.error is not None:
                 raise StreamTruncated("An operator has stopped this answer.")
             for piece in _transformed(transform, chunk):
-                self._pieces.append(piece)
-                self._rhythm.append([int((self._clock() - self._began) * 1000), len(piece)])
-                yield piece
+                yield self._note(piece)
+        if callable(transform):
+            # a script may have kept something back
+            for piece in _transformed(transform, b""):
+                yield self._note(piece)
         self._is_whole = True
+
+    def _note(self, piece: bytes) -> bytes:
+        self._pieces.append(piece)
+        self._rhythm.append([int((self._clock() - self._began) * 1000), len(piece)])
+        return piece
 
     async def end(self, outcome: str, *, failure: str) -> None:
         """The flow is over; `failure` says why, if the answer was not read to its end."""
@@ -279,7 +289,13 @@ def _to_be_sent(shown: http.HTTPFlow, request: UpstreamRequest) -> UpstreamReque
                 headers[name] = request.headers[name]
             continue
         headers[name] = value
-    return UpstreamRequest(asked.url, headers, asked.raw_content or b"", asked.method)
+    url = f"{asked.scheme}://{_bracketed(asked.host)}:{asked.port}{asked.path}"
+    return UpstreamRequest(url, headers, asked.raw_content or b"", asked.method)
+
+
+def _bracketed(host: str) -> str:
+    """As a URL has it; mitmproxy (12.2.3) writes the addresses of IPv6 without."""
+    return f"[{host}]" if ":" in host else host
 
 
 # --- answers -----------------------------------------------------------------------------------------------
@@ -303,7 +319,8 @@ def _transformed(
     if not callable(stream):
         return (chunk,)
     made = stream(chunk)
-    return (made,) if isinstance(made, bytes) else made
+    pieces = (made,) if isinstance(made, bytes) else made
+    return filter(None, pieces)
 
 
 def _will_be_intercepted(shown: http.HTTPFlow) -> bool:

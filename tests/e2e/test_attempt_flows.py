@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -309,3 +310,43 @@ async def test_what_an_exchange_cost_is_told(tmp_path: Path) -> None:
             metrics = (await client.get("/metrics")).text
         line = next(line for line in metrics.splitlines() if line.startswith("gateway_cost_dollars_total{"))
         assert float(line.rpartition(" ")[2]) == pytest.approx(dollars)
+
+
+async def test_an_upstream_at_an_address_of_ipv6(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as bound:
+        bound.bind(("::1", 0))
+        bound.listen()
+        bound.setblocking(False)
+        target = f"http://[::1]:{bound.getsockname()[1]}"
+        options = {"gateway_accounts": write_accounts(tmp_path, ANA)}
+        async with Simulator(sock=bound), run_gateway(target, tmp_path, **options) as gateway:
+            assert (await ask(gateway)).status_code == 200
+            await gateway.recorder.wait()
+            (attempt,) = gateway.recorder.attempts
+            assert attempt.request.headers["host"] == target.removeprefix("http://")
+
+
+class KeepsBack:
+    """A script that passes on half of each piece, and the rest at the end."""
+
+    name = "keeps_back"
+
+    def __init__(self) -> None:
+        self._kept = b""
+
+    def responseheaders(self, flow: http.HTTPFlow) -> None:
+        if "gateway_attempt" in flow.metadata and flow.response is not None:
+            flow.response.stream = self._pass_on
+
+    def _pass_on(self, chunk: bytes) -> bytes | list[bytes]:
+        if not chunk:
+            return self._kept
+        self._kept += chunk
+        return []
+
+
+async def test_what_a_script_keeps_back_comes_at_the_end(tmp_path: Path) -> None:
+    options = {"gateway_accounts": write_accounts(tmp_path, ANA)}
+    async with Simulator() as simulator, run_gateway(simulator.base_url, tmp_path, **options) as gateway:
+        gateway.master.addons.add(KeepsBack())
+        assert text_of(await ask(gateway)).startswith("one two")
