@@ -238,7 +238,11 @@ class Gateway:
         prepared = await self._prepared(call, model, surroundings, deadline)
         trace.prepared_seconds = trace.seconds
         if self._recordings is not None:
-            recording = recording or self._recordings.of_turns(model, prepared.bodies)
+            recording = (
+                recording
+                or self._recordings.of_turns(model, prepared.bodies)
+                or self._recordings.of_likeness(request.method, request.target, body)
+            )
             if recording is None:
                 raise self._recordings.missing(request.method, request.target, body)
         naming = trace.naming = self._naming(recording)

@@ -1,13 +1,14 @@
 """Recorded exchanges, answered again with no network: the upstream's bytes as they came, through today's translation.
 
 A request finds its recording by what the client sent, or else by what would be asked of the model, which is the same for
-clients that put new ids and dates around the same question. What was recorded more than once is answered in turn, round
+clients that put new ids and dates around the same question; or else by what it is but for parts that are to be ignored. What was recorded more than once is answered in turn, round
 and round. Ids and times of the answer are those of the recording, so that it is the same to the last byte.
 """
 
 import asyncio
 import hashlib
 import json
+import re
 from base64 import b64decode
 from collections import defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping, Sequence
@@ -120,20 +121,34 @@ class Recordings:
     """
 
     def __init__(
-        self, recordings: Iterable[Recording], *, source: str, memory: Memory, keeps_rhythm: bool
+        self,
+        recordings: Iterable[Recording],
+        *,
+        source: str,
+        memory: Memory,
+        keeps_rhythm: bool,
+        ignored: Sequence[re.Pattern[str]] = (),
     ) -> None:
-        """`source` names them to people; `memory` is for what is kept while they are answered."""
+        """`source` names them to people; `memory` is for what is kept while they are answered. Texts may differ in what is
+        `ignored`.
+        """
         self._all = tuple(recordings)
         self._source = source
         self.memory = memory
         self.keeps_rhythm = keeps_rhythm
+        self._ignored = tuple(ignored)
+        by_likeness: defaultdict[str, list[Recording]] = defaultdict(list)
         by_request: defaultdict[str, list[Recording]] = defaultdict(list)
         by_turns: defaultdict[tuple[str, ...], list[Recording]] = defaultdict(list)
         for recording in self._all:
             by_request[_request_key(recording.method, recording.path, recording.request)].append(recording)
+            if self._ignored:
+                likeness = self._likeness(recording.method, recording.path, recording.request)
+                by_likeness[likeness].append(recording)
             turns = tuple(recording.turns[index].fingerprint for index in sorted(recording.turns))
             by_turns[turns].append(recording)
         self._by_request = {key: cycle(found) for key, found in by_request.items()}
+        self._by_likeness = {key: cycle(found) for key, found in by_likeness.items()}
         self._by_turns = {key: cycle(found) for key, found in by_turns.items() if key}
 
     def __len__(self) -> int:
@@ -149,6 +164,20 @@ class Recordings:
         turns = tuple(fingerprint(model, body.to_json()) for body in bodies)
         found = self._by_turns.get(turns)
         return None if found is None else next(found)
+
+    def of_likeness(self, method: str, path: str, body: bytes) -> Recording | None:
+        """One of a request that differs in nothing but what is ignored, and in ids of messages."""
+        if not self._ignored:
+            return None
+        found = self._by_likeness.get(self._likeness(method, path, body))
+        return None if found is None else next(found)
+
+    def _likeness(self, method: str, path: str, body: bytes) -> str:
+        try:
+            alike = json.dumps(_alike(json.loads(body), self._ignored)).encode()
+        except (ValueError, RecursionError):
+            alike = body
+        return _request_key(method, path, alike)
 
     def missing(self, method: str, path: str, body: bytes) -> NotRecorded:
         """Why there is none: the nearest, and how it differs."""
@@ -186,6 +215,27 @@ def _request_key(method: str, path: str, body: bytes) -> str:
         content = {name: value for name, value in content.items() if name not in _WHOSE}  # pyright: ignore[reportUnknownVariableType]
         body = json.dumps(content, sort_keys=True).encode()
     return hashlib.sha256(f"{method} {_bare(path)}\0".encode() + body).hexdigest()
+
+
+def _alike(value: object, ignored: Sequence[re.Pattern[str]]) -> object:
+    """Any JSON without what is ignored, and without ids that name the very thing they stand in."""
+    match value:
+        case {"type": "item_reference"}:
+            return value
+        case dict():
+            return {
+                str(name): _alike(inner, ignored)  # pyright: ignore[reportUnknownArgumentType]  any JSON
+                for name, inner in value.items()  # pyright: ignore[reportUnknownVariableType]
+                if name != "id"
+            }
+        case list():
+            return [_alike(inner, ignored) for inner in value]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        case str():
+            for pattern in ignored:
+                value = pattern.sub("", value)
+            return value
+        case _:
+            return value
 
 
 def _leaves(body: bytes) -> dict[str, str]:

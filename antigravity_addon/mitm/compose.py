@@ -4,9 +4,10 @@ import asyncio
 import gc
 import logging
 import random
+import re
 import socket
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from mitmproxy import ctx
@@ -181,7 +182,7 @@ class Runtime:
         check_fixed_account(settings, accounts)
         if "gateway_client_keys" in updated:
             self._files.read_client_keys()
-        if updated & {"gateway_replay", "gateway_replay_rhythm"}:
+        if updated & {"gateway_replay", "gateway_replay_ignore", "gateway_replay_rhythm"}:
             self._recordings = _recordings(settings)
         if "gateway_prices" in updated:
             self._files.read_prices()
@@ -307,7 +308,18 @@ def _recordings(settings: Settings) -> Recordings | None:
         # what is kept meanwhile is the recording's, and no client's
         memory=_memory(SqliteFile(IN_MEMORY), settings, kind=ForgivingMemory),
         keeps_rhythm=settings.replay_rhythm is Rhythm.RECORDED,
+        ignored=_patterns(ctx.options.gateway_replay_ignore),
     )
+
+
+def _patterns(written: Sequence[str]) -> tuple[re.Pattern[str], ...]:
+    """Raises: StartError: one is none."""
+    try:
+        return tuple(re.compile(each) for each in written)
+    except re.error as error:
+        raise StartError(
+            f"gateway_replay_ignore: {error.pattern!r} is no regular expression: {error.msg}."
+        ) from None
 
 
 def _memory[M: SqliteMemory](file: SqliteFile, settings: Settings, kind: type[M] = SqliteMemory) -> M:

@@ -190,6 +190,14 @@ _OPTIONS = (
         "is answered 504, with the nearest recording and the difference. A relative path counts as in gateway_record.",
     ),
     _Option(
+        "gateway_replay_ignore",
+        Sequence[str],
+        [],
+        "What may differ between a request and its recording under gateway_replay: regular expressions. What they match "
+        "in a text counts as the same, and so do the ids of messages. Example, for the output of commands in Codex: "
+        r"Chunk ID: \w+\nWall time: [\d.]+ seconds",
+    ),
+    _Option(
         "gateway_replay_rhythm",
         str,
         "at_once",

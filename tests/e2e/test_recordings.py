@@ -156,6 +156,27 @@ async def test_a_client_that_names_itself_otherwise_is_answered(tmp_path: Path) 
         assert [each.content for each in await play(gateway, requests)] == [first.content] * 2
 
 
+async def test_what_is_ignored_may_differ(tmp_path: Path) -> None:
+    (first,) = await record(tmp_path, [chat("echo:it took 1.5 seconds", stream=True)])
+    options = {
+        "gateway_replay": str(tmp_path / "session.mitm"),
+        "gateway_replay_ignore": [r"took [\d.]+ seconds"],
+    }
+    async with run_gateway(NOWHERE, tmp_path, **options) as gateway:
+        requests = [chat("echo:it took 27 seconds", stream=True), chat("echo:it took long", stream=True)]
+        again, otherwise = await play(gateway, requests)
+    assert again.content == first.content
+    assert otherwise.status_code == 504
+
+
+async def test_a_pattern_that_is_none_is_refused(tmp_path: Path) -> None:
+    await record(tmp_path, [chat("echo:hello")])
+    options = {"gateway_replay": str(tmp_path / "session.mitm"), "gateway_replay_ignore": ["(unclosed"]}
+    async with run_gateway(NOWHERE, tmp_path, **options) as gateway:
+        (answer,) = await play(gateway, [chat("echo:hello")])
+    assert answer.status_code == 500, "the gateway has not started"
+
+
 async def test_equal_requests_are_answered_in_turn(tmp_path: Path) -> None:
     first = await record(tmp_path, [chat("echo:hello"), chat("echo:hello")])
     assert first[0].json()["id"] != first[1].json()["id"]
