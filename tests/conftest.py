@@ -81,6 +81,8 @@ def no_blocking_calls() -> Generator[None]:
         function.can_block_in("cassette.py", {"read_recordings", "_flows", "_switch_to", "_take", "done"})
         function.can_block_in("operator_files.py", {"read_accounts", "read_client_keys", "read_prices"})
         function.can_block_in("compose.py", "_bind_loopback")
+        # mitmproxy reads its certificates
+        function.can_block_in("running.py", "run_gateway")
         # mitmproxy's own hooks run below ours, and saving is one of them
         function.can_block_in("mitmproxy/addons/save.py", "save_flow")
     buster.activate()

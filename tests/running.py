@@ -8,20 +8,20 @@ A test whose options make it wait for seconds has the marker `time_lapse`.
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 from mitmproxy import http, options
 from mitmproxy.addons.proxyserver import Proxyserver
-from mitmproxy.addons.script import ScriptLoader
 from mitmproxy.master import Master
 from mitmproxy.tools.dump import DumpMaster
 from mitmproxy.tools.web.master import WebMaster
 
 from antigravity_addon.mitm.attempts import is_attempt
 from antigravity_addon.mitm.gateway import GatewayAddon
+from antigravity_addon.testing import running
 from benchmarks.ports import free_port
 from tests.authority import settle_authority
 
@@ -118,50 +118,10 @@ async def run_master(
     master: Master, upstream_url: str | None, folder: Path
 ) -> AsyncGenerator[RunningGateway]:
     """The same, with a master that is not running yet."""
+    addon, recorder = GatewayAddon(folder), FlowRecorder()
     target = upstream_url or "http://127.0.0.1:1"
-    master.options.update(mode=[f"reverse:{target}@127.0.0.1:0"])
-    addon = GatewayAddon(folder)
-    recorder = FlowRecorder()
-    # where a script stands: in front of mitmproxy's own next_layer, server replay and save
-    scripts = master.addons.get("scriptloader")
-    assert isinstance(scripts, ScriptLoader)
-    scripts.addons.append(master.addons.register(addon))
-    master.addons.add(recorder)
-    running = asyncio.Event()
-    master.addons.add(Signal(running))
-    task = asyncio.get_running_loop().create_task(master.run())
-    try:
-        async with asyncio.timeout(10):
-            await running.wait()
-        host, port = proxyserver(master).listen_addrs()[0][:2]
-        yield RunningGateway(master, addon, f"http://{host}:{port}", recorder)
-    finally:
-        # mitmproxy leaves its listeners to the end of the process
-        await proxyserver(master).servers.update([])
-        master.shutdown()
-        await task
-        stopping = {task for task in asyncio.all_tasks() if task.get_name() == "stop the gateway"}
-        if stopping:
-            await asyncio.wait(stopping)
-        with suppress(TimeoutError):
-            await _hung_up(master)
-
-
-async def _hung_up(master: Master) -> None:
-    """Until clients that were cut off are gone. Those that a test keeps beyond its gateway are not waited for long."""
-    async with asyncio.timeout(1):
-        while proxyserver(master).connections:  # noqa: ASYNC110  mitmproxy tells nobody
-            await asyncio.sleep(0)
-
-
-class Signal:
-    name = "signal"
-
-    def __init__(self, event: asyncio.Event) -> None:
-        self._event = event
-
-    def running(self) -> None:
-        self._event.set()
+    async with running.run_master(master, addon, recorder, target=target) as url:
+        yield RunningGateway(master, addon, url, recorder)
 
 
 def write_accounts(folder: Path, *accounts: tuple[str, str], mode: int = 0o600) -> str:

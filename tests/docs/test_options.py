@@ -39,11 +39,15 @@ def test_the_config_file_names_every_option_once() -> None:
     assert sorted(named) == sorted(options.NAMES)
 
 
+_OF_PYTEST = frozenset({"gateway_options"})
+"""The plugin's own, for pytest's configuration."""
+
+
 def test_no_page_speaks_of_an_option_that_does_not_exist() -> None:
     unknown = {
         f"{name_of(page)}: {name}"
         for page in PAGES
         for name in re.findall(r"\bgateway_[a-z_]+[a-z]\b", page.read_text())
-        if name not in {*options.NAMES, *metrics.types(), ATTEMPT_KEY}
+        if name not in {*options.NAMES, *metrics.types(), *_OF_PYTEST, ATTEMPT_KEY}
     }
     assert not unknown

@@ -11,7 +11,8 @@ from mitmproxy.addons.script import ScriptLoader
 from mitmproxy.tools.dump import DumpMaster
 
 from antigravity_addon.simulator.server import Simulator
-from tests.running import Signal, new_master, proxyserver, run_gateway
+from antigravity_addon.testing.running import Signal
+from tests.running import new_master, proxyserver, run_gateway
 
 from .operating import write_accounts_file
 
