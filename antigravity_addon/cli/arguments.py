@@ -157,6 +157,12 @@ class Examine:
     asks_models: bool
 
 
+@dataclass(frozen=True, slots=True)
+class VerifyRecording:
+    file: Path
+    times: int
+
+
 type AccountsCommand = (
     ListAccounts
     | AddAccount
@@ -170,7 +176,7 @@ type KeysCommand = ListKeys | AddKey | RemoveKey
 type ClientCommand = ListClients | ShowClient
 type LocatedCommand = AccountsCommand | ShowUsage | KeysCommand | ClientCommand
 """Takes place where the configuration says."""
-type Command = LocatedCommand | Examine
+type Command = LocatedCommand | Examine | VerifyRecording
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +274,7 @@ def _parser() -> ArgumentParser:
     _add_key_actions(keys, shared)
     _add_client(topics)
     _add_doctor(topics, shared_by_accounts)
+    _add_verify(topics)
     return parser
 
 
@@ -572,6 +579,23 @@ def _add_doctor(topics: _Actions, shared: _Parser) -> None:
     )
     doctor.add_argument("--no-request", action="store_true", help="ask no model anything: it costs quota")
     doctor.add_argument("--offline", action="store_true", help="nor ask anybody but the gateway")
+
+
+def _add_verify(topics: _Actions) -> None:
+    shared = _Parser(add_help=False)
+    shared.add_argument("--json", action="store_true", help="print one JSON document")
+    shared.set_defaults(accounts=None, state=None, keys=None, target=None, enable_code_assist=False, url=None)
+    verify = _leaf(
+        topics,
+        "verify",
+        shared,
+        help="play what was recorded, and say whether clients would get the same to the last byte",
+        command=lambda found: VerifyRecording(found.file, found.times),
+    )
+    verify.add_argument("file", type=Path, metavar="FILE", help="made by gateway_record, -w or mitmweb")
+    verify.add_argument(
+        "--times", type=_limit, default=1, metavar="N", help="play it N times; once if nothing is said"
+    )
 
 
 def _add_way_in(leaf: _Parser) -> None:

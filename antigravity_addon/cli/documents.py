@@ -334,3 +334,28 @@ class Diagnosis(Document):
     problems: int
     warnings: int
     findings: tuple[FindingEntry, ...]
+
+
+# --- recordings --------------------------------------------------------------------------------------------
+
+
+class ExchangeEntry(Document):
+    request: str
+    """The id that the client was given."""
+    endpoint: str
+    result: str
+    """`identical`, `differs` or `skipped`."""
+    message: str | None = None
+    """What differs, or why it was skipped."""
+    recorded: str | None = None
+    """What differs, as it was; `null` if nothing does."""
+    today: str | None = None
+
+
+class Verification(Document):
+    file: str
+    times: int
+    identical: int
+    differing: int
+    skipped: int
+    exchanges: tuple[ExchangeEntry, ...]

@@ -34,8 +34,10 @@ from .arguments import (
     ResetAccounts,
     ShowClient,
     ShowUsage,
+    VerifyRecording,
 )
 from .places import PlacesError, find_places
+from .verify import VerifyError, verify_recording
 
 _EXPECTED = (
     AccountsFileError,
@@ -44,6 +46,7 @@ _EXPECTED = (
     OperatorError,
     PlacesError,
     StateError,
+    VerifyError,
 )
 
 
@@ -82,6 +85,8 @@ def _answer(arguments: Arguments, unix_time: Callable[[], float]) -> Answer:
             from .doctor.doctor import examine  # noqa: PLC0415
 
             return examine(command, arguments, folder=folder, unix_time=unix_time)
+        case VerifyRecording() as command:
+            return verify_recording(command)
         case command:
             places = find_places(arguments.places, folder=folder)
             return _of_located(command, Scene(places, arguments.json, unix_time))

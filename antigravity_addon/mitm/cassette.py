@@ -68,7 +68,7 @@ def read_recordings(path: Path) -> tuple[Recording, ...]:
     Raises: StartError: there is no such file, it holds no flows, or none that can be answered from.
     """
     files = sorted(path.glob(f"*{_SUFFIX}")) if path.is_dir() else [path]
-    recordings = to_recordings(flow for file in files for flow in _flows(file))
+    recordings = to_recordings(flow for file in files for flow in read_flows(file))
     if not recordings:
         raise StartError(
             f"{path}: there is no recorded exchange in it. Record some with -w FILE or gateway_record=FILE, and leave "
@@ -77,7 +77,8 @@ def read_recordings(path: Path) -> tuple[Recording, ...]:
     return recordings
 
 
-def _flows(path: Path) -> Iterator[http.HTTPFlow]:
+def read_flows(path: Path) -> Iterator[http.HTTPFlow]:
+    """In the order of the file. Raises: StartError."""
     try:
         with path.open("rb") as file:
             for flow in io.FlowReader(file).stream():

@@ -17,7 +17,7 @@ WRONG: dict[str, tuple[str, str]] = {
     "half": ("accounts", "antigravity accounts: the following arguments are required: ACTION"),
     "another topic": (
         "s3cret",
-        "antigravity: argument TOPIC: choose from 'accounts', 'usage', 'keys', 'client', 'doctor'.",
+        "antigravity: argument TOPIC: choose from 'accounts', 'usage', 'keys', 'client', 'doctor', 'verify'.",
     ),
     "a key as an argument": (
         "accounts add ana@example.com --api-key-env X --api-key s3cret",
