@@ -122,6 +122,7 @@ OTHER_OPTIONS: Mapping[str, type] = {
     "prices": str,
     "record": str,
     "replay": str,
+    "replay_ignore": list,
     "state": str,
 }
 """Those that are no settings, without `gateway_`, and what kind of value each takes: they are read elsewhere."""

@@ -276,3 +276,15 @@ async def test_upstream_requests_of_a_replay_are_shown_as_such(tmp_path: Path) -
         (attempt,) = gateway.recorder.attempts
         assert attempt.is_replay == "response"
         assert json.loads(attempt.request.content or b"")["contents"][0]["parts"][0]["text"] == "echo:hello"
+
+
+async def test_another_recording_is_answered_from_at_once(tmp_path: Path) -> None:
+    """And what was kept of the first is closed at the end, which the tests' warnings watch over."""
+    (first,) = await record(tmp_path, [chat("echo:hello")])
+    (tmp_path / "session.mitm").rename(tmp_path / "first.mitm")
+    (second,) = await record(tmp_path, [chat("echo:hello")])
+    async with run_gateway(NOWHERE, tmp_path, gateway_replay=str(tmp_path / "first.mitm")) as gateway:
+        (before,) = await play(gateway, [chat("echo:hello")])
+        gateway.master.options.update(gateway_replay=str(tmp_path / "session.mitm"))
+        (after,) = await play(gateway, [chat("echo:hello")])
+    assert (before.content, after.content) == (first.content, second.content)

@@ -1,0 +1,30 @@
+"""Gateways that follow each other in one process."""
+
+import asyncio
+import gc
+from pathlib import Path
+
+import pytest
+
+from antigravity_addon.testing.running import GatewayFailed, run_gateway
+
+SIMULATED = ("gateway_upstream=simulator", "gateway_state=memory")
+
+
+async def start(folder: Path, *settings: str) -> None:
+    async with run_gateway(folder, settings) as url:
+        assert url.startswith("http://127.0.0.1:")
+
+
+def test_nothing_of_a_gateway_is_kept_from_the_collector_of_garbage(tmp_path: Path) -> None:
+    """Or a session of a thousand tests would hold a thousand gateways."""
+    asyncio.run(start(tmp_path, *SIMULATED))
+    frozen = gc.get_freeze_count()
+    asyncio.run(start(tmp_path, *SIMULATED))
+    assert gc.get_freeze_count() == frozen > 0
+
+
+def test_what_is_wrong_is_said_and_the_next_one_starts(tmp_path: Path) -> None:
+    with pytest.raises(GatewayFailed, match="There is no account to pay with"):
+        asyncio.run(start(tmp_path, "gateway_state=memory"))
+    asyncio.run(start(tmp_path, *SIMULATED))
