@@ -31,7 +31,7 @@ def read_form(body: bytes, content_type: str) -> tuple[FormPart, ...]:
 
     Raises: InvalidRequest: and nothing else, whatever the bytes.
     """
-    delimiter = _LINE + b"--" + _boundary_in(content_type)
+    delimiter = _LINE + b"--" + boundary_of(content_type)
     # the first delimiter may stand at the very beginning
     _, *parts = (_LINE + body).split(delimiter)
     if not parts or not parts[-1].startswith(b"--"):
@@ -39,7 +39,7 @@ def read_form(body: bytes, content_type: str) -> tuple[FormPart, ...]:
     return tuple(_part(part) for part in parts[:-1])
 
 
-def _boundary_in(content_type: str) -> bytes:
+def boundary_of(content_type: str) -> bytes:
     header = Message()
     header["Content-Type"] = content_type
     if header.get_content_type() != "multipart/form-data":
