@@ -20,6 +20,7 @@ from antigravity_addon.translate.openai_error import to_openai_error
 
 from .annotate import annotate
 from .attempts import FlowIds, shown_through
+from .body_redaction import is_redacted, redact_request, redact_response, redacts_bodies
 from .upstream_layer import Wire
 
 logger = logging.getLogger(__name__)
@@ -28,8 +29,7 @@ _ENCODINGS = ("identity", "gzip", "deflate", "br", "zstd")
 """Of bodies. mitmproxy would take any codec that Python has."""
 
 
-def head_of(flow: http.HTTPFlow, *, client: Client = ANYBODY) -> RequestHead:
-    request = flow.request
+def head_of(request: http.Request, *, client: Client = ANYBODY) -> RequestHead:
     # not `headers.items()`, which joins and decodes each header twice
     headers = {
         name.lower().decode("utf-8", "surrogateescape"): value.decode("utf-8", "surrogateescape")
@@ -40,16 +40,16 @@ def head_of(flow: http.HTTPFlow, *, client: Client = ANYBODY) -> RequestHead:
     return RequestHead(request.method.upper(), request.path, headers, client=client)
 
 
-def body_of(flow: http.HTTPFlow) -> bytes:
+def body_of(request: http.Request) -> bytes:
     """The request's body, its content encoding undone.
 
     Raises: InvalidRequest: it is not what its `content-encoding` says, or that is nothing HTTP knows.
     """
-    encoding = flow.request.headers.get("content-encoding") or "identity"
+    encoding = request.headers.get("content-encoding") or "identity"
     if encoding.strip().lower() not in _ENCODINGS:
         raise InvalidRequest(f"The body has the content-encoding {encoding!r}: use {', '.join(_ENCODINGS)}.")
     try:
-        return flow.request.get_content(strict=True) or b""
+        return request.get_content(strict=True) or b""
     except ValueError as error:
         raise InvalidRequest(f"The body cannot be decoded as content-encoding {encoding!r}.") from error
 
@@ -65,7 +65,12 @@ def to_response(head: Head, body: bytes, request: http.Request) -> http.Response
 
 def failed_response(request: http.Request) -> http.Response:
     """For a failure of our own making: says so, and nothing more."""
-    error = GatewayError("The gateway failed to handle this request; its log says why.")
+    return refused_response(
+        GatewayError("The gateway failed to handle this request; its log says why."), request
+    )
+
+
+def refused_response(error: GatewayError, request: http.Request) -> http.Response:
     body = to_openai_error(error).model_dump_json().encode()
     headers = {"content-type": "application/json", "x-request-id": new_request_id()}
     return to_response(Head(error.status, headers), body, request)
@@ -95,6 +100,15 @@ def _reason(status: int) -> bytes:
     return status_codes.RESPONSES.get(status, "").encode()
 
 
+def _taken(flow: http.HTTPFlow) -> http.Request:
+    """The request to be answered. From here on the flow holds it as it is kept, which need not be the same."""
+    if not redacts_bodies():
+        return flow.request
+    asked = flow.request.copy()
+    redact_request(flow)
+    return asked
+
+
 class LiveAnswer:
     """The answer to a client that waits, pushed as it is made.
 
@@ -103,6 +117,9 @@ class LiveAnswer:
 
     def __init__(self, flow: http.HTTPFlow, wire: Wire, gateway: Gateway, *, client: Client) -> None:
         self._flow = flow
+        self._asked = _taken(flow)
+        self._passes_by = is_redacted(flow)
+        """mitmproxy must not hold the answer, or what it keeps would be what it sends."""
         self._client = client
         self._wire = wire
         self._gateway = gateway
@@ -132,9 +149,9 @@ class LiveAnswer:
         try:
             # mitmproxy drops clients that are quiet for ten minutes, also those that wait for us
             with handler.timeout_watchdog.disarm():
-                head = head_of(self._flow, client=self._client)
+                head = head_of(self._asked, client=self._client)
                 await self._gateway.serve(
-                    head, lambda: body_of(self._flow), self, self.trace, through=self._through
+                    head, lambda: body_of(self._asked), self, self.trace, through=self._through
                 )
         except CancelledError:
             with contextlib.suppress(CancelledError):
@@ -154,7 +171,7 @@ class LiveAnswer:
             if not head.streamed:
                 body = response.raw_content or b""
                 response.raw_content = b""
-        if self._streamed and body:
+        if (self._streamed or self._passes_by) and body:
             self._pieces.append(body)
         if end:
             self._ended = True
@@ -167,7 +184,9 @@ class LiveAnswer:
 
     def _to_response(self, head: Head, body: bytes) -> http.Response:
         if not head.streamed:
-            return to_response(head, body, self._flow.request)
+            response = to_response(head, body, self._flow.request)
+            response.stream = self._passes_by
+            return response
         response = _to_headers_only(head, self._flow.request)
         response.stream = True
         match self._flow.request.http_version:
@@ -195,9 +214,11 @@ class LiveAnswer:
             await self._wire.push(abort=why)
 
     def record(self, flow: http.HTTPFlow) -> None:
-        """Put what was sent of a streamed answer into its flow."""
+        """Put what was sent of an answer that passed by into its flow."""
         if flow.response is not None and self._pieces:
             flow.response.raw_content = b"".join(self._pieces)
+        if self._passes_by:
+            redact_response(flow)
 
 
 class ReplayedAnswer:
@@ -205,17 +226,18 @@ class ReplayedAnswer:
 
     def __init__(self, flow: http.HTTPFlow, *, client: Client) -> None:
         self._flow = flow
+        self._asked = _taken(flow)
         self._client = client
         self._head: Head | None = None
         self._body = b""
 
     async def run(self, gateway: Gateway) -> None:
         trace = Trace()
-        head = head_of(self._flow, client=self._client)
+        head = head_of(self._asked, client=self._client)
         ids: FlowIds = {}
         await gateway.serve(
             head,
-            lambda: body_of(self._flow),
+            lambda: body_of(self._asked),
             self,
             trace,
             through=lambda carrier: shown_through(carrier, self._flow, trace, ids),
@@ -223,6 +245,8 @@ class ReplayedAnswer:
         assert self._head is not None  # noqa: S101  serve always sends one
         trace.status = self._head.status
         self._flow.response = to_response(self._head, self._body, self._flow.request)
+        if is_redacted(self._flow):
+            redact_response(self._flow)
         annotate(self._flow, trace, ids)
 
     async def send(self, *, head: Head | None = None, body: bytes = b"", end: bool = False) -> None:  # noqa: ARG002

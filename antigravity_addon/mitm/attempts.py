@@ -3,7 +3,8 @@
 Every flow passes mitmproxy's whole life cycle, so each addon sees it. What an addon or a person changes takes effect:
 the request is sent as it stands after the `request` hook, or not at all if somebody has answered or killed it. An answer
 is streamed on as it comes. It is read to its end first, and can be changed in the `response` hook, if it is going to be
-intercepted there or a script sets `flow.response.stream = False`, as mitmproxy has it for its own streams.
+intercepted there or a script sets `flow.response.stream = False`, as mitmproxy has it for its own streams. Under
+`gateway_redact_bodies` it always passes by, and scripts change it by a function in `flow.response.stream`.
 """
 
 import asyncio
@@ -35,6 +36,7 @@ from antigravity_addon.upstream.endpoint import UpstreamRequest
 from antigravity_addon.upstream.transport import Connected, UpstreamResponse
 
 from .annotate import ATTEMPT_KEY, METADATA_KEY, comment_on_attempt
+from .body_redaction import redact_request, redact_response, redacts_bodies, will_be_redacted
 from .redaction import CREDENTIAL_HEADERS, redacted_answer, redacted_credential
 
 _OF_THE_CONNECTION = frozenset({"host", "content-length"})
@@ -84,6 +86,7 @@ class AttemptFlows:
                 yield attempt.answered()
             else:
                 sent = _to_be_sent(attempt.flow, request)
+                attempt.is_on_its_way()
                 async with self._carrier.carry(sent, leg) as response:
                     yield await attempt.receive(response)
             outcome, failure = "", "The rest of the answer was not wanted."
@@ -143,6 +146,9 @@ class _AttemptFlow:
         self.flow = shown
         self._leg = leg
         self._credentials = credentials
+        self._redacts_bodies = redacts_bodies()
+        if self._redacts_bodies:
+            will_be_redacted(shown)
         self._pieces: list[bytes] = []
         self._rhythm: list[list[int]] = []
         self._clock = asyncio.get_running_loop().time
@@ -158,6 +164,10 @@ class _AttemptFlow:
             raise UpstreamUnreachable("An operator has stopped this request.")
         self.flow.request.timestamp_end = _now()
         self._began = self._clock()
+
+    def is_on_its_way(self) -> None:
+        if self._redacts_bodies:
+            redact_request(self.flow)
 
     def answered(self) -> UpstreamResponse:
         """By an addon, and nothing was sent."""
@@ -185,7 +195,7 @@ class _AttemptFlow:
         )
         shown.stream = True
         await self._fire(HttpResponseHeadersHook(self.flow))
-        if not shown.stream or _will_be_intercepted(self.flow):
+        if not self._redacts_bodies and (not shown.stream or _will_be_intercepted(self.flow)):
             return await self._held_back(response)
         return UpstreamResponse(response.status, response.headers, self._noted(response), response.connection)
 
@@ -227,6 +237,9 @@ class _AttemptFlow:
             if shown.response.raw_content is None:
                 shown.response.raw_content = redacted_answer(b"".join(self._pieces), self._credentials)
             shown.response.timestamp_end = _now()
+        if self._redacts_bodies:
+            redact_request(shown)
+            redact_response(shown)
         if self._is_whole:
             await self._fire(HttpResponseHook(shown))
         else:
@@ -303,9 +316,10 @@ def _bracketed(host: str) -> str:
 
 def _to_upstream_response(response: http.Response) -> UpstreamResponse:
     """One that somebody else made, or changed."""
+    content = response.get_content(strict=False) or b""
 
     async def whole() -> AsyncIterator[bytes]:
-        yield response.get_content(strict=False) or b""
+        yield content
 
     headers = {name.lower(): value for name, value in response.headers.items()}
     return UpstreamResponse(response.status_code, headers, whole())

@@ -16,6 +16,7 @@ from antigravity_addon.accounts.account import Upstream
 from antigravity_addon.gateway.recordings import RecordedHop, RecordedTurn, Recording
 
 from .annotate import ATTEMPT_KEY, METADATA_KEY
+from .body_redaction import is_redacted
 from .operator_files import StartError, named_path
 
 logger = logging.getLogger(__name__)
@@ -95,6 +96,12 @@ def to_recordings(flows: Iterable[http.HTTPFlow]) -> tuple[Recording, ...]:
     clients: list[tuple[http.HTTPFlow, _SavedTrace]] = []
     legs: defaultdict[str, list[tuple[http.HTTPFlow, _SavedLeg]]] = defaultdict(list)
     for flow in flows:
+        if is_redacted(flow):
+            logger.warning(
+                "The flow %s holds no prompt and no answer, since gateway_redact_bodies was on, and is left out.",
+                flow.id,
+            )
+            continue
         try:
             if ATTEMPT_KEY in flow.metadata:
                 leg = _LEG.validate_python(flow.metadata[ATTEMPT_KEY])

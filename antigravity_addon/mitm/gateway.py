@@ -16,6 +16,7 @@ from mitmproxy.proxy.layers.modes import ReverseProxy
 from mitmproxy.proxy.mode_specs import ReverseMode
 from mitmproxy.proxy.tunnel import LayerStack
 
+from antigravity_addon.errors import InvalidRequest
 from antigravity_addon.gateway.clients import ANYBODY, Client
 from antigravity_addon.gateway.gateway import Refusal
 from antigravity_addon.gateway.settings import SettingsError
@@ -23,8 +24,15 @@ from antigravity_addon.gateway.tasks import spawn
 
 from . import listener, options
 from .annotate import CLIENT_GONE, annotate, name_others
-from .answer import LiveAnswer, ReplayedAnswer, failed_response, head_of, to_response
+from .answer import LiveAnswer, ReplayedAnswer, failed_response, head_of, refused_response, to_response
 from .attempts import is_attempt
+from .body_redaction import (
+    has_lost_its_question,
+    redact_all,
+    redact_request,
+    redacts_bodies,
+    will_be_redacted,
+)
 from .cassette import Recorder
 from .commands import Commands
 from .compose import Runtime, StartError
@@ -35,6 +43,10 @@ from .retention import Retention
 from .upstream_layer import InProcessHttpLayer, Wire
 
 logger = logging.getLogger(__name__)
+
+_NOTHING_TO_ASK = (
+    "What it asked was redacted when it was kept, since gateway_redact_bodies was on. Send the request anew."
+)
 
 # Kept here, not in the addon: mitmproxy makes a new one when addon.py is saved, and streams go on.
 _clients: WeakKeyDictionary[http.HTTPFlow, Client] = WeakKeyDictionary()
@@ -103,6 +115,7 @@ class GatewayAddon:
         if self._runtime is None:
             return None
         if ctx.master.should_exit.is_set():
+            redact_all()
             for answer in _answers.values():
                 answer.drop()
         return self._runtime.stop(after={answer.task for answer in _answers.values()})
@@ -140,6 +153,8 @@ class GatewayAddon:
         if not _is_ours(flow) or flow.is_replay:
             return
         try:
+            if redacts_bodies():
+                will_be_redacted(flow)
             self._admit(flow)
         except Exception:
             logger.exception("A request's head could not be judged, so the request is refused.")
@@ -152,7 +167,7 @@ class GatewayAddon:
             flow.response = failed_response(flow.request)
             return
         gateway = self._runtime.gateway_for(flow.client_conn.proxy_mode)
-        match gateway.admit(head_of(flow)):
+        match gateway.admit(head_of(flow.request)):
             case Refusal(head=head, body=body):
                 flow.response = to_response(head, body, flow.request)
             case client:
@@ -160,6 +175,9 @@ class GatewayAddon:
 
     async def request(self, flow: http.HTTPFlow) -> None:
         """Replays come without a client connection, so they are answered here or would go to the network."""
+        if flow.live and flow.is_replay == "request" and has_lost_its_question(flow):
+            logger.error("A flow cannot be replayed: %s", _NOTHING_TO_ASK)
+            flow.response = refused_response(InvalidRequest(_NOTHING_TO_ASK), flow.request)
         if not _is_ours(flow) or flow.is_replay != "request" or flow.response is not None:
             return
         try:
@@ -186,12 +204,16 @@ class GatewayAddon:
             name_others(flow)
         if (answer := _answers.pop(flow, None)) is not None:
             answer.record(flow)
+        elif redacts_bodies() and _is_ours(flow):
+            redact_request(flow)  # it was refused, or answered by another addon
 
     def error(self, flow: http.HTTPFlow) -> None:
         if (answer := _answers.pop(flow, None)) is not None:
             answer.trace.error = answer.trace.error or CLIENT_GONE
             answer.record(flow)
             annotate(flow, answer.trace, answer.attempt_flows)
+        elif redacts_bodies() and _is_ours(flow):
+            redact_request(flow)
 
 
 def start_answer(flow: http.HTTPFlow, wire: Wire) -> LiveAnswer | None:

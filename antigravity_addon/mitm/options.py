@@ -176,6 +176,13 @@ _OPTIONS = (
         "only the clients' flows are there.",
     ),
     _Option(
+        "gateway_redact_bodies",
+        bool,
+        False,
+        "Keep no prompt and no answer in flows, only the shape of bodies, see docs/secrets.md. Such flows cannot be "
+        "replayed, nor recorded for gateway_replay, and answers cannot be edited. It counts for flows that begin from then on.",
+    ),
+    _Option(
         "gateway_record",
         str,
         "",
