@@ -151,10 +151,14 @@ async def wave_on(operator: Operator) -> None:
         flow.resume()
 
 
+def with_one(chunk: bytes) -> bytes:
+    return shouted(chunk.replace(b"very", b"one"))
+
+
 async def test_a_script_may_still_change_an_answer_as_it_passes(tmp_path: Path) -> None:
     options = options_of(tmp_path)
     async with Simulator() as simulator, run_gateway(simulator.base_url, tmp_path, **options) as gateway:
-        gateway.master.addons.add(Script(lambda chunk: shouted(chunk.replace(b"very", b"one"))))
+        gateway.master.addons.add(Script(with_one))
         assert "my ONE own secret" in (await ask(gateway)).text
 
 

@@ -1,0 +1,142 @@
+"""Texts that strangers may read: no credential in them, and names that stand for names.
+
+Known secrets go in every form in which a text may carry them. What nobody knows of is found by its looks: formats that
+Google, OpenAI, Amazon and GitHub give their credentials, private keys, and fields and parameters that hold one. What looks
+like a credential and is none goes, too.
+"""
+
+import json
+import re
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from urllib.parse import quote, quote_plus
+
+REDACTED = b"[redacted]"
+
+_SHORTEST = 8
+"""Characters of a secret that is found inside of words. A shorter one is a word, and found as such."""
+_SHORTEST_IN_BASE64 = 12
+_BASE64_PAD = (0, 2, 3)
+"""Characters in front that also depend on the bytes ahead, by how many of these there are in a group of three."""
+
+_BEGINS = rb"(?:(?<![0-9A-Za-z_-])|(?<=\\[bfnrt])|(?<=%[0-9A-Fa-f]{2}))"
+"""A word. What stands in front may be the end of an escape sequence of JSON or of a URL."""
+_NAMES = rb"""(?:access_?token|refresh_?token|id_?token|auth_?token|session_?token|client_?secret|private_?key|password
+    |passwd|api_?key|secret_?access_?key|secret_?key)"""
+_LOOKS = (
+    # a private key, in JSON with its line breaks escaped
+    rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----(?:.*?-----END [A-Z0-9 ]*PRIVATE KEY-----|.*)",
+    # Google: keys of APIs, access tokens, refresh tokens, secrets of clients
+    rb"AIza[0-9A-Za-z_-]{20,}",
+    rb"ya29\.[0-9A-Za-z._-]+",
+    rb"1//0[0-9A-Za-z_-]{10,}",
+    rb"GOCSPX-[0-9A-Za-z_-]{8,}",
+    # OpenAI and those who write keys as it does, Amazon, GitHub, GitLab, Slack, Hugging Face
+    _BEGINS + rb"sk-[0-9A-Za-z_-]{16,}",
+    _BEGINS + rb"(?:AKIA|ASIA)[0-9A-Z]{16}(?![A-Za-z0-9])",
+    rb"gh[oprsu]_[0-9A-Za-z]{20,}|github_pat_[0-9A-Za-z_]{20,}|glpat-[0-9A-Za-z_-]{16,}",
+    rb"xox[abeoprs]-[0-9A-Za-z-]{10,}",
+    _BEGINS + rb"hf_[0-9A-Za-z]{20,}",
+    # JSON Web Tokens
+    rb"eyJ[0-9A-Za-z_-]{8,}\.[0-9A-Za-z_-]{4,}(?:\.[0-9A-Za-z_-]*)?",
+)
+_ALONE = re.compile(b"|".join(b"(?:%b)" % look for look in _LOOKS), re.DOTALL)
+_BEHIND = re.compile(
+    rb"""(bearer(?:\ |%%20|\+)+)(?=[^\s"'\\]*[0-9])[0-9A-Za-z._~+/=-]{8,}  # a scheme
+    |(://)[^/\s"'@:]+:[^/\s"'@]+(?=@)                                         # a user's password in a URL
+    |(https://accounts\.google\.com/[^\s"'<>\\?]*\?)[^\s"'<>\\]*              # a link for an account's owner
+    |([?&](?:key|code|token|%b)=)[^&\s"'<>\\#]+                               # a parameter
+    |("%b"\s*:\s*")(?:[^"\\]|\\.)+                                           # a field of JSON
+    |(\\+"%b\\+"\s*:\s*\\+")(?:[^"\\]|\\(?!\\*"))+                           # and of JSON in a string
+    """
+    % (_NAMES, _NAMES, _NAMES),
+    re.DOTALL | re.IGNORECASE | re.VERBOSE,
+)
+_WORD = re.compile(rb"(\\[bfnrt]|%[0-9A-Fa-f]{2})?([0-9A-Za-z_-]{4,200})")
+"""A client key of ours is one."""
+
+
+class Masks:
+    """What is put in the place of what: the same name has the same mask in every text."""
+
+    def __init__(
+        self,
+        names: Mapping[str, str],
+        *,
+        secrets: Iterable[str] = (),
+        is_client_key: Callable[[str], bool] = lambda _: False,
+    ) -> None:
+        """`names` are replaced wherever they stand as words, and addresses of e-mail inside of words, too.
+        `is_client_key` knows keys of which the gateway has no more than hashes.
+        """
+        self._secrets = _longest_first(form for secret in secrets for form in _forms(secret))
+        self._names = tuple(
+            (form, _pattern(form), mask.encode())
+            for form, mask in sorted(
+                ((form, mask) for name, mask in names.items() for form in _name_forms(name)),
+                key=lambda pair: (-len(pair[0]), pair),
+            )
+        )
+        self._is_client_key = is_client_key
+
+    def __call__(self, text: bytes) -> bytes:
+        for secret in self._secrets:
+            if secret in text:
+                text = (
+                    text.replace(secret, REDACTED)
+                    if len(secret) >= _SHORTEST
+                    else _as_word(secret).sub(REDACTED, text)
+                )
+        text = _ALONE.sub(REDACTED, text)
+        text = _BEHIND.sub(lambda found: (found[found.lastindex or 0] or b"") + REDACTED, text)
+        text = _WORD.sub(self._unless_client_key, text)
+        lower = text.lower()
+        for form, pattern, mask in self._names:
+            if form in lower:
+                text = pattern.sub(mask, text)
+        return text
+
+    def text(self, text: str) -> str:
+        return self(text.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
+
+    def _unless_client_key(self, word: re.Match[bytes]) -> bytes:
+        return (word[1] or b"") + REDACTED if self._is_client_key(word[2].decode()) else word[0]
+
+
+def _forms(secret: str) -> Iterator[bytes]:
+    """As it is, in a URL, in JSON, line by line, and in base64 wherever it begins."""
+    yield from _plain_forms(secret)
+    for line in secret.splitlines()[:-1]:
+        if len(line) >= _SHORTEST and "-----" not in line:
+            yield line.encode()
+    whole = secret.encode()
+    if len(whole) >= _SHORTEST_IN_BASE64:
+        for ahead, pad in enumerate(_BASE64_PAD):
+            encoded = b64encode(bytes(ahead) + whole)
+            # the last group of three depends on the bytes behind, too
+            core = encoded[pad : len(encoded) // 4 * 4 - (4 if (ahead + len(whole)) % 3 else 0)]
+            yield core
+            yield core.replace(b"+", b"-").replace(b"/", b"_")
+
+
+def _plain_forms(text: str) -> Iterator[bytes]:
+    if text.strip():
+        written = (text, quote(text, safe=""), quote_plus(text), json.dumps(text)[1:-1])
+        yield from (form.encode("utf-8", "surrogateescape") for form in written)
+
+
+def _name_forms(name: str) -> set[bytes]:
+    return {form.lower() for form in (*_plain_forms(name), name.replace("@", r"\u0040").encode())}
+
+
+def _longest_first(forms: Iterable[bytes]) -> tuple[bytes, ...]:
+    return tuple(sorted(set(forms), key=lambda form: (-len(form), form)))
+
+
+def _pattern(form: bytes) -> re.Pattern[bytes]:
+    inside_of_words = any(at in form for at in (b"@", b"%40", rb"\u0040"))
+    return re.compile(re.escape(form), re.IGNORECASE) if inside_of_words else _as_word(form)
+
+
+def _as_word(form: bytes) -> re.Pattern[bytes]:
+    return re.compile(_BEGINS + re.escape(form) + rb"(?![0-9A-Za-z_-])", re.IGNORECASE)
