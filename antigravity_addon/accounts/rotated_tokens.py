@@ -84,6 +84,10 @@ class RotatedTokens:
         kept = _Kept(replaces=_digest(origin), refresh_token=token)
         await asyncio.to_thread(self._keep, email, kept)
 
+    async def all(self) -> tuple[SecretStr, ...]:
+        kept = {**await asyncio.to_thread(self._written), **self._unwritten}
+        return tuple(each.refresh_token for each in kept.values())
+
     def _current(self, email: str, origin: SecretStr) -> SecretStr:
         if (unwritten := self._unwritten.get(email)) is not None:
             self._keep(email, unwritten)

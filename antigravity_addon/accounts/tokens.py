@@ -84,6 +84,10 @@ class Tokens:
         if held is not None and held.live is not None and held.live.value == token:
             held.live = None
 
+    def held(self) -> tuple[SecretStr, ...]:
+        """Those that are in use, dead ones included."""
+        return tuple(held.live.value for held in self._held.values() if held.live is not None)
+
     async def aclose(self) -> None:
         await self._renewals.aclose()
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from antigravity_addon.accounts.account import Account, CodeAssistLicence
 from antigravity_addon.accounts.credential_files import reread
 from antigravity_addon.accounts.rotated_tokens import RotatedTokens
@@ -35,7 +37,7 @@ class Connections:
         """`target` is the reverse proxy's; `token_file` keeps refresh tokens that were replaced, `None` forgets them."""
         self.transport = Transport()
         self.endpoints = Endpoints(target=target, user_agent=USER_AGENT)
-        rotated = RotatedTokens(token_file)
+        rotated = self._rotated = RotatedTokens(token_file)
         self.authorizer = AccountAuthorizer(
             RefreshGrants(self.transport, rotated, reread=reread, unix_time=unix_time),
             GoogleAuth(
@@ -58,6 +60,10 @@ class Connections:
             user_agent=USER_AGENT,
             transport=self.transport,
         )
+
+    async def secrets(self) -> tuple[SecretStr, ...]:
+        """Tokens that are in no file of the operator's."""
+        return *self.authorizer.held_tokens(), *await self._rotated.all()
 
     async def aclose(self) -> None:
         await self.authorizer.aclose()

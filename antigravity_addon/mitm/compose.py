@@ -13,6 +13,7 @@ from pathlib import Path
 from mitmproxy import ctx
 from mitmproxy.proxy.mode_specs import ProxyMode, ReverseMode
 
+from antigravity_addon.accounts.known_secrets import projects_of, secrets_of
 from antigravity_addon.accounts.pool import AccountPool
 from antigravity_addon.gateway.account_check import AccountCheck
 from antigravity_addon.gateway.attempt import Upstream
@@ -20,6 +21,7 @@ from antigravity_addon.gateway.bookkeeping import Bookkeeping
 from antigravity_addon.gateway.connections import TOKEN_FILE, USER_AGENT, Connections
 from antigravity_addon.gateway.gateway import Gateway
 from antigravity_addon.gateway.keeper import Keeper
+from antigravity_addon.gateway.known import Known
 from antigravity_addon.gateway.legs import Direct
 from antigravity_addon.gateway.operator import Operator, RunningGateway
 from antigravity_addon.gateway.prices import Prices, load_published
@@ -132,6 +134,24 @@ class Runtime:
             raise
         listener.settle(target=target, allow_lan_access=settings.allow_lan_access)
         return cls(settings, files, accounts, simulator, recordings)
+
+    async def known(self) -> Known:
+        """What must not get into a text for strangers."""
+        accounts = self._files.every_account
+        api_key = options.read().api_key
+        secrets = [secret for account in accounts for secret in secrets_of(account)]
+        secrets += await self._connections.secrets()
+        return Known(
+            emails=self.operator.emails,
+            projects=(
+                *(project for account in accounts for project in projects_of(account)),
+                *self._connections.authorizer.found_projects(),
+            ),
+            secrets=tuple(
+                dict.fromkeys(filter(None, (api_key, *(each.get_secret_value() for each in secrets))))
+            ),
+            client_keys=frozenset(key.hash for key in self._files.client_keys),
+        )
 
     @property
     def settings(self) -> Settings:

@@ -19,6 +19,7 @@ from mitmproxy.proxy.tunnel import LayerStack
 from antigravity_addon.errors import InvalidRequest
 from antigravity_addon.gateway.clients import ANYBODY, Client
 from antigravity_addon.gateway.gateway import Refusal
+from antigravity_addon.gateway.known import Known
 from antigravity_addon.gateway.settings import SettingsError
 from antigravity_addon.gateway.tasks import spawn
 
@@ -33,6 +34,7 @@ from .body_redaction import (
     redacts_bodies,
     will_be_redacted,
 )
+from .bundle import Bundles
 from .cassette import Recorder
 from .commands import Commands
 from .compose import Runtime, StartError
@@ -68,10 +70,14 @@ class GatewayAddon:
         self._is_running = False
         self.addons = [
             Commands(lambda: self._runtime.operator if self._runtime is not None else None),
+            Bundles(self._known),
             Recorder(),
             Retention(lambda: self._runtime.settings if self._runtime is not None else None),
         ]
         """mitmproxy takes them with this one."""
+
+    async def _known(self) -> Known:
+        return await self._runtime.known() if self._runtime is not None else Known()
 
     # --- start, options, stop ---------------------------------------------------------------------------
 

@@ -108,6 +108,11 @@ class OperatorFiles:
                 unusable.append(Unusable(account.email, reason, account.upstream))
         return Accounts(tuple(usable), tuple(unusable))
 
+    @property
+    def every_account(self) -> tuple[Account, ...]:
+        """Of the file, whether the settings let it be used or not."""
+        return self._file.accounts
+
     def read_client_keys(self) -> None:
         """Raises: StartError: the file cannot be used."""
         path = _client_keys_path()

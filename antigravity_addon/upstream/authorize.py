@@ -112,6 +112,13 @@ class AccountAuthorizer:
                     self._projects.pop(account.email, None)
                 return True
 
+    def held_tokens(self) -> tuple[SecretStr, ...]:
+        return *self._tokens.held(), *self._rejected.values()
+
+    def found_projects(self) -> tuple[str, ...]:
+        """Of Code Assist licences."""
+        return tuple(project.name for project in self._projects.values())
+
     async def aclose(self) -> None:
         """Ends token requests that are under way."""
         await asyncio.gather(self._tokens.aclose(), self._lookups.aclose())

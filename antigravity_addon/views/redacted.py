@@ -16,6 +16,8 @@ from antigravity_addon.errors import InvalidRequest
 from antigravity_addon.wire.base import Json, JsonObject
 from antigravity_addon.wire.openai_audio.multipart import FormPart, boundary_of, read_form
 
+from .stream_lines import changed_stream
+
 LONGEST_KEPT = 64
 """Characters of a string, or of a field's name. Ids are no longer."""
 _LARGEST_KEPT = 10**15
@@ -26,7 +28,6 @@ _WORD = re.compile(rf"[A-Za-z0-9_.:/@$#+\[\]-]{{0,{LONGEST_KEPT}}}")
 _REDACTED_NAME = re.compile(r"\[redacted [0-9]+ characters?\]'*")
 _REDACTED = re.compile(r"\[redacted [0-9]+ (?:character|byte|number)s?\]")
 _DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+(?:;base64)?),")
-_MARK = b"\xef\xbb\xbf"
 
 _KEPT = frozenset(
     [
@@ -131,7 +132,7 @@ def redacted_body(body: bytes, content_type: str) -> bytes:
     """Never raises, whatever the bytes; `content_type` is the message's header."""
     match content_type.partition(";")[0].strip().lower():
         case "text/event-stream":
-            return b"".join(_events(body))
+            return changed_stream(body, data=_data, line=_line)
         case "multipart/form-data":
             return _form(body, content_type)
         case _:
@@ -265,35 +266,6 @@ def _name(name: str, taken: JsonObject) -> str:
 # --- streams -----------------------------------------------------------------------------------------------
 
 
-def _events(body: bytes) -> Iterator[bytes]:
-    """Line by line, each with its own ending; the `data:` lines of one event become one."""
-    if body.startswith(_MARK):
-        yield _MARK
-    event: list[tuple[bytes, bytes]] = []
-    for each in body.removeprefix(_MARK).splitlines(keepends=True):
-        line = each.rstrip(b"\r\n")
-        event.append((line, each[len(line) :]))
-        if not line:
-            yield from _event(event)
-            event.clear()
-    yield from _event(event)
-
-
-def _event(lines: Iterable[tuple[bytes, bytes]]) -> Iterator[bytes]:
-    lines = tuple(lines)
-    data = [line.partition(b":")[2].removeprefix(b" ") for line, _ in lines if _is_data(line)]
-    for line, ending in lines:
-        if not _is_data(line):
-            yield _line(line) + ending
-        elif data:
-            yield b"data: " + _data(b"\n".join(data)) + ending
-            data.clear()
-
-
-def _is_data(line: bytes) -> bool:
-    return line.partition(b":")[0] == b"data"
-
-
 def _data(data: bytes) -> bytes:
     if data == b"[DONE]":
         return data
@@ -302,8 +274,6 @@ def _data(data: bytes) -> bytes:
 
 def _line(line: bytes) -> bytes:
     """What is no data: an event's name, a comment, or JSON that stands between the events."""
-    if not line:
-        return line
     field, _, rest = line.partition(b":")
     text = rest.removeprefix(b" ").decode("latin-1")
     if field in {b"", b"event", b"id", b"retry"}:
