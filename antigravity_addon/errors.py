@@ -39,8 +39,8 @@ Messages are sentences for people and never carry a secret.
 """
 
 import re
-from collections.abc import Iterable
-from typing import ClassVar
+from collections.abc import Callable, Iterable
+from typing import ClassVar, override
 
 
 class GatewayError(Exception):
@@ -207,6 +207,11 @@ class UpstreamFailure(GatewayError):
         """Of the attempt, short, for lists: the upstream's status, if it gave one, and what it means."""
         return f"{self.upstream_status or ''} {self.code}".strip()
 
+    def conceal(self, conceal: Callable[[str], str]) -> None:
+        """Take out of its words what nobody may read."""
+        self.message = conceal(self.message)
+        self.args = (self.message,)
+
     def wait_for(self, seconds: float) -> None:
         """State another delay than the upstream's: some account is back at another time. Codex CLI reads it from the words."""
         self.retry_after = seconds
@@ -278,6 +283,11 @@ class AccountRefused(UpstreamFailure):
         """The account is refused this model, and may be given others."""
         self.ends_in_disabling = False
         """A few of these in a row, and it will not mend itself."""
+
+    @override
+    def conceal(self, conceal: Callable[[str], str]) -> None:
+        super().conceal(conceal)
+        self.reason = conceal(self.reason)
 
 
 class TermsRefused(AccountRefused):

@@ -26,6 +26,7 @@ from antigravity_addon.upstream.authorize import REST_AFTER_TWO_401S
 from antigravity_addon.upstream.endpoint import Authorization, Authorizer, UpstreamRequest
 from antigravity_addon.upstream.endpoints import Endpoints
 from antigravity_addon.upstream.remedies import Lessons, Remedy, remedy_for
+from antigravity_addon.views.masks import without
 from antigravity_addon.wire.gemini import GenerateContentRequest, GenerateContentResponse
 from antigravity_addon.wire.sse import ServerSentEvent, SseDecoder, StrayJson
 
@@ -216,6 +217,10 @@ class Attempt:
         try:
             last = await self._follow(body, authorization, gemini)
             is_over = True
+        except UpstreamFailure as failure:
+            # some repeat what they were paid with
+            failure.conceal(lambda words: _without_credentials(words, authorization))
+            raise
         finally:
             # what was cut off is paid for as well
             if is_over or gemini.usage != Usage():
@@ -353,3 +358,8 @@ class Attempt:
         return self._endpoint.classify(
             status=status, headers=headers, body=body, model=self.lease.model, now=self._unix_time()
         )
+
+
+def _without_credentials(words: str, authorization: Authorization) -> str:
+    credentials = (value.rpartition(" ")[2] for value in authorization.headers.values())
+    return without(words.encode(), *credentials).decode()

@@ -37,7 +37,13 @@ from antigravity_addon.upstream.transport import Connected, UpstreamResponse
 
 from .annotate import ATTEMPT_KEY, METADATA_KEY, comment_on_attempt
 from .body_redaction import redact_request, redact_response, redacts_bodies, will_be_redacted
-from .redaction import CREDENTIAL_HEADERS, redacted_answer, redacted_credential
+from .redaction import (
+    CREDENTIAL_HEADERS,
+    redact_answer_headers,
+    redact_credentials,
+    redacted_answer,
+    redacted_credential,
+)
 
 _OF_THE_CONNECTION = frozenset({"host", "content-length"})
 """The transport writes them anew."""
@@ -145,7 +151,7 @@ class _AttemptFlow:
         """`credentials` are what the request is paid with."""
         self.flow = shown
         self._leg = leg
-        self._credentials = credentials
+        self._credentials = tuple(credentials)
         self._redacts_bodies = redacts_bodies()
         if self._redacts_bodies:
             will_be_redacted(shown)
@@ -166,6 +172,7 @@ class _AttemptFlow:
         self._began = self._clock()
 
     def is_on_its_way(self) -> None:
+        self._credentials += redact_credentials(self.flow.request)
         if self._redacts_bodies:
             redact_request(self.flow)
 
@@ -193,6 +200,7 @@ class _AttemptFlow:
             timestamp_start=_now(),
             timestamp_end=None,
         )
+        redact_answer_headers(shown, self._credentials)
         shown.stream = True
         await self._fire(HttpResponseHeadersHook(self.flow))
         if not self._redacts_bodies and (not shown.stream or _will_be_intercepted(self.flow)):
@@ -233,6 +241,7 @@ class _AttemptFlow:
             return
         self._is_over = True
         shown.resume()
+        self._credentials += redact_credentials(shown.request)
         if shown.response is not None:
             if shown.response.raw_content is None:
                 shown.response.raw_content = redacted_answer(b"".join(self._pieces), self._credentials)
@@ -243,7 +252,8 @@ class _AttemptFlow:
         if self._is_whole:
             await self._fire(HttpResponseHook(shown))
         else:
-            shown.error = shown.error or Error(failure)
+            said = redacted_answer(failure.encode(), self._credentials).decode()
+            shown.error = shown.error or Error(said)
             await self._fire(HttpErrorHook(shown))
         shown.live = False
 
@@ -367,6 +377,14 @@ def _describe(server: connection.Server, connected: Connected) -> None:
 @lru_cache(maxsize=32)
 def _certificate(der: bytes) -> certs.Cert:
     return certs.Cert(x509.load_der_x509_certificate(der))
+
+
+def redact_replay(shown: http.HTTPFlow) -> None:
+    """The upstream was asked anew by mitmproxy, beside the gateway."""
+    credentials = redact_credentials(shown.request)
+    if (response := shown.response) is not None:
+        redact_answer_headers(response, credentials)
+        response.raw_content = redacted_answer(response.raw_content or b"", credentials)
 
 
 def is_attempt(shown: Flow) -> bool:

@@ -2,7 +2,7 @@
 
 import ipaddress
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from urllib.parse import urlsplit
 
 from mitmproxy import http
@@ -20,7 +20,7 @@ from .body_redaction import redact_request, redact_response
 type _Facts = Mapping[str, object] | list[_Facts] | object
 
 _PRIVATE_HEADER = re.compile(
-    r"(?:^|[-_])(?:api[-_]?key|authorization|auth|cookie|cookie2|credential|password|secret|session|session[-_]id|token)"
+    r"(?:^|[-_])(?:api[-_]?key|authorization|auth|cookie|cookie2|credential|password|secret|token)"
     r"(?:$|[-_])",
     re.IGNORECASE,
 )
@@ -32,6 +32,10 @@ _SERVICE_ACCOUNT = re.compile(rb"[\w.+-]+@[\w.-]*gserviceaccount\.com")
 _PROJECT = re.compile(r"projects(?:/|%2F)([a-zA-Z0-9][\w:.-]*)")
 _MACHINE_ADDRESS = "192.0.2.{}"
 """TEST-NET-1 of RFC 5737: nobody's."""
+
+
+_SHORTEST_PROJECT = 6
+"""Characters of an id at Google Cloud. A shorter one is of something else, and no name to be looked for anywhere."""
 
 
 class _Envelope(BaseModel):
@@ -55,6 +59,9 @@ def masks_for(flows: Iterable[http.HTTPFlow], known: Known, *, modes: Iterable[s
     _number(names, (name.decode() for name in services), "service-account-{}")
     projects = [project for flow in flows for project in _projects_in(flow)]
     _number(names, (*projects, *sorted(known.projects)), "project-{}")
+    for project in (*projects, *known.projects):
+        if project in names and len(project) < _SHORTEST_PROJECT:
+            names[f"projects/{project}"] = f"projects/{names.pop(project)}"
     hosts = [host for flow in flows for host in _hosts_of(flow)]
     hosts += [host for mode in modes for host in _hosts_of_mode(ProxyMode.parse(mode))]
     _number(names, (host for host in hosts if _is_private_name(host)), "host-{}.invalid")
@@ -173,7 +180,14 @@ def masked(flow: http.HTTPFlow, masks: Masks, *, with_bodies: bool) -> http.HTTP
     client.certificate_list = server.certificate_list = ()
     client.mitmcert = server.via = None
     _mask_hosts(shown, masks)
-    return _from(_masked(shown.get_state(), masks))
+    shown.metadata = _masked(shown.metadata, masks)
+    shown.comment = masks.text(shown.comment)
+    shown.request.path = masks.text(shown.request.path)
+    if shown.error is not None:
+        shown.error.msg = masks.text(shown.error.msg)
+    for connection in (client, server):
+        connection.error = connection.error and masks.text(connection.error)
+    return shown
 
 
 def _mask_hosts(shown: http.HTTPFlow, masks: Masks) -> None:
@@ -194,6 +208,17 @@ def _mask_hosts(shown: http.HTTPFlow, masks: Masks) -> None:
     server.sockname = server.sockname and place(server.sockname)
     server.address = server.address and place(server.address)
     client.sni, server.sni = (sni and name(sni) for sni in (client.sni, server.sni))
+    client.proxy_mode = _masked_mode(client.proxy_mode, name)
+
+
+def _masked_mode(mode: ProxyMode, name: Callable[[str], str]) -> ProxyMode:
+    specification = mode.full_spec
+    for host in filter(None, _hosts_of_mode(mode)):
+        specification = specification.replace(host, name(host))
+    try:
+        return ProxyMode.parse(specification)
+    except ValueError:
+        return ProxyMode.parse("regular")
 
 
 def _from(state: object) -> http.HTTPFlow:
@@ -205,9 +230,11 @@ def _from(state: object) -> http.HTTPFlow:
 def _mask_message(message: http.Message, masks: Masks) -> None:
     """Its body loses its content encoding, under which nothing can be found."""
     message.headers.fields = tuple(
-        (name, REDACTED if _PRIVATE_HEADER.search(name.decode("latin-1")) else value)
+        (name, REDACTED if _PRIVATE_HEADER.search(name.decode("latin-1")) else masks(value))
         for name, value in message.headers.fields
     )
+    if message.trailers is not None:
+        message.trailers.fields = tuple((name, masks(value)) for name, value in message.trailers.fields)
     if message.raw_content is None:
         return
     try:
@@ -222,14 +249,12 @@ def _mask_message(message: http.Message, masks: Masks) -> None:
 
 
 def _masked[T](value: T, masks: Masks) -> T:
-    """Every text in it, however deep. The names of fields are mitmproxy's and the gateway's."""
+    """Every text in it, however deep."""
     match value:
         case str():
             return masks.text(value)  # pyright: ignore[reportReturnType]
-        case bytes():
-            return masks(value)  # pyright: ignore[reportReturnType]
         case dict():
-            return {name: _masked(inner, masks) for name, inner in value.items()}  # pyright: ignore[reportReturnType]
+            return {_masked(name, masks): _masked(inner, masks) for name, inner in value.items()}  # pyright: ignore[reportReturnType]
         case list() | tuple():
             return type(value)(_masked(inner, masks) for inner in value)  # pyright: ignore[reportReturnType]
         case _:

@@ -26,7 +26,7 @@ from antigravity_addon.gateway.tasks import spawn
 from . import listener, options
 from .annotate import CLIENT_GONE, annotate, name_others
 from .answer import LiveAnswer, ReplayedAnswer, failed_response, head_of, refused_response, to_response
-from .attempts import is_attempt
+from .attempts import is_attempt, redact_replay
 from .body_redaction import (
     has_lost_its_question,
     redact_all,
@@ -210,6 +210,8 @@ class GatewayAddon:
             name_others(flow)
         if (answer := _answers.pop(flow, None)) is not None:
             answer.record(flow)
+        elif flow.live and flow.is_replay == "request" and is_attempt(flow):
+            redact_replay(flow)
         elif redacts_bodies() and _is_ours(flow):
             redact_request(flow)  # it was refused, or answered by another addon
 

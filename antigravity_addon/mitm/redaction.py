@@ -1,4 +1,4 @@
-"""What is kept out of flows: client keys, accounts' credentials, and links that log their holder in."""
+"""What is kept out of flows: client keys, accounts' credentials, cookies, and links that log their holder in."""
 
 import re
 from collections.abc import Collection
@@ -6,16 +6,17 @@ from collections.abc import Collection
 from mitmproxy import http
 
 from antigravity_addon.gateway.clients import KEY_HEADERS
+from antigravity_addon.views.masks import without
 
 REDACTED = "[redacted]"
 
 CREDENTIAL_HEADERS = frozenset({"authorization", "x-goog-api-key"})
 """What pays for an upstream request."""
 
-_KEY_HEADERS = frozenset(name.encode() for name in KEY_HEADERS)
-_KEY_PARAMETERS = ("key", "api_key")
-_SHORTEST = 8
-"""Bytes; what is shorter is no credential of anybody's, and may be a word of the answer."""
+_KEY_HEADERS = frozenset(name.encode() for name in (*KEY_HEADERS, "cookie", "proxy-authorization"))
+"""A key in any, and what browsers and proxies show unasked."""
+_KEY_PARAMETERS = ("key", "api_key", "api-key", "apikey", "access_token", "token")
+_COOKIES = frozenset({b"set-cookie", b"set-cookie2"})
 _PERSONAL_LINK = re.compile(rb"(https://accounts\.google\.com/[^\s\"'<>\\?]*)\?[^\s\"'<>\\]*")
 """Where Google wants an account's owner to prove who it is; the query does it for them."""
 
@@ -37,15 +38,30 @@ def redacted_credential(value: str) -> str:
     return _redacted(value.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
 
 
-def redacted_answer(body: bytes, credentials: Collection[str]) -> bytes:
+def redact_credentials(request: http.Request) -> tuple[str, ...]:
+    """Take out of an upstream request what pays, and say what it was: an operator may have put another key in."""
+    shown: list[str] = []
+    for name in CREDENTIAL_HEADERS & {name.lower() for name in request.headers}:
+        value = request.headers[name]
+        if (redacted := redacted_credential(value)) != value:
+            shown.append(value)
+            request.headers[name] = redacted
+    return tuple(shown)
+
+
+def redacted_answer(text: bytes, credentials: Collection[str]) -> bytes:
     """An upstream's, which may repeat what it was paid with, or hold a link for the account's owner alone."""
-    for credential in credentials:
-        secret = credential.rpartition(" ")[2].encode("utf-8", "surrogateescape")
-        if len(secret) >= _SHORTEST:
-            body = body.replace(secret, REDACTED.encode())
-    if b"//accounts.google.com/" in body:
-        body = _PERSONAL_LINK.sub(rb"\1?" + REDACTED.encode(), body)
-    return body
+    text = without(text, *(credential.rpartition(" ")[2] for credential in credentials))
+    if b"//accounts.google.com/" in text:
+        text = _PERSONAL_LINK.sub(rb"\1?" + REDACTED.encode(), text)
+    return text
+
+
+def redact_answer_headers(response: http.Response, credentials: Collection[str]) -> None:
+    response.headers.fields = tuple(
+        (name, REDACTED.encode() if name.lower() in _COOKIES else redacted_answer(value, credentials))
+        for name, value in response.headers.fields
+    )
 
 
 def _redacted(value: bytes) -> bytes:

@@ -56,6 +56,8 @@ class _Piece:
     text: str
     put: Callable[[Json], None]
     """In its place."""
+    is_escaped: bool
+    """Some of it may be spelt otherwise in the bytes, which are masked by now."""
 
 
 def _together(datas: Iterable[bytes], masks: Masks) -> Iterator[bytes]:
@@ -64,9 +66,9 @@ def _together(datas: Iterable[bytes], masks: Masks) -> Iterator[bytes]:
     documents = [_read(data) for data in datas]
     before = [json.dumps(document) for document in documents]
     tracks: defaultdict[tuple[str, ...], list[_Piece]] = defaultdict(list)
-    for document in documents:
-        for track, piece in _pieces(document, ()):
-            tracks[track].append(piece)
+    for data, document in zip(datas, documents, strict=True):
+        for track, text, put in _pieces(document, ()):
+            tracks[track].append(_Piece(text, put, is_escaped=b"\\" in data))
     for pieces in tracks.values():
         _mask(pieces, masks)
     for data, document, was in zip(datas, documents, before, strict=True):
@@ -81,7 +83,8 @@ def _read(data: bytes) -> Json:
 
 
 def _mask(pieces: list[_Piece], masks: Masks) -> None:
-    alone = [masks.text(piece.text) for piece in pieces]
+    # what is spelt as it is read was looked at with the bytes
+    alone = [masks.text(piece.text) if piece.is_escaped else piece.text for piece in pieces]
     joined = "".join(alone)
     masked = masks.text(joined)
     if masked != joined:
@@ -91,7 +94,11 @@ def _mask(pieces: list[_Piece], masks: Masks) -> None:
             piece.put(text)
 
 
-def _pieces(value: Json, track: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], _Piece]]:
+type _Place = tuple[tuple[str, ...], str, Callable[[Json], None]]
+"""What a string belongs to, the string, and how it is replaced."""
+
+
+def _pieces(value: Json, track: tuple[str, ...]) -> Iterator[_Place]:
     """Every string, with what it belongs to: the same place of other documents, and of other tokens."""
     match value:
         case dict():
@@ -109,14 +116,12 @@ def _pieces(value: Json, track: tuple[str, ...]) -> Iterator[tuple[tuple[str, ..
             pass
 
 
-def _child(
-    value: Json, track: tuple[str, ...], put: Callable[[Json], None]
-) -> Iterator[tuple[tuple[str, ...], _Piece]]:
+def _child(value: Json, track: tuple[str, ...], put: Callable[[Json], None]) -> Iterator[_Place]:
     match value:
         case str():
-            yield track, _Piece(value, put)
+            yield track, value, put
         case [*numbers] if track[-1] == "bytes" and (text := _text_of(numbers)):
-            yield track, _Piece(text, lambda new: put(list(str(new).encode())))
+            yield track, text, lambda new: put(list(str(new).encode()))
         case _:
             yield from _pieces(value, track)
 

@@ -16,6 +16,10 @@ REDACTED = b"[redacted]"
 _SHORTEST = 8
 """Characters of a secret that is found inside of words. A shorter one is a word, and found as such."""
 _SHORTEST_IN_BASE64 = 12
+_BEGINNING = 4
+"""Bytes."""
+_LONG = 500
+"""Bytes."""
 _BASE64_PAD = (0, 2, 3)
 """Characters in front that also depend on the bytes ahead, by how many of these there are in a group of three."""
 
@@ -69,7 +73,7 @@ class Masks:
         """`names` are replaced wherever they stand as words, and addresses of e-mail inside of words, too.
         `is_client_key` knows keys of which the gateway has no more than hashes.
         """
-        self._secrets = _longest_first(form for secret in secrets for form in _forms(secret))
+        self._secrets = _longest_first(form for secret in secrets for form in forms_of(secret))
         self._names = tuple(
             (form, _pattern(form), mask.encode())
             for form, mask in sorted(
@@ -78,9 +82,14 @@ class Masks:
             )
         )
         self._is_client_key = is_client_key
+        self._beginnings = frozenset(
+            form[:_BEGINNING].lower() for form in (*self._secrets, *(form for form, _, _ in self._names))
+        )
+        self._has_short_ones = any(len(beginning) < _BEGINNING for beginning in self._beginnings)
 
     def __call__(self, text: bytes) -> bytes:
-        for secret in self._secrets:
+        secrets, names = (self._secrets, self._names) if self._may_hold_any(text) else ((), ())
+        for secret in secrets:
             if secret in text:
                 text = (
                     text.replace(secret, REDACTED)
@@ -91,10 +100,17 @@ class Masks:
         text = _BEHIND.sub(lambda found: (found[found.lastindex or 0] or b"") + REDACTED, text)
         text = _WORD.sub(self._unless_client_key, text)
         lower = text.lower()
-        for form, pattern, mask in self._names:
+        for form, pattern, mask in names:
             if form in lower:
                 text = pattern.sub(mask, text)
         return text
+
+    def _may_hold_any(self, text: bytes) -> bool:
+        """Most short texts hold none, and there are many names to look for."""
+        if len(text) > _LONG or self._has_short_ones:
+            return True
+        lower = text.lower()
+        return any(lower[start : start + _BEGINNING] in self._beginnings for start in range(len(lower)))
 
     def text(self, text: str) -> str:
         return self(text.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
@@ -103,7 +119,16 @@ class Masks:
         return (word[1] or b"") + REDACTED if self._is_client_key(word[2].decode()) else word[0]
 
 
-def _forms(secret: str) -> Iterator[bytes]:
+def without(text: bytes, *secrets: str) -> bytes:
+    """Only these, in whatever form; a short one is a word, and stays."""
+    for secret in secrets:
+        if len(secret) >= _SHORTEST:
+            for form in _longest_first(forms_of(secret)):
+                text = text.replace(form, REDACTED)
+    return text
+
+
+def forms_of(secret: str) -> Iterator[bytes]:
     """As it is, in a URL, in JSON, line by line, and in base64 wherever it begins."""
     yield from _plain_forms(secret)
     for line in secret.splitlines()[:-1]:

@@ -20,6 +20,7 @@ from antigravity_addon.mitm.compose import STATE_FILE
 from antigravity_addon.simulator.faults import FAULTS, Refusal
 from antigravity_addon.simulator.server import Simulator
 from antigravity_addon.simulator.tokens import TOKEN_FAULTS
+from tests.running import RunningGateway
 
 from .operating import (
     CLIENT_SECRET,
@@ -71,7 +72,7 @@ class Session:
     State: everything that they got.
     """
 
-    def __init__(self, gateway: Mitmdump, client: aiohttp.ClientSession) -> None:
+    def __init__(self, gateway: Mitmdump | RunningGateway, client: aiohttp.ClientSession) -> None:
         self._gateway = gateway
         self._client = client
         self.received: list[str] = []

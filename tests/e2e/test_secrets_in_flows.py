@@ -1,0 +1,146 @@
+"""What an upstream, a client or an operator may put into a flow, and no flow keeps."""
+
+import asyncio
+import contextlib
+import re
+from base64 import b64encode
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+from mitmproxy import http
+from mitmproxy.addons.clientplayback import ClientPlayback
+
+from antigravity_addon.simulator.server import Simulator
+from antigravity_addon.views.masks import forms_of
+from tests.running import RunningGateway, run_gateway, write_accounts
+
+from .test_attempt_flows import intercepting
+
+KEY, NEW_KEY = "upstream-key/of+ana?1", "upstream-key-of-the-operator"
+LINK = "https://accounts.google.com/signin/continue?plt=personal-token-of-ana"
+SECRETS = (
+    KEY,
+    NEW_KEY,
+    "personal-token-of-ana",
+    "cookie-of-google",
+    "cookie-of-ana",
+    "proxy-password",
+    "sk-in-a-url",
+)
+BODY: dict[str, Any] = {"model": "gpt-4o", "messages": [{"role": "user", "content": "hi"}]}
+
+
+def found_in(text: bytes) -> set[str]:
+    return {secret for secret in SECRETS if any(form in text for form in forms_of(secret))}
+
+
+def all_of(flow: http.HTTPFlow) -> bytes:
+    """Whatever a file or a screen could show, its bodies unpacked."""
+    bodies = [
+        message.get_content(strict=False) or b"" for message in (flow.request, flow.response) if message
+    ]
+    return b"\n".join((repr(flow.get_state()).encode(), *bodies))
+
+
+@asynccontextmanager
+async def rude_upstream(status: int) -> AsyncGenerator[str]:
+    """Repeats whatever it was paid with, in every way."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = int((re.search(rb"(?i)content-length: (\d+)", head) or [b"", b"0"])[1])
+            await reader.readexactly(length)
+            key = (re.search(rb"(?i)x-goog-api-key: ([^\r]*)", head) or [b"", b"none"])[1].decode()
+            said = f"{key} {quote(key, safe='')} {b64encode(f'a {key} b'.encode()).decode()} {LINK}"
+            body = f'data: {{"error": {{"code": {status}, "message": "{said}"}}}}\n\n'.encode()
+            writer.write(
+                f"HTTP/1.1 {status} Rude\r\ncontent-type: text/event-stream\r\ncontent-length: {len(body)}\r\n"
+                f"set-cookie: NID=cookie-of-google; Path=/\r\nx-echo: {key}\r\nlocation: {LINK}\r\n"
+                "connection: close\r\n\r\n".encode()
+                + body
+            )
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+async def ask(gateway: RunningGateway, path: str = "/v1/chat/completions", **headers: str) -> httpx.Response:
+    async with gateway.client(headers) as client:
+        return await client.post(path, json=BODY)
+
+
+@pytest.mark.parametrize("status", [200, 400, 403, 500])
+async def test_an_upstream_that_repeats_secrets(tmp_path: Path, status: int) -> None:
+    saved = tmp_path / "session.mitm"
+    options = {
+        "gateway_accounts": write_accounts(tmp_path, ("ana@example.com", KEY)),
+        "gateway_max_attempts": 1,
+        "save_stream_file": str(saved),
+    }
+    async with rude_upstream(status) as url, run_gateway(url, tmp_path, **options) as gateway:
+        answer = await ask(gateway)
+        flow = await gateway.recorder.wait()
+        (attempt,) = gateway.recorder.attempts
+        assert attempt.response is not None
+        assert attempt.response.headers["set-cookie"] == "[redacted]"
+        assert attempt.response.headers["x-echo"] == "[redacted]"
+        assert (
+            attempt.response.headers["location"] == "https://accounts.google.com/signin/continue?[redacted]"
+        )
+        assert found_in(all_of(attempt)) == found_in(all_of(flow)) == set()
+    assert found_in(f"{answer.headers}{answer.text}".encode()) == set()
+    assert found_in(saved.read_bytes()) == set()
+
+
+async def test_a_replay_of_an_upstream_request_keeps_none_either(tmp_path: Path) -> None:
+    options = {
+        "gateway_accounts": write_accounts(tmp_path, ("ana@example.com", KEY)),
+        "gateway_max_attempts": 1,
+    }
+    async with rude_upstream(403) as url, run_gateway(url, tmp_path, **options) as gateway:
+        await ask(gateway)
+        await gateway.recorder.wait()
+        (attempt,) = gateway.recorder.attempts
+        playback = gateway.master.addons.get("clientplayback")
+        assert isinstance(playback, ClientPlayback)
+        gateway.master.commands.call("replay.client", [attempt])
+        await playback.queue.join()
+        assert attempt.response is not None
+        assert attempt.response.headers["set-cookie"] == "[redacted]"
+        assert found_in(all_of(attempt)) == set()
+
+
+async def test_a_key_that_an_operator_puts_in(tmp_path: Path) -> None:
+    options = {"gateway_accounts": write_accounts(tmp_path, ("ana@example.com", KEY))}
+    async with Simulator() as simulator, run_gateway(simulator.base_url, tmp_path, **options) as gateway:
+        operator = intercepting(gateway, "~q & ~meta gateway_attempt")
+        asking = asyncio.create_task(ask(gateway))  # noqa: TID251  awaited below
+        flow = await operator.paused.get()
+        flow.backup()
+        flow.request.headers["x-goog-api-key"] = NEW_KEY
+        flow.resume()
+        assert (await asking).status_code == 200
+        assert simulator.requests[0].api_key == NEW_KEY
+        await gateway.recorder.wait()
+        assert flow.request.headers["x-goog-api-key"] == "[redacted]"
+        assert found_in(all_of(flow)) == set()
+
+
+async def test_what_clients_show_beside_their_keys(tmp_path: Path) -> None:
+    options = {"gateway_accounts": write_accounts(tmp_path, ("ana@example.com", "upstream-key-a"))}
+    proxied = b64encode(b"ana:proxy-password").decode()
+    headers = {"cookie": "session=cookie-of-ana", "proxy-authorization": f"Basic {proxied}"}
+    path = "/v1/chat/completions?access_token=sk-in-a-url&api-key=sk-in-a-url&x=1"
+    async with Simulator() as simulator, run_gateway(simulator.base_url, tmp_path, **options) as gateway:
+        assert (await ask(gateway, path, **headers)).status_code == 200
+        flow = await gateway.recorder.wait()
+        assert flow.request.query["x"] == "1"
+        assert found_in(all_of(flow)) == set()
