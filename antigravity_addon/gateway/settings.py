@@ -121,6 +121,7 @@ OTHER_OPTIONS: Mapping[str, type] = {
     "client_keys": str,
     "prices": str,
     "record": str,
+    "redact_bodies": bool,
     "replay": str,
     "replay_ignore": list,
     "state": str,
