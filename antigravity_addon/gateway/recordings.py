@@ -31,6 +31,7 @@ from antigravity_addon.accounts.account import (
 from antigravity_addon.accounts.policy import Strategy
 from antigravity_addon.accounts.pool import AccountPool
 from antigravity_addon.errors import (
+    GatewayError,
     NotRecorded,
     StreamTruncated,
     UpstreamTimeout,
@@ -47,6 +48,7 @@ from antigravity_addon.wire.gemini import GenerateContentRequest
 from .attempt import Upstream
 from .identity import Naming, recorded_clock
 from .legs import Leg, fingerprint
+from .routes import find_route
 from .settings import Settings
 
 _PIXEL = b64decode(
@@ -185,10 +187,10 @@ class Recordings:
         nearest, shared = None, -1
         for recording in self._all:
             same = len(asked.items() & _leaves(recording.request).items())
-            if (recording.method, _bare(recording.path)) == (method, _bare(path)) and same > shared:
+            if _place(recording.method, recording.path) == _place(method, path) and same > shared:
                 nearest, shared = recording, same
         if nearest is None:
-            return NotRecorded(f"{self._source} has no recording of {method} {_bare(path)}.")
+            return NotRecorded(f"{self._source} has no recording of {_place(method, path)}.")
         differences = list(_differences(asked, _leaves(nearest.request)))
         shown = "; ".join(differences[:_MOST_DIFFERENCES]) or "only in what it asks of the model"
         more = (
@@ -202,8 +204,15 @@ class Recordings:
         )
 
 
-def _bare(path: str) -> str:
-    return path.partition("?")[0]
+def _place(method: str, path: str) -> str:
+    """Alike for all ways to write a path that mean the same: base URLs of clients end in `/v1`, or do not."""
+    bare = path.partition("?")[0]
+    try:
+        route = find_route(method, path)
+    except GatewayError:
+        return f"{method} {bare}"
+    # an id stands in the path as it was written
+    return f"{method} {bare if route.id else route.endpoint}"
 
 
 def _request_key(method: str, path: str, body: bytes) -> str:
@@ -214,7 +223,7 @@ def _request_key(method: str, path: str, body: bytes) -> str:
     if isinstance(content, dict):
         content = {name: value for name, value in content.items() if name not in _WHOSE}  # pyright: ignore[reportUnknownVariableType]
         body = json.dumps(content, sort_keys=True).encode()
-    return hashlib.sha256(f"{method} {_bare(path)}\0".encode() + body).hexdigest()
+    return hashlib.sha256(f"{_place(method, path)}\0".encode() + body).hexdigest()
 
 
 def _alike(value: object, ignored: Sequence[re.Pattern[str]]) -> object:

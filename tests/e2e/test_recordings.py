@@ -177,6 +177,14 @@ async def test_a_pattern_that_is_none_is_refused(tmp_path: Path) -> None:
     assert answer.status_code == 500, "the gateway has not started"
 
 
+async def test_a_base_url_may_be_written_otherwise(tmp_path: Path) -> None:
+    (first,) = await record(tmp_path, [chat("echo:hello")])
+    async with run_gateway(NOWHERE, tmp_path, gateway_replay=str(tmp_path / "session.mitm")) as gateway:
+        method, path, body = chat("echo:hello")
+        ways = [(method, f"{base}{path}", body) for base in ("/v1", "/openai", "")]
+        assert [each.content for each in await play(gateway, ways)] == [first.content] * 3
+
+
 async def test_equal_requests_are_answered_in_turn(tmp_path: Path) -> None:
     first = await record(tmp_path, [chat("echo:hello"), chat("echo:hello")])
     assert first[0].json()["id"] != first[1].json()["id"]
