@@ -7,17 +7,20 @@ A test whose options make it wait for seconds has the marker `time_lapse`.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx
+import pytest
 from mitmproxy import http, options
 from mitmproxy.addons.proxyserver import Proxyserver
 from mitmproxy.master import Master
 from mitmproxy.tools.dump import DumpMaster
 from mitmproxy.tools.web.master import WebMaster
+from tornado.httpserver import HTTPServer
 
 from antigravity_addon.mitm.attempts import is_attempt
 from antigravity_addon.mitm.gateway import GatewayAddon
@@ -80,6 +83,23 @@ def new_master(folder: Path, **option_values: object) -> DumpMaster:
     master = DumpMaster(_new_options(folder), with_termlog=False, with_dumper=False)
     _prepare(master, option_values)
     return master
+
+
+@contextmanager
+def stopping_web_servers() -> Generator[None]:
+    """mitmweb (12.2.3) leaves its own listener to the end of the process, and to whichever test runs then."""
+    started: list[HTTPServer] = []
+    listen = HTTPServer.listen
+
+    def remember(server: HTTPServer, *arguments: Any) -> None:
+        started.append(server)
+        listen(server, *arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(HTTPServer, "listen", remember)
+        yield
+    for server in started:
+        server.stop()
 
 
 def new_web_master(folder: Path, **option_values: object) -> WebMaster:

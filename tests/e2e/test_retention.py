@@ -13,7 +13,7 @@ from mitmproxy.exceptions import OptionsError
 from mitmproxy.test import tflow
 from mitmproxy.tools.web.master import WebMaster
 
-from tests.running import RunningGateway, new_web_master, run_master, write_accounts
+from tests.running import RunningGateway, new_web_master, run_master, stopping_web_servers, write_accounts
 
 BODY = {"model": "gpt-4o", "stream": True, "messages": [{"role": "user", "content": "echo:one two"}]}
 
@@ -25,8 +25,9 @@ async def run_mitmweb(
     """Without the flows of upstream requests, unless they are asked for: so each request is one flow."""
     options = {"gateway_upstream": "simulator", "gateway_attempt_flows": False} | option_values
     master = new_web_master(folder, **options)
-    async with run_master(master, None, folder) as gateway:
-        yield gateway, master
+    with stopping_web_servers():
+        async with run_master(master, None, folder) as gateway:
+            yield gateway, master
 
 
 async def ask(gateway: RunningGateway, times: int) -> list[str]:
