@@ -15,6 +15,7 @@
     ├── UnknownObject                 404                         nothing is kept under this id
     ├── ModelNotFound                 404 model_not_found
     ├── WrongMethod                   405 method_not_supported
+    ├── NotReplayable                 409 not_replayable          a saved request that cannot be sent once more
     ├── NoWebSocket                   426 websocket_not_supported
     └── UpstreamFailure               the upstream, or the road to it; see its docstring
         ├── UpstreamRefused           4xx  the upstream holds the client's request at fault
@@ -173,6 +174,14 @@ class WrongMethod(GatewayError):
         super().__init__(message)
         self.allowed = tuple(sorted(allowed))
         """Methods that the path does take."""
+
+
+class NotReplayable(GatewayError):
+    """An operator wants a saved request to be sent once more, and that cannot be."""
+
+    status = 409
+    kind = "invalid_request_error"
+    code = "not_replayable"
 
 
 class NoWebSocket(GatewayError):

@@ -69,6 +69,8 @@ class Wish:
     strategy: Strategy = Strategy.BALANCE
     fixed: str = ""
     """E-mail of the only account that may pay, under FIXED."""
+    is_operators: bool = False
+    """That account was chosen for this one request, by its operator, who also reads the answer."""
     conversation: tuple[str, ...] = ()
     """Names of the conversation that the request belongs to, the best known first."""
     tried: frozenset[str] = frozenset()

@@ -447,7 +447,7 @@ class AccountPool:
 
     def _reason_for(self, email: str, wish: Wish) -> str:
         if wish.strategy is Strategy.FIXED:
-            return "gateway_fixed_account names it."
+            return "The replay asks for it." if wish.is_operators else "gateway_fixed_account names it."
         if len(self._accounts) == 1:
             return "It is the only account."
         bound = self._bound_to(wish)
@@ -467,13 +467,22 @@ class AccountPool:
         ]
         return Skipped(tuple(found[:_MOST_NAMED]), max(0, len(found) - _MOST_NAMED))
 
+    def why_skipped(self, email: str, wish: Wish) -> str:
+        """A sentence; empty if the account could serve `wish` now."""
+        account = self._accounts.get(email)
+        if account is None:
+            return "It is none of the accounts."
+        reason, _ = self._why_skipped(account, wish) or ("", None)
+        return reason
+
     def _why_skipped(self, account: Account, wish: Wish) -> tuple[str, float | None] | None:
         email, seat, now = account.email, self._seats[account.email], self._clock()
         disabled = self._disabled_of(email)
         if account.disabled or disabled is not None:
             return AccountReport(account, disabled, (), 0, 0).disabled_because or "", None
         if wish.strategy is Strategy.FIXED and email != wish.fixed:
-            return "gateway_fixed_account names another one.", None
+            asks = "The replay asks for" if wish.is_operators else "gateway_fixed_account names"
+            return f"{asks} another one.", None
         if email in wish.spent:
             return "It is of no use to this request, as an attempt has shown.", None
         rests = [rest for _, rest in self._rests.find(seat.scopes, wish.model) if rest.free_at > now]

@@ -118,7 +118,8 @@ class Attempts:
                 raise self._out_of_patience(found, failure)
             case Nobody():
                 raise failure or AccountsExhausted(
-                    "No account can serve this request: each is disabled, or none is configured."
+                    self._why_not()
+                    or "No account can serve this request: each is disabled, or none is configured."
                 )
 
     @property
@@ -130,8 +131,14 @@ class Attempts:
         self._waited += seconds
         self._trace.waited_seconds += seconds
 
-    @staticmethod
-    def _out_of_patience(wait: Wait, failure: UpstreamFailure | None) -> UpstreamFailure:
+    def _why_not(self) -> str:
+        """Of the account that the operator asks for; empty for requests of clients, who are told of none."""
+        if not self._wish.is_operators:
+            return ""
+        reason = self._upstream.pool.why_skipped(self._wish.fixed, self._wish)
+        return f"{self._wish.fixed} cannot serve this request. {reason}"
+
+    def _out_of_patience(self, wait: Wait, failure: UpstreamFailure | None) -> UpstreamFailure:
         """What a client is told that would have to wait too long."""
         if wait.is_model_at_fault:
             return Overloaded("The upstream is overloaded for this model.", retry_after=wait.seconds)
@@ -141,6 +148,9 @@ class Attempts:
         if isinstance(failure, QuotaExhausted if wait.is_exhausted else RateLimited):
             failure.wait_for(seconds)
             return failure
+        if reason := self._why_not():
+            kind = QuotaExhausted if wait.is_exhausted else RateLimited
+            return kind(f"{reason} Please try again in {seconds:.1f}s.", retry_after=seconds)
         if wait.is_exhausted:
             return QuotaExhausted("The quota of every account is used up.", retry_after=seconds)
         state = "cooling down" if wait.seconds else "busy with as many requests as it may have"

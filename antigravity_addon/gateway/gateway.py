@@ -5,11 +5,11 @@ import logging
 import math
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from antigravity_addon.accounts.account import Account, mask_email
-from antigravity_addon.accounts.policy import Wish
+from antigravity_addon.accounts.policy import Strategy, Wish
 from antigravity_addon.errors import (
     GatewayError,
     ModelNotFound,
@@ -109,6 +109,11 @@ class Gateway:
         self._catalog = Catalog(settings.model_rules, default_model=settings.default_model)
         self._models = _Models(self._catalog)
 
+    @property
+    def model_names(self) -> Sequence[str]:
+        """That clients may ask for, of those that are known by name."""
+        return self._catalog.names()
+
     def admit(self, request: RequestHead) -> Client | Refusal:
         """Decide on the head alone, with its keys in it, whether a request is let in: whose it is then."""
         try:
@@ -147,10 +152,12 @@ class Gateway:
         trace: Trace,
         *,
         through: Through = unseen,
+        account: str = "",
     ) -> None:
         """Answer a request that was let in: to its last byte, or with an error object.
 
-        `read_body` may raise InvalidRequest. Upstream requests go `through` whoever looks on.
+        `read_body` may raise InvalidRequest. Upstream requests go `through` whoever looks on. `account` is the e-mail of
+        the only one that may pay, if it is the operator who asks and wants that.
         """
         request_id = trace.exchange = new_request_id()
         with self._books.tally(request.client, trace, sink) as tally:
@@ -158,7 +165,8 @@ class Gateway:
                 route = find_route(request.method, request.target)
                 tally.endpoint = route.endpoint
                 trace.endpoint = route.endpoint.value
-                await self._serve(route, request, read_body, tally, trace, request_id, through)
+                way = _Way(through, account)
+                await self._serve(route, request, read_body, tally, trace, request_id, way)
             except GatewayError as error:
                 await self._refuse(error, request, tally, trace, request_id)
             except StateError as error:
@@ -186,7 +194,7 @@ class Gateway:
         tally: Tally,
         trace: Trace,
         request_id: str,
-        through: Through,
+        way: "_Way",
     ) -> None:
         match route.endpoint:
             case Endpoint.HEALTH:
@@ -201,7 +209,7 @@ class Gateway:
             case Endpoint.MODEL:
                 await self._send(tally, request, request_id, self._models.one(route.id, request.client))
             case endpoint if endpoint in DIALECTS:
-                await self._exchange(endpoint, request, read_body(), tally, trace, request_id, through)
+                await self._exchange(endpoint, request, read_body(), tally, trace, request_id, way)
             case _:
                 recording = self._recording_of(request, read_body)
                 naming = trace.naming = self._naming(recording)
@@ -217,7 +225,7 @@ class Gateway:
         tally: Tally,
         trace: Trace,
         request_id: str,
-        through: Through,
+        way: "_Way",
     ) -> None:
         deadline = Deadline.after(self.settings.request_timeout)
         if self._ready is not None:
@@ -264,15 +272,10 @@ class Gateway:
         upstream, settings = self._way_upstream(recording)
         exchange = Exchange(
             prepared,
-            wish=Wish(
-                model,
-                settings.strategy,
-                fixed=settings.fixed_account,
-                conversation=trace.conversation,
-            ),
+            wish=_wish(model, trace.conversation, settings, account="" if recording else way.account),
             identity=identity,
             conditions=Conditions(
-                replace(upstream, carrier=through(upstream.carrier)),
+                replace(upstream, carrier=way.through(upstream.carrier)),
                 settings,
                 deadline,
                 self._unix_time,
@@ -397,6 +400,22 @@ class Gateway:
             return {}
         # headers are Latin-1 at best
         return {"x-account-email": mask_email(email).replace("…", "***")}
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How a request goes to the upstream."""
+
+    through: Through
+    account: str
+    """See `Gateway.serve`."""
+
+
+def _wish(model: str, conversation: tuple[str, ...], settings: Settings, *, account: str) -> Wish:
+    """One that names its account leaves alone whom the conversation is with."""
+    if account:
+        return Wish(model, Strategy.FIXED, fixed=account, is_operators=True)
+    return Wish(model, settings.strategy, fixed=settings.fixed_account, conversation=conversation)
 
 
 class _Models:

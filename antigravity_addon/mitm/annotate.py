@@ -11,6 +11,8 @@ METADATA_KEY = "gateway"
 """Under which a client's flow has its trace."""
 ATTEMPT_KEY = "gateway_attempt"
 """Under which the flow of an upstream request says whose it is."""
+REPLAY_KEY = "gateway_replay"
+"""Under which a flow that `gateway.replay` made says of what."""
 CLIENT_GONE = "client gone"
 RETRIED, FAILED, CUT = ":arrows_counterclockwise:", ":x:", ":scissors:"
 MARKERS = {RETRIED: "↻", FAILED: "✗", CUT: "✂"}
@@ -28,7 +30,7 @@ def annotate(flow: http.HTTPFlow, trace: Trace, attempt_flows: Mapping[int, Sequ
         return  # a list of models or a health check has nothing to tell
     if trace.model_asked:
         marker = _marker_of(trace)
-        flow.comment = f"{MARKERS.get(marker, '')} {trace.headline()}".lstrip()
+        flow.comment = replay_prefix(flow) + f"{MARKERS.get(marker, '')} {trace.headline()}".lstrip()
         if not flow.marked or flow.marked in MARKERS:
             flow.marked = marker
     flow.metadata[METADATA_KEY] = to_document(trace, attempt_flows)
@@ -46,10 +48,15 @@ def name_others(flow: http.HTTPFlow) -> None:
         flow.comment = f"{flow.request.method} {flow.request.path.partition('?')[0]}"
 
 
+def replay_prefix(flow: http.HTTPFlow) -> str:
+    """What the comment begins with of a flow that was made to repeat another one."""
+    return "replay · " if REPLAY_KEY in flow.metadata else ""
+
+
 def comment_on_attempt(flow: http.HTTPFlow) -> None:
     """From its metadata. The marker is left to the client's flow: one mark for one failure."""
     facts = flow.metadata[ATTEMPT_KEY]
     hop = f".{facts['hop']}" if facts["hop"] > 1 else ""
     account = facts["account"].partition("@")[0]
     parts = (f"↳ attempt {facts['attempt']}{hop}", facts["model"], f"{account}@…", facts["outcome"])
-    flow.comment = " · ".join(part for part in parts if part)
+    flow.comment = replay_prefix(flow) + " · ".join(part for part in parts if part)

@@ -224,10 +224,12 @@ class LiveAnswer:
 class ReplayedAnswer:
     """The answer to a flow that mitmproxy replays: collected, since such a flow has no client to stream to."""
 
-    def __init__(self, flow: http.HTTPFlow, *, client: Client) -> None:
+    def __init__(self, flow: http.HTTPFlow, *, client: Client, account: str = "") -> None:
+        """`account` is the only one that may pay, if one is named."""
         self._flow = flow
         self._asked = _taken(flow)
         self._client = client
+        self._account = account
         self._head: Head | None = None
         self._body = b""
 
@@ -241,6 +243,7 @@ class ReplayedAnswer:
             self,
             trace,
             through=lambda carrier: shown_through(carrier, self._flow, trace, ids),
+            account=self._account,
         )
         assert self._head is not None  # noqa: S101  serve always sends one
         trace.status = self._head.status

@@ -45,7 +45,7 @@ from .redaction import (
     redacted_credential,
 )
 
-_OF_THE_CONNECTION = frozenset({"host", "content-length"})
+OF_THE_CONNECTION = frozenset({"host", "content-length"})
 """The transport writes them anew."""
 
 _GLANCE_SECONDS = 0.2
@@ -187,19 +187,8 @@ class _AttemptFlow:
         if response.is_recorded:
             self.flow.is_replay = "response"
         if response.connection is not None:
-            _describe(self.flow.server_conn, response.connection)
-        shown = self.flow.response = http.Response(
-            http_version=b"HTTP/1.1",
-            status_code=response.status,
-            reason=status_codes.RESPONSES.get(response.status, "").encode(),
-            headers=http.Headers(
-                [(n.encode(), v.encode("utf-8", "replace")) for n, v in response.headers.items()]
-            ),
-            content=None,
-            trailers=None,
-            timestamp_start=_now(),
-            timestamp_end=None,
-        )
+            describe(self.flow.server_conn, response.connection)
+        shown = self.flow.response = shown_response(response)
         redact_answer_headers(shown, self._credentials)
         shown.stream = True
         await self._fire(HttpResponseHeadersHook(self.flow))
@@ -267,11 +256,16 @@ class _AttemptFlow:
             await addons.trigger_event(hooks.UpdateHook([self.flow]))
         if self.flow.intercepted:
             with self._leg.held():
-                while self.flow.intercepted:
-                    # mitmproxy (12.2.3) wakes nobody when a paused flow is killed
-                    with suppress(TimeoutError):
-                        async with asyncio.timeout(_GLANCE_SECONDS):
-                            await self.flow.wait_for_resume()
+                await resumed(self.flow)
+
+
+async def resumed(flow: Flow) -> None:
+    """Until nobody pauses it any more."""
+    while flow.intercepted:
+        # mitmproxy (12.2.3) wakes nobody when a paused flow is killed
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_GLANCE_SECONDS):
+                await flow.wait_for_resume()
 
 
 @lru_cache(maxsize=256)
@@ -305,7 +299,7 @@ def _to_be_sent(shown: http.HTTPFlow, request: UpstreamRequest) -> UpstreamReque
     headers: dict[str, str] = {}
     for name, value in asked.headers.items():
         name = name.lower()  # noqa: PLW2901  as `UpstreamRequest` has them
-        if name in _OF_THE_CONNECTION:
+        if name in OF_THE_CONNECTION:
             continue
         if name in CREDENTIAL_HEADERS and value == redacted_credential(request.headers.get(name, "")):
             if pays:
@@ -322,6 +316,22 @@ def _bracketed(host: str) -> str:
 
 
 # --- answers -----------------------------------------------------------------------------------------------
+
+
+def shown_response(response: UpstreamResponse) -> http.Response:
+    """Its head; the body is not there yet."""
+    return http.Response(
+        http_version=b"HTTP/1.1",
+        status_code=response.status,
+        reason=status_codes.RESPONSES.get(response.status, "").encode(),
+        headers=http.Headers(
+            [(n.encode(), v.encode("utf-8", "replace")) for n, v in response.headers.items()]
+        ),
+        content=None,
+        trailers=None,
+        timestamp_start=_now(),
+        timestamp_end=None,
+    )
 
 
 def _to_upstream_response(response: http.Response) -> UpstreamResponse:
@@ -362,7 +372,7 @@ def _server(host: str, port: int, scheme: bytes) -> connection.Server:
     return server
 
 
-def _describe(server: connection.Server, connected: Connected) -> None:
+def describe(server: connection.Server, connected: Connected) -> None:
     server.peername, server.sockname = connected.peer, connected.own
     server.timestamp_start = connected.began
     server.timestamp_tcp_setup = connected.ready

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from antigravity_addon.accounts.account import Upstream
 from antigravity_addon.gateway.recordings import RecordedHop, RecordedTurn, Recording
 
-from .annotate import ATTEMPT_KEY, METADATA_KEY
+from .annotate import ATTEMPT_KEY, METADATA_KEY, REPLAY_KEY
 from .body_redaction import is_redacted
 from .operator_files import StartError, named_path
 
@@ -103,6 +103,8 @@ def to_recordings(flows: Iterable[http.HTTPFlow]) -> tuple[Recording, ...]:
             )
             continue
         try:
+            if _is_repeated_attempt(flow):
+                continue
             if ATTEMPT_KEY in flow.metadata:
                 leg = _LEG.validate_python(flow.metadata[ATTEMPT_KEY])
                 legs[leg.client_flow].append((flow, leg))
@@ -116,6 +118,11 @@ def to_recordings(flows: Iterable[http.HTTPFlow]) -> tuple[Recording, ...]:
     return tuple(
         _recording(flow, trace, legs[flow.id]) for flow, trace in clients if flow.response is not None
     )
+
+
+def _is_repeated_attempt(flow: http.HTTPFlow) -> bool:
+    """An operator sent it once more: no client had its answer, and the exchange is whole without."""
+    return ATTEMPT_KEY in flow.metadata and REPLAY_KEY in flow.metadata
 
 
 def _recording(
@@ -224,7 +231,7 @@ class Recorder:
         self._take(flow)
 
     def _take(self, flow: http.HTTPFlow) -> None:
-        if self._file is None:
+        if self._file is None or _is_repeated_attempt(flow):
             return
         if ATTEMPT_KEY in flow.metadata:
             self._attempts[flow.metadata[ATTEMPT_KEY]["client_flow"]].append(flow)

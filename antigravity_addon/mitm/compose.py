@@ -26,6 +26,7 @@ from antigravity_addon.gateway.legs import Direct
 from antigravity_addon.gateway.operator import Operator, RunningGateway
 from antigravity_addon.gateway.prices import Prices, load_published
 from antigravity_addon.gateway.recordings import Recordings
+from antigravity_addon.gateway.resend import Resender
 from antigravity_addon.gateway.settings import Rhythm, Settings, SettingsError, UpstreamKind, to_settings
 from antigravity_addon.gateway.tasks import spawn
 from antigravity_addon.simulator.server import Simulator
@@ -178,6 +179,16 @@ class Runtime:
                 recordings=self._recordings,
             )
         return self._gateways[mode]
+
+    def resender_for(self, mode: ProxyMode) -> Resender:
+        """For upstream requests that an operator sends once more; `mode` as in `gateway_for`."""
+        return Resender(
+            Endpoints(target=self._upstream_url(mode), user_agent=USER_AGENT),
+            self._connections.authorizer,
+            self._pool,
+            self._connections.transport,
+            self._settings,
+        )
 
     def _upstream_url(self, mode: ProxyMode) -> str:
         if self._simulator_socket is not None:

@@ -16,8 +16,7 @@ from mitmproxy.proxy.layers.modes import ReverseProxy
 from mitmproxy.proxy.mode_specs import ReverseMode
 from mitmproxy.proxy.tunnel import LayerStack
 
-from antigravity_addon.errors import InvalidRequest
-from antigravity_addon.gateway.clients import ANYBODY, Client
+from antigravity_addon.gateway.clients import Client
 from antigravity_addon.gateway.gateway import Refusal
 from antigravity_addon.gateway.known import Known
 from antigravity_addon.gateway.settings import SettingsError
@@ -25,7 +24,7 @@ from antigravity_addon.gateway.tasks import spawn
 
 from . import listener, options
 from .annotate import CLIENT_GONE, annotate, name_others
-from .answer import LiveAnswer, ReplayedAnswer, failed_response, head_of, refused_response, to_response
+from .answer import LiveAnswer, failed_response, head_of, to_response
 from .attempts import is_attempt, redact_replay
 from .body_redaction import (
     has_lost_its_question,
@@ -41,14 +40,12 @@ from .compose import Runtime, StartError
 from .config_file import FILE_NAME, ConfigError, load_config_file, take_command_line
 from .contentviews.registry import register_views
 from .redaction import redact_keys
+from .replay import Replays
+from .replay_commands import ReplayCommands
 from .retention import Retention
 from .upstream_layer import InProcessHttpLayer, Wire
 
 logger = logging.getLogger(__name__)
-
-_NOTHING_TO_ASK = (
-    "What it asked was redacted when it was kept, since gateway_redact_bodies was on. Send the request anew."
-)
 
 # Kept here, not in the addon: mitmproxy makes a new one when addon.py is saved, and streams go on.
 _clients: WeakKeyDictionary[http.HTTPFlow, Client] = WeakKeyDictionary()
@@ -68,7 +65,9 @@ class GatewayAddon:
         self._runtime: Runtime | None = None
         """`None` if the options cannot be used; every request is then refused."""
         self._is_running = False
+        self._replays = Replays(lambda: self._runtime, _clients)
         self.addons = [
+            ReplayCommands(lambda: self._runtime, self._replays),
             Commands(lambda: self._runtime.operator if self._runtime is not None else None),
             Bundles(self._known),
             Recorder(),
@@ -181,20 +180,9 @@ class GatewayAddon:
 
     async def request(self, flow: http.HTTPFlow) -> None:
         """Replays come without a client connection, so they are answered here or would go to the network."""
-        if flow.live and flow.is_replay == "request" and has_lost_its_question(flow):
-            logger.error("A flow cannot be replayed: %s", _NOTHING_TO_ASK)
-            flow.response = refused_response(InvalidRequest(_NOTHING_TO_ASK), flow.request)
-        if not _is_ours(flow) or flow.is_replay != "request" or flow.response is not None:
-            return
-        try:
-            if self._runtime is None:
-                flow.response = failed_response(flow.request)
-            else:
-                gateway = self._runtime.gateway_for(flow.client_conn.proxy_mode)
-                await ReplayedAnswer(flow, client=_clients.get(flow, ANYBODY)).run(gateway)
-        except Exception:
-            logger.exception("A replay failed in a way that nobody foresaw.")
-            flow.response = failed_response(flow.request)
+        is_replayed = flow.live and flow.is_replay == "request" and flow.response is None
+        if is_replayed and (_is_ours(flow) or is_attempt(flow) or has_lost_its_question(flow)):
+            await self._replays.answer(flow)
 
     def start_answer(self, flow: http.HTTPFlow, wire: Wire) -> LiveAnswer | None:
         """The layer has the whole request. `None`: it was never let in."""

@@ -37,6 +37,21 @@ def upstream_url() -> str:
     return GOOGLE
 
 
+def open_mode(mode: ProxyMode) -> ProxyMode:
+    """`mode` if there is a listener of it, or else the main one. A flow that comes from a file may
+    name any other target: what accounts pay with must not go there.
+    """
+    return mode if mode in [ProxyMode.parse(spec) for spec in ctx.options.mode] else main_mode()
+
+
+def main_mode() -> ProxyMode:
+    """The first that leads to an upstream."""
+    modes = (ProxyMode.parse(spec) for spec in ctx.options.mode)
+    return next(
+        (mode for mode in modes if isinstance(mode, ReverseMode)), ProxyMode.parse(f"reverse:{GOOGLE}@{PORT}")
+    )
+
+
 def url_of(mode: ReverseMode) -> str:
     host, port = mode.address[0], mode.address[1]
     host = f"[{host}]" if ":" in host else host

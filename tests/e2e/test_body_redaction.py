@@ -198,7 +198,7 @@ async def test_it_is_not_replayed(tmp_path: Path, which: str) -> None:
             flow = client_flow if which == "client" else gateway.recorder.attempts[0]
             await replayed(gateway, flow)
             assert flow.response is not None
-            assert flow.response.status_code == 400
+            assert flow.response.status_code == 409
             assert "gateway_redact_bodies" in (flow.response.text or "")
             assert len(simulator.requests) == 1
     assert log.those_with("cannot be replayed")
