@@ -205,6 +205,10 @@ class AccountReport:
         return self.disabled.reason or "An operator switched it off."
 
 
+def _unnoticed(decision: Wait) -> None:
+    """Nobody wants to know."""
+
+
 class AccountPool:
     """Who may pay next.
 
@@ -296,10 +300,12 @@ class AccountPool:
 
     # --- leases -----------------------------------------------------------------------------------------
 
-    async def lease(self, wish: Wish, *, patience: float) -> "Lease | Wait | Nobody":
+    async def lease(
+        self, wish: Wish, *, patience: float, in_line: Callable[[Wait], None] = _unnoticed
+    ) -> "Lease | Wait | Nobody":
         """An account for one attempt, waited for in line for `patience` seconds at most.
 
-        A `Wait` says that there is none in that time.
+        A `Wait` says that there is none in that time. `in_line` is called if it has to be waited for, before that.
         """
         candidates = tuple(self._candidates(wish.model))
         decision = self._decide(wish, candidates, stay=min(STAY_SECONDS, patience))
@@ -312,7 +318,9 @@ class AccountPool:
             case Wait(seconds=seconds) if patience <= 0 or seconds > patience:
                 return decision
             case _:
-                return await self._stand_in_line(wish, patience, decision)
+                known = decision if isinstance(decision, Wait) else Wait(0.0)
+                in_line(known)
+                return await self._stand_in_line(wish, patience, known)
 
     def lease_at_once(self, wish: Wish) -> Lease | None:
         """An account that is free now, if nobody waits in line for one."""
@@ -330,11 +338,8 @@ class AccountPool:
     def _would_overtake(self, wish: Wish) -> bool:
         return any(waiter.wish.model == wish.model for waiter in self._waiters)
 
-    async def _stand_in_line(
-        self, wish: Wish, patience: float, decision: Use | Wait
-    ) -> "Lease | Wait | Nobody":
+    async def _stand_in_line(self, wish: Wish, patience: float, known: Wait) -> "Lease | Wait | Nobody":
         place: asyncio.Future[Lease | Nobody] = asyncio.get_running_loop().create_future()
-        known = decision if isinstance(decision, Wait) else Wait(0.0)
         waiter = _Waiter(wish, self._clock(), patience, place, known)
         self._waiters[waiter] = None
         self._serve_line()

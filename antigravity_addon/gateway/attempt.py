@@ -151,6 +151,11 @@ class Attempt:
         self._asked = GenerateContentRequest(contents=())
 
     @property
+    def requests(self) -> int:
+        """That were sent so far."""
+        return self._hops
+
+    @property
     def seconds(self) -> float:
         """Since its start."""
         return self._clock() - self._started

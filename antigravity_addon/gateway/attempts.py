@@ -8,6 +8,7 @@ blame is tried a few times. From the first byte on a failure ends the answer wit
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from antigravity_addon.accounts.account import Account
 from antigravity_addon.accounts.policy import Nobody, Wait, Wish
@@ -107,7 +108,14 @@ class Attempts:
         began = self._clock()
         # as they stand before one of them is taken
         others = pool.skipped(self._wish)
-        found = await pool.lease(self._wish, patience=self._patience)
+        patience = self._patience
+
+        def in_line(wait: Wait) -> None:
+            reason = _reason_to_wait(wait)
+            self._trace.begin_to_wait(self._choice, reason, longest=patience, skipped=others)
+
+        found = await pool.lease(self._wish, patience=patience, in_line=in_line)
+        self._trace.end_wait(self._choice)
         waited = self._clock() - began
         self._count_wait(waited)
         self._trace.choices.append(_to_choice(found, others, at=self._trace.seconds - waited, waited=waited))
@@ -178,12 +186,19 @@ class Attempts:
                 beside = replace(self._wish, tried=self._wish.tried | _names_of(lease), conversation=())
                 other = self._upstream.pool.lease_at_once(beside)
                 if other is not None and other.account.quota_group != lease.account.quota_group:
+                    self._trace.choices.append(self._choice_beside(other))
                     race.enter(other, self._attempt(other, begin, reader, claim=claim))
                 elif other is not None:
                     self._upstream.pool.take_back(other, None)
             return await race.result()
         finally:
             await race.end()
+
+    def _choice_beside(self, other: Lease) -> Choice:
+        silent = (
+            f"The first was silent for {self._settings.hedge_seconds:g} s, so a second was asked beside it."
+        )
+        return Choice(self._trace.seconds, 0.0, other.account.email, f"{silent} {other.reason}")
 
     async def _attempt(
         self, lease: Lease, begin: Callable[[], Turn], reader: Reader, *, claim: Callable[[Lease], None]
@@ -198,7 +213,7 @@ class Attempts:
         if not self.is_asking:
             self._name(lease.account)
         self._under_way.append(lease)
-        outcome = "cancelled"
+        outcome, message = "cancelled", ""
         attempt: Attempt | None = None
         try:
             with lease:
@@ -211,11 +226,12 @@ class Attempts:
                     number=self._trace.next_attempt(),
                     choice=self._choice,
                 )
+                self._begin(attempt)
                 last = await attempt.run(self._body)
             outcome = ""
             return last  # noqa: TRY300  an else would hide that the outcome is decided here
         except UpstreamFailure as failure:
-            outcome = failure.outcome
+            outcome, message = failure.outcome, failure.message
             self._note(lease, failure)
             raise
         finally:
@@ -224,31 +240,41 @@ class Attempts:
                 # a sign of life is to name somebody who may still serve
                 self._name(self._under_way[0].account)
             if attempt is not None:
-                self._record(attempt, outcome)
+                self._record(attempt, outcome, message)
 
     def _name(self, account: Account) -> None:
         self.account = account
         self._trace.account = account.email
 
-    def _record(self, attempt: Attempt, outcome: str) -> None:
-        account = attempt.lease.account
+    def _begin(self, attempt: Attempt) -> None:
+        self._trace.under_way[attempt.number] = partial(self._record_of, attempt, "", "")
+        self._trace.changed()
+
+    def _record(self, attempt: Attempt, outcome: str, message: str) -> None:
+        self._trace.under_way.pop(attempt.number, None)
         self._trace.remedies.extend(remedy.name for remedy in attempt.remedies)
         if attempt.usage is not None:
             self._trace.add_usage(attempt.usage)
-        self._trace.attempts.append(
-            AttemptRecord(
-                account.email,
-                account.upstream,
-                attempt.seconds,
-                outcome,
-                attempt.first_token_seconds,
-                attempt.usage,
-                number=attempt.number,
-                choice=attempt.choice,
-                at=self._trace.seconds - attempt.seconds,
-                token_seconds=attempt.token_seconds,
-                cost=attempt.cost,
-            )
+        self._trace.attempts.append(self._record_of(attempt, outcome, message))
+        if outcome:
+            self._trace.changed()
+
+    def _record_of(self, attempt: Attempt, outcome: str, message: str) -> AttemptRecord:
+        account = attempt.lease.account
+        return AttemptRecord(
+            account.email,
+            account.upstream,
+            attempt.seconds,
+            outcome,
+            attempt.first_token_seconds,
+            attempt.usage,
+            message,
+            attempt.requests,
+            number=attempt.number,
+            choice=attempt.choice,
+            at=self._trace.seconds - attempt.seconds,
+            token_seconds=attempt.token_seconds,
+            cost=attempt.cost,
         )
 
     # --- after a failure --------------------------------------------------------------------------------
@@ -290,7 +316,9 @@ class Attempts:
         if seconds > self._patience:
             raise failure
         self._count_wait(seconds)
+        self._trace.begin_to_wait(self._choice, "A pause before the next attempt.", longest=seconds)
         await asyncio.sleep(seconds)
+        self._trace.end_wait(self._choice)
 
     # --- requests that are the cause themselves ---------------------------------------------------------
 
@@ -320,6 +348,12 @@ class Attempts:
     def _fingerprint(self) -> str:
         """Of what is asked, whoever asks."""
         return fingerprint(self._wish.model, self._body.to_json())
+
+
+def _reason_to_wait(wait: Wait) -> str:
+    if wait.seconds:
+        return f"When it began to wait, the first account was to be free in {wait.seconds:.1f} s."
+    return "Accounts have as many attempts under way as they may have, or others came first."
 
 
 def _to_choice(found: Lease | Wait | Nobody, skipped: Skipped, *, at: float, waited: float) -> Choice:

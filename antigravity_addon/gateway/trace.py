@@ -12,6 +12,10 @@ from .identity import Naming
 from .prices import dollars
 
 
+def _unnoticed() -> None:
+    """Nobody looks on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
     """Why an attempt was paid by the account that it had; or why nobody was found."""
@@ -28,6 +32,20 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """What is waited for while nobody is asked."""
+
+    at: float
+    """Seconds since the request's arrival."""
+    longest: float
+    """Seconds."""
+    reason: str
+    """A sentence."""
+    skipped: Skipped = field(default_factory=Skipped)
+    """As in `Choice`."""
+
+
+@dataclass(frozen=True, slots=True)
 class AttemptRecord:
     account: str
     """E-mail."""
@@ -40,6 +58,10 @@ class AttemptRecord:
     first_token_seconds: float | None = None
     """From leasing the account to the first event of the turn."""
     usage: Usage | None = None
+    message: str = ""
+    """The failure's, in sentences."""
+    requests: int = 1
+    """That were sent to the upstream."""
     number: int = 1
     """In the exchange."""
     choice: int = 0
@@ -90,6 +112,15 @@ class Trace:
     """For an account, and between attempts."""
     remedies: list[str] = field(default_factory=list[str])
     """What was left out of the request for a second try, since the upstream refused it."""
+    under_way: dict[int, Callable[[], AttemptRecord]] = field(
+        default_factory=dict[int, Callable[[], AttemptRecord]]
+    )
+    """Attempts that are not over, by number: each as it stands by now."""
+    waiting: dict[int, Waiting] = field(default_factory=dict[int, Waiting])
+    """By the turn of the answer."""
+    changed: Callable[[], None] = _unnoticed
+    """Called at what people want to see before the end: something is waited for, an attempt begins or fails, the model
+    speaks. Some times in an exchange, never for each piece of an answer."""
     _begun: int = 0
     """Attempts."""
 
@@ -115,6 +146,17 @@ class Trace:
     def heard_from_model(self) -> None:
         if self.first_token_seconds is None:
             self.first_token_seconds = self.seconds
+            self.changed()
+
+    def begin_to_wait(
+        self, turn: int, reason: str, *, longest: float, skipped: Skipped | None = None
+    ) -> None:
+        self.waiting[turn] = Waiting(self.seconds, longest, reason, skipped or Skipped())
+        self.changed()
+
+    def end_wait(self, turn: int) -> None:
+        """Not called if the exchange was cut off meanwhile: what it waited for then is worth knowing."""
+        self.waiting.pop(turn, None)
 
     def add_usage(self, usage: Usage) -> None:
         """Of one turn; an answer with several choices has several."""
@@ -136,6 +178,16 @@ class Trace:
         count = len(self.attempts)
         attempts = f"{count} attempts" if count > 1 else ""
         return _joined(self.error, self._models, self._payer, attempts, *self._figures)
+
+    def progress(self) -> str:
+        """The headline of an exchange that is not over: what it does at the moment.
+
+        `gpt-4o → gemini-2.5-flash · ana@… · attempt 2 under way · first token 0.4 s`
+        """
+        doing = "waits" if self.waiting else ""
+        if self.under_way:
+            doing = f"attempt {max(self.under_way)} under way"
+        return _joined(self._models, self._payer, doing, *self._figures)
 
     @property
     def _figures(self) -> Sequence[str]:

@@ -3,14 +3,17 @@
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
+from antigravity_addon.accounts.pool import Skipped
 from antigravity_addon.translate.events import Usage
 
-from .trace import AttemptRecord, Choice, Trace
+from .trace import AttemptRecord, Choice, Trace, Waiting
 
 type Plain = bool | int | float | str | list[Plain] | dict[str, Plain] | None
 
 
-def to_document(trace: Trace, shown: Mapping[int, Sequence[str]]) -> dict[str, Plain]:
+def to_document(
+    trace: Trace, shown: Mapping[int, Sequence[str]], *, is_over: bool = True
+) -> dict[str, Plain]:
     """Times are seconds; those called `at` count from the request's arrival.
 
     `shown` are the flows in which people can look at an attempt, by its number.
@@ -28,6 +31,12 @@ def to_document(trace: Trace, shown: Mapping[int, Sequence[str]]) -> dict[str, P
         "times": list(trace.naming.times) if trace.naming else [],
         "choices": [_choice(choice) for choice in trace.choices],
         "attempts": [_attempt(attempt, shown.get(attempt.number, ())) for attempt in trace.attempts],
+        "under_way": [
+            _attempt(as_it_stands(), shown.get(number, ()))
+            for number, as_it_stands in trace.under_way.items()
+        ],
+        "waiting": [_waiting(waiting) for waiting in trace.waiting.values()],
+        "is_over": is_over,
         "remedies": list(trace.remedies),
         "status": trace.status,
         "error": trace.error,
@@ -46,11 +55,26 @@ def _choice(choice: Choice) -> dict[str, Plain]:
         "waited": round(choice.waited, 3),
         "account": choice.account,
         "reason": choice.reason,
+        **_skipped(choice.skipped),
+    }
+
+
+def _waiting(waiting: Waiting) -> dict[str, Plain]:
+    return {
+        "at": round(waiting.at, 3),
+        "longest": round(waiting.longest, 3),
+        "reason": waiting.reason,
+        **_skipped(waiting.skipped),
+    }
+
+
+def _skipped(skipped: Skipped) -> dict[str, Plain]:
+    return {
         "skipped": [
             {"account": each.account, "reason": each.reason, "seconds": _rounded(each.seconds)}
-            for each in choice.skipped.accounts
+            for each in skipped.accounts
         ],
-        "unnamed": choice.skipped.unnamed,
+        "unnamed": skipped.unnamed,
     }
 
 
@@ -64,6 +88,8 @@ def _attempt(attempt: AttemptRecord, shown: Sequence[str]) -> dict[str, Plain]:
         "token_seconds": round(attempt.token_seconds, 3),
         "seconds": round(attempt.seconds, 3),
         "failure": attempt.failure,
+        "message": attempt.message,
+        "requests": attempt.requests,
         "flows": list(shown),
         "first_token_seconds": _rounded(attempt.first_token_seconds),
         **_usage(attempt.usage),

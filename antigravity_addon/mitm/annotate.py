@@ -36,6 +36,13 @@ def annotate(flow: http.HTTPFlow, trace: Trace, attempt_flows: Mapping[int, Sequ
     flow.metadata[METADATA_KEY] = to_document(trace, attempt_flows)
 
 
+def annotate_progress(flow: http.HTTPFlow, trace: Trace, attempt_flows: Mapping[int, Sequence[str]]) -> None:
+    """The same for an exchange that is not over, as it stands."""
+    if trace.model_asked:
+        flow.comment = replay_prefix(flow) + trace.progress()
+        flow.metadata[METADATA_KEY] = to_document(trace, attempt_flows, is_over=False)
+
+
 def _marker_of(trace: Trace) -> str:
     if trace.error:
         return CUT if trace.status == 200 or trace.error == CLIENT_GONE else FAILED

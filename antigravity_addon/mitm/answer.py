@@ -15,12 +15,11 @@ from antigravity_addon.gateway.clients import ANYBODY, Client
 from antigravity_addon.gateway.gateway import Gateway, RequestHead, new_request_id
 from antigravity_addon.gateway.legs import Carrier
 from antigravity_addon.gateway.tasks import spawn
-from antigravity_addon.gateway.trace import Trace
 from antigravity_addon.translate.openai_error import to_openai_error
 
-from .annotate import annotate
-from .attempts import FlowIds, shown_through
+from .attempts import shown_through
 from .body_redaction import is_redacted, redact_request, redact_response, redacts_bodies
+from .progress import Progress
 from .upstream_layer import Wire
 
 logger = logging.getLogger(__name__)
@@ -127,8 +126,7 @@ class LiveAnswer:
         self._streamed = False
         self._head_sent = False
         self._ended = False
-        self.trace = Trace()
-        self.attempt_flows: FlowIds = {}
+        self.progress = Progress(flow)
         self.task = spawn(self._run(), name=f"exchange {flow.id}")
 
     def cancel(self) -> None:
@@ -151,7 +149,7 @@ class LiveAnswer:
             with handler.timeout_watchdog.disarm():
                 head = head_of(self._asked, client=self._client)
                 await self._gateway.serve(
-                    head, lambda: body_of(self._asked), self, self.trace, through=self._through
+                    head, lambda: body_of(self._asked), self, self.progress.trace, through=self._through
                 )
         except CancelledError:
             with contextlib.suppress(CancelledError):
@@ -160,12 +158,14 @@ class LiveAnswer:
         except Exception:
             logger.exception("An exchange failed in a way that nobody foresaw.")
             await self._fail()
+        finally:
+            self.progress.stop()
 
     async def send(self, *, head: Head | None = None, body: bytes = b"", end: bool = False) -> None:
         response = None
         if head is not None:
             self._head_sent = True
-            self.trace.status = head.status
+            self.progress.trace.status = head.status
             self._streamed = head.streamed
             response = self._to_response(head, body)
             if not head.streamed:
@@ -176,11 +176,11 @@ class LiveAnswer:
         if end:
             self._ended = True
             # before mitmproxy's response hook, in which flows are saved
-            annotate(self._flow, self.trace, self.attempt_flows)
+            self.progress.end()
         await self._wire.push(response, body=body, end=end)
 
     def _through(self, carrier: Carrier) -> Carrier:
-        return shown_through(carrier, self._flow, self.trace, self.attempt_flows)
+        return shown_through(carrier, self._flow, self.progress.trace, self.progress.attempt_flows)
 
     def _to_response(self, head: Head, body: bytes) -> http.Response:
         if not head.streamed:
@@ -230,27 +230,32 @@ class ReplayedAnswer:
         self._asked = _taken(flow)
         self._client = client
         self._account = account
+        self._progress = Progress(flow)
         self._head: Head | None = None
         self._body = b""
 
     async def run(self, gateway: Gateway) -> None:
-        trace = Trace()
+        progress = self._progress
         head = head_of(self._asked, client=self._client)
-        ids: FlowIds = {}
-        await gateway.serve(
-            head,
-            lambda: body_of(self._asked),
-            self,
-            trace,
-            through=lambda carrier: shown_through(carrier, self._flow, trace, ids),
-            account=self._account,
-        )
+        try:
+            await gateway.serve(
+                head,
+                lambda: body_of(self._asked),
+                self,
+                progress.trace,
+                through=lambda carrier: shown_through(
+                    carrier, self._flow, progress.trace, progress.attempt_flows
+                ),
+                account=self._account,
+            )
+        finally:
+            progress.stop()
         assert self._head is not None  # noqa: S101  serve always sends one
-        trace.status = self._head.status
+        progress.trace.status = self._head.status
         self._flow.response = to_response(self._head, self._body, self._flow.request)
         if is_redacted(self._flow):
             redact_response(self._flow)
-        annotate(self._flow, trace, ids)
+        progress.end()
 
     async def send(self, *, head: Head | None = None, body: bytes = b"", end: bool = False) -> None:  # noqa: ARG002
         self._head = head or self._head

@@ -23,7 +23,7 @@ from antigravity_addon.gateway.settings import SettingsError
 from antigravity_addon.gateway.tasks import spawn
 
 from . import listener, options
-from .annotate import CLIENT_GONE, annotate, name_others
+from .annotate import CLIENT_GONE, name_others
 from .answer import LiveAnswer, failed_response, head_of, to_response
 from .attempts import is_attempt, redact_replay
 from .body_redaction import (
@@ -205,9 +205,10 @@ class GatewayAddon:
 
     def error(self, flow: http.HTTPFlow) -> None:
         if (answer := _answers.pop(flow, None)) is not None:
-            answer.trace.error = answer.trace.error or CLIENT_GONE
+            trace = answer.progress.trace
+            trace.error = trace.error or CLIENT_GONE
             answer.record(flow)
-            annotate(flow, answer.trace, answer.attempt_flows)
+            answer.progress.end()
         elif redacts_bodies() and _is_ours(flow):
             redact_request(flow)
 

@@ -5,6 +5,7 @@ from mitmproxy import contentviews
 from . import reading
 from .cache import CacheContentview
 from .fields import FieldsContentview
+from .why import WhyContentview
 
 _VIEWS: tuple[contentviews.Contentview, ...] = (
     reading.Conversation(),
@@ -13,6 +14,7 @@ _VIEWS: tuple[contentviews.Contentview, ...] = (
     reading.Compare(),
     FieldsContentview(),
     CacheContentview(),
+    WhyContentview(),
 )
 
 

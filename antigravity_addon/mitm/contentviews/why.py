@@ -1,0 +1,62 @@
+"""The view `Gateway: why`: what an exchange waited for, and what came of it."""
+
+import time
+
+from mitmproxy import http
+from mitmproxy.contentviews import Contentview, Metadata
+
+from antigravity_addon.mitm.annotate import METADATA_KEY
+from antigravity_addon.views.why import Scene, why_text
+
+from .lines import legible
+from .linked import attempt_of, body_of, client_flow_of
+from .reading import ABOVE_ALL, NEVER, WHEN_CHOSEN
+
+_BEFORE_ERRORS = ABOVE_ALL + 1
+
+
+class WhyContentview(Contentview):
+    @property
+    def name(self) -> str:
+        return "Gateway: why"
+
+    def prettify(self, data: bytes, metadata: Metadata) -> str:  # noqa: ARG002  the flow has what is needed
+        flow = _client_flow(metadata)
+        if flow is None:
+            return "This is the view of a request to a model; nothing is known of this one, or its client's is gone."
+        return legible(why_text(flow.metadata[METADATA_KEY], _scene(flow)))
+
+    def render_priority(self, data: bytes, metadata: Metadata) -> float:  # noqa: ARG002
+        flow = _client_flow(metadata)
+        if flow is None:
+            return NEVER
+        response = flow.response
+        is_error = response is not None and response.status_code >= 400
+        return _BEFORE_ERRORS if is_error and metadata.http_message is response else WHEN_CHOSEN
+
+
+def _client_flow(metadata: Metadata) -> http.HTTPFlow | None:
+    """Also of an attempt's flow, as long as it is in the list."""
+    flow = metadata.flow
+    if flow is None:
+        return None
+    attempt = attempt_of(flow)
+    client = flow if attempt is None else client_flow_of(attempt)
+    return client if isinstance(client, http.HTTPFlow) and METADATA_KEY in client.metadata else None
+
+
+def _scene(flow: http.HTTPFlow) -> Scene:
+    return Scene(
+        flow.id,
+        flow.request.path.partition("?")[0],
+        body_of(flow.response) if flow.response is not None else b"",
+        _seconds_since_arrival(flow),
+    )
+
+
+def _seconds_since_arrival(flow: http.HTTPFlow) -> float | None:
+    """While it goes on. The gateway counts from the end of the request."""
+    if not flow.live:
+        return None
+    arrived = flow.request.timestamp_end or flow.request.timestamp_start
+    return time.time() - arrived  # noqa: TID251  mitmproxy's own clock for flows
