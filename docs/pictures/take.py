@@ -207,6 +207,12 @@ async def take_conversation(operator: Operator) -> None:
     await operator.keep("conversation")
 
 
+async def take_why(operator: Operator) -> None:
+    await operator.look_at("↻", "Response", "Gateway: why")
+    await operator.scroll_to_body()
+    await operator.keep("why")
+
+
 async def take_fields(operator: Operator) -> None:
     await operator.look_at("gpt-4o → gemini-2.5-flash", "Request", "Gateway: fields", number=4)
     await operator.scroll_to_body()
@@ -218,6 +224,7 @@ PICTURES: dict[str, Callable[[Operator], Awaitable[None]]] = {
     "attempt": take_attempt,
     "conversation": take_conversation,
     "fields": take_fields,
+    "why": take_why,
 }
 
 
