@@ -8,6 +8,9 @@ from antigravity_addon.translate.events import Usage
 
 from .trace import AttemptRecord, Choice, Trace, Waiting
 
+_DIGITS = 6
+"""Of seconds: what followed at once is still told in its order."""
+
 type Plain = bool | int | float | str | list[Plain] | dict[str, Plain] | None
 
 
@@ -40,8 +43,8 @@ def to_document(
         "remedies": list(trace.remedies),
         "status": trace.status,
         "error": trace.error,
-        "seconds": round(trace.seconds, 3),
-        "waited_seconds": round(trace.waited_seconds, 3),
+        "seconds": round(trace.seconds, _DIGITS),
+        "waited_seconds": round(trace.waited_seconds, _DIGITS),
         "prepared_seconds": _rounded(trace.prepared_seconds),
         "first_token_seconds": _rounded(trace.first_token_seconds),
         **_usage(trace.usage),
@@ -51,8 +54,8 @@ def to_document(
 
 def _choice(choice: Choice) -> dict[str, Plain]:
     return {
-        "at": round(choice.at, 3),
-        "waited": round(choice.waited, 3),
+        "at": round(choice.at, _DIGITS),
+        "waited": round(choice.waited, _DIGITS),
         "account": choice.account,
         "reason": choice.reason,
         **_skipped(choice.skipped),
@@ -61,8 +64,8 @@ def _choice(choice: Choice) -> dict[str, Plain]:
 
 def _waiting(waiting: Waiting) -> dict[str, Plain]:
     return {
-        "at": round(waiting.at, 3),
-        "longest": round(waiting.longest, 3),
+        "at": round(waiting.at, _DIGITS),
+        "longest": round(waiting.longest, _DIGITS),
         "reason": waiting.reason,
         **_skipped(waiting.skipped),
     }
@@ -84,9 +87,9 @@ def _attempt(attempt: AttemptRecord, shown: Sequence[str]) -> dict[str, Plain]:
         "choice": attempt.choice,
         "account": attempt.account,
         "upstream": attempt.upstream,
-        "at": round(attempt.at, 3),
-        "token_seconds": round(attempt.token_seconds, 3),
-        "seconds": round(attempt.seconds, 3),
+        "at": round(attempt.at, _DIGITS),
+        "token_seconds": round(attempt.token_seconds, _DIGITS),
+        "seconds": round(attempt.seconds, _DIGITS),
         "failure": attempt.failure,
         "message": attempt.message,
         "requests": attempt.requests,
@@ -111,4 +114,4 @@ def _number(dollars: Decimal | None) -> float | None:
 
 
 def _rounded(seconds: float | None) -> float | None:
-    return None if seconds is None else round(seconds, 3)
+    return None if seconds is None else round(seconds, _DIGITS)
