@@ -10,6 +10,8 @@ _WIDTH = 88
 """Characters; mitmweb breaks no line."""
 _SLIGHT = 0.05
 """Seconds that are not worth a word."""
+_ROUNDING = 0.002
+"""Seconds by which what came after something may seem to have come before it."""
 _INDENT = " " * 11
 """Behind the time."""
 _CLIENT_GONE = "client gone"
@@ -49,11 +51,13 @@ class _Event:
     text: str
     more: tuple[str, ...] = ()
     """Paragraphs below it."""
+    step: tuple[int, int] = (0, 0)
+    """The attempt's number and its stage: what is told first of two things at the same moment."""
 
 
 def why_text(document: object, scene: Scene) -> str:
     """Total: a document of whichever version is told as far as it can be read."""
-    story = story_of(document)
+    story = _in_step(story_of(document))
     sections = (
         _wrapped(_verdict(story, scene)),
         list(_asked(story, scene)),
@@ -62,6 +66,19 @@ def why_text(document: object, scene: Scene) -> str:
         list(_end_matter(story, scene)),
     )
     return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
+
+
+def _in_step(story: Story) -> Story:
+    """No attempt ends behind what came after it."""
+    begins = [(number, choice.at) for number, choice in enumerate(story.choices, start=1)]
+    begins += [(attempt.number, attempt.at) for attempt in (*story.attempts, *story.under_way)]
+
+    def in_step(attempt: Attempt) -> Attempt:
+        later = (max(at, attempt.at) for number, at in begins if number > attempt.number)
+        ended = min((at for at in later if 0 < attempt.ended - at <= _ROUNDING), default=attempt.ended)
+        return replace(attempt, seconds=ended - attempt.at)
+
+    return replace(story, attempts=tuple(map(in_step, story.attempts)))
 
 
 # --- in one sentence --------------------------------------------------------------------------------------
@@ -141,32 +158,33 @@ def _timeline(story: Story, scene: Scene) -> Sequence[_Event]:
     events = [_Event(0.0, "The request arrived.")]
     if story.prepared_seconds is not None:
         events.append(_Event(story.prepared_seconds, "It was read, and put into Gemini's words."))
-    for choice in story.choices:
-        events += _chosen(choice)
+    for number, choice in enumerate(story.choices, start=1):
+        events += _chosen(choice, number)
     for attempt in story.attempts:
         events += _tried(attempt, story)
     for attempt in story.under_way:
         # the last word on an exchange may come before its attempts have ended
         events += _tried(replace(attempt, failure=_CANCELLED), story) if story.is_over else _begun(attempt)
     events += _pauses(story)
-    # what happens at the same moment is told as it was noted
-    events.sort(key=lambda event: event.at)
+    events.sort(key=lambda event: (round(event.at, 3), event.step))
     if story.is_over:
         events.append(_Event(story.seconds, _ending(story), _told(story, scene)))
     return events
 
 
-def _chosen(choice: Choice) -> Iterator[_Event]:
+def _chosen(choice: Choice, number: int) -> Iterator[_Event]:
+    """`number` is that of the attempt which it led to."""
+    step = number, 0
     passed = tuple(_passed(choice.skipped, choice.unnamed))
     if choice.waited >= _SLIGHT:
-        yield _Event(choice.at, "No account was free, so it waited in line.", passed)
+        yield _Event(choice.at, "No account was free, so it waited in line.", passed, step)
         passed = ()
     after = f", after {_s(choice.waited)} in line" if choice.waited >= _SLIGHT else ""
     at = choice.at + choice.waited
     if choice.account:
-        yield _Event(at, f"{choice.account} was chosen{after}: {choice.reason}", passed)
+        yield _Event(at, f"{choice.account} was chosen{after}: {choice.reason}", passed, step)
     else:
-        yield _Event(at, f"No account was found{after}: {choice.reason}", passed)
+        yield _Event(at, f"No account was found{after}: {choice.reason}", passed, step)
 
 
 def _passed(skipped: Sequence[Passed], unnamed: int) -> Iterator[str]:
@@ -179,28 +197,28 @@ def _passed(skipped: Sequence[Passed], unnamed: int) -> Iterator[str]:
 
 def _begun(attempt: Attempt) -> Iterator[_Event]:
     turn = f", for choice {attempt.choice + 1} of the answer" if attempt.choice else ""
-    yield _Event(
-        attempt.at, f"Attempt {attempt.number} began{turn}: {attempt.account} pays ({attempt.upstream})."
-    )
+    number = attempt.number
+    began = f"Attempt {number} began{turn}: {attempt.account} pays ({attempt.upstream})."
+    yield _Event(attempt.at, began, step=(number, 1))
     if attempt.token_seconds >= _SLIGHT:
-        made = f"Attempt {attempt.number} had its access token, which took {_s(attempt.token_seconds)}."
-        yield _Event(attempt.at + attempt.token_seconds, made)
+        made = f"Attempt {number} had its access token, which took {_s(attempt.token_seconds)}."
+        yield _Event(attempt.at + attempt.token_seconds, made, step=(number, 2))
     if attempt.first_token_seconds is not None:
-        yield _Event(
-            attempt.at + attempt.first_token_seconds, f"Attempt {attempt.number}: the model began to speak."
-        )
+        spoke = f"Attempt {number}: the model began to speak."
+        yield _Event(attempt.at + attempt.first_token_seconds, spoke, step=(number, 3))
 
 
 def _tried(attempt: Attempt, story: Story) -> Iterator[_Event]:
     yield from _begun(attempt)
+    number, at = attempt.number, attempt.ended
     more = f" It took {attempt.requests} requests." if attempt.requests > 1 else ""
     if not attempt.failure:
-        yield _Event(attempt.ended, f"Attempt {attempt.number} ended; the turn is whole.{more}")
+        yield _Event(at, f"Attempt {number} ended; the turn is whole.{more}", step=(number, 4))
     elif attempt.failure == _CANCELLED:
-        yield _Event(attempt.ended, f"Attempt {attempt.number} was given up. {_why_given_up(attempt, story)}")
+        yield _Event(at, f"Attempt {number} was given up. {_why_given_up(attempt, story)}", step=(number, 4))
     else:
-        failed = f"Attempt {attempt.number} failed after {_s(attempt.seconds)}: {attempt.failure}.{more}"
-        yield _Event(attempt.ended, failed, tuple(_meant(attempt, story)))
+        failed = f"Attempt {number} failed after {_s(attempt.seconds)}: {attempt.failure}.{more}"
+        yield _Event(at, failed, tuple(_meant(attempt, story)), step=(number, 4))
 
 
 def _why_given_up(attempt: Attempt, story: Story) -> str:
@@ -214,8 +232,9 @@ def _meant(attempt: Attempt, story: Story) -> Iterator[str]:
         yield f"“{attempt.message}”"
     if meaning := _MEANINGS.get(attempt.failure.rpartition(" ")[2]):
         yield meaning
-    following = (each for each in (*story.attempts, *story.under_way) if each.choice == attempt.choice)
-    after = next((each for each in following if each.at >= attempt.ended and each is not attempt), None)
+    others = (each for each in (*story.attempts, *story.under_way) if each.choice == attempt.choice)
+    later = (each for each in others if each.number > attempt.number)
+    after = next((each for each in later if each.at >= attempt.ended - _ROUNDING), None)
     if after is not None and after.account == attempt.account:
         yield "The same account was asked again."
     elif after is not None:
@@ -231,9 +250,10 @@ def _pauses(story: Story) -> Iterator[_Event]:
     for attempt in story.attempts:
         if not attempt.failure or attempt.failure == _CANCELLED:
             continue
-        after = min((each.at for each in story.choices if each.at >= attempt.ended), default=attempt.ended)
-        if after - attempt.ended >= _SLIGHT:
-            yield _Event(attempt.ended, f"A pause of {_s(after - attempt.ended)} before the next attempt.")
+        pause = next((each.at for each in story.choices[attempt.number :]), 0.0) - attempt.ended
+        if pause >= _SLIGHT:
+            told = f"A pause of {_s(pause)} before the next attempt."
+            yield _Event(attempt.ended, told, step=(attempt.number, 5))
 
 
 def _ending(story: Story) -> str:

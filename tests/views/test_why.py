@@ -105,6 +105,16 @@ EXCHANGES: dict[str, tuple[dict[str, Any], Scene]] = {
         ),
         Scene("flow-of-client", "/v1/chat/completions"),
     ),
+    # times are rounded each for itself, so the first seems to end after the second was chosen
+    "all-at-once": (
+        document(
+            account=BO,
+            choices=[choice(ANA, 0.004), choice(BO, 0.004)],
+            attempts=[attempt(1, ANA, 0.004, 0.001, failure="429 rate_limit_exceeded"), attempt(2, BO, 0.005, 0.002)],
+            seconds=0.007,
+        ),
+        Scene(),
+    ),
     "all-rest": (
         document(
             choices=[
