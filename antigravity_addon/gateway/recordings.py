@@ -1,8 +1,9 @@
 """Recorded exchanges, answered again with no network: the upstream's bytes as they came, through today's translation.
 
 A request finds its recording by what the client sent, or else by what would be asked of the model, which is the same for
-clients that put new ids and dates around the same question; or else by what it is but for parts that are to be ignored. What was recorded more than once is answered in turn, round
-and round. Ids and times of the answer are those of the recording, so that it is the same to the last byte.
+clients that put new ids and dates around the same question; or else by what it is but for parts that are to be ignored.
+What was recorded more than once is answered in turn, round and round. Ids and times of the answer are those of the
+recording, so that it is the same to the last byte.
 """
 
 import asyncio
@@ -183,15 +184,16 @@ class Recordings:
 
     def missing(self, method: str, path: str, body: bytes) -> NotRecorded:
         """Why there is none: the nearest, and how it differs."""
-        asked = _leaves(body)
-        nearest, shared = None, -1
-        for recording in self._all:
-            same = len(asked.items() & _leaves(recording.request).items())
-            if _place(recording.method, recording.path) == _place(method, path) and same > shared:
-                nearest, shared = recording, same
-        if nearest is None:
-            return NotRecorded(f"{self._source} has no recording of {_place(method, path)}.")
-        differences = list(_differences(asked, _leaves(nearest.request)))
+        asked, place = _leaves(body), _place(method, path)
+        candidates = [
+            (recording, _leaves(recording.request))
+            for recording in self._all
+            if _place(recording.method, recording.path) == place
+        ]
+        if not candidates:
+            return NotRecorded(f"{self._source} has no recording of {place}.")
+        nearest, recorded = max(candidates, key=lambda candidate: len(asked.items() & candidate[1].items()))
+        differences = list(_differences(asked, recorded))
         shown = "; ".join(differences[:_MOST_DIFFERENCES]) or "only in what it asks of the model"
         more = (
             f"; and {len(differences) - _MOST_DIFFERENCES} more"
@@ -269,7 +271,7 @@ def _walk(value: object, path: str) -> Iterator[tuple[str, str]]:
 
 
 def _differences(asked: Mapping[str, str], recorded: Mapping[str, str]) -> Iterator[str]:
-    for path in asked.keys() | recorded.keys():
+    for path in dict.fromkeys((*asked, *recorded)):
         if path in _WHOSE:
             continue
         ours, theirs = asked.get(path), recorded.get(path)

@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from functools import lru_cache
 from typing import cast
 
@@ -45,7 +46,7 @@ from .redaction import (
     redacted_credential,
 )
 
-OF_THE_CONNECTION = frozenset({"host", "content-length"})
+_OF_THE_CONNECTION = frozenset({"host", "content-length"})
 """The transport writes them anew."""
 
 _GLANCE_SECONDS = 0.2
@@ -296,16 +297,21 @@ def _to_be_sent(shown: http.HTTPFlow, request: UpstreamRequest) -> UpstreamReque
     """The flow's request as it stands by now. What pays goes only where it was meant to go."""
     asked = shown.request
     pays = _parsed(request.url)[:3] == (asked.scheme.encode(), asked.host.encode(), asked.port)
+    sent = to_upstream_request(asked)
     headers: dict[str, str] = {}
-    for name, value in asked.headers.items():
-        name = name.lower()  # noqa: PLW2901  as `UpstreamRequest` has them
-        if name in OF_THE_CONNECTION:
-            continue
+    for name, value in sent.headers.items():
         if name in CREDENTIAL_HEADERS and value == redacted_credential(request.headers.get(name, "")):
             if pays:
                 headers[name] = request.headers[name]
             continue
         headers[name] = value
+    return replace(sent, headers=headers)
+
+
+def to_upstream_request(asked: http.Request) -> UpstreamRequest:
+    """As it stands in a flow, but for the headers that the transport writes."""
+    own = ((name.lower(), value) for name, value in asked.headers.items())
+    headers = {name: value for name, value in own if name not in _OF_THE_CONNECTION}
     url = f"{asked.scheme}://{_bracketed(asked.host)}:{asked.port}{asked.path}"
     return UpstreamRequest(url, headers, asked.raw_content or b"", asked.method)
 

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Collection, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mitmproxy import connection, ctx, hooks, http
@@ -34,7 +34,7 @@ from antigravity_addon.upstream.transport import UpstreamResponse
 from . import listener
 from .annotate import ATTEMPT_KEY, METADATA_KEY, REPLAY_KEY, comment_on_attempt, replay_prefix
 from .answer import ReplayedAnswer, body_of, failed_response, refused_response
-from .attempts import OF_THE_CONNECTION, describe, is_attempt, resumed, shown_response
+from .attempts import describe, is_attempt, resumed, shown_response, to_upstream_request
 from .body_redaction import (
     has_lost_its_question,
     redact_request,
@@ -270,13 +270,13 @@ async def _resend(flow: http.HTTPFlow, runtime: Runtime) -> None:
 
 def _unpaid(request: http.Request) -> UpstreamRequest:
     """As it stands. A credential that was redacted is left out; one that an operator wrote there instead stays."""
+    sent = to_upstream_request(request)
     headers = {
-        name.lower(): value
-        for name, value in request.headers.items()
-        if name.lower() not in OF_THE_CONNECTION
-        and not (name.lower() in CREDENTIAL_HEADERS and REDACTED in value)
+        name: value
+        for name, value in sent.headers.items()
+        if not (name in CREDENTIAL_HEADERS and REDACTED in value)
     }
-    return UpstreamRequest(request.url, headers, request.raw_content or b"", request.method)
+    return replace(sent, headers=headers)
 
 
 async def _receive(flow: http.HTTPFlow, response: UpstreamResponse, credentials: Collection[str]) -> None:
