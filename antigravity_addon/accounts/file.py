@@ -37,7 +37,7 @@ from .credential_files import (
     readable_by_others,
 )
 from .secrets import SecretError, SecretSources, is_reference, malformed, operator_secrets
-from .yaml_lines import NOT_YAML, path_of, place_of, said_twice, told
+from .yaml_lines import YamlError, composed, path_of, place_of, told
 
 MACHINE = "machine"
 """In `credentials`: ask the metadata server of the Google Cloud machine that this runs on."""
@@ -156,9 +156,10 @@ def accounts_of(text: str, *, path: Path, sources: SecretSources | None = None) 
 
 
 def _read_shape(text: str, source: str) -> "tuple[_File, _Place]":
-    root, document = _read_yaml(text, source)
-    if twice := tuple(said_twice(root, source)):
-        raise AccountsFileError(told(twice))
+    try:
+        root, document = composed(text, source)
+    except YamlError as error:
+        raise AccountsFileError(str(error)) from None
     try:
         file = _File.model_validate(document)
     except ValidationError as error:
@@ -177,16 +178,6 @@ def is_email(text: str) -> bool:
     except ValidationError:
         return False
     return True
-
-
-def _read_yaml(text: str, source: str) -> tuple[yaml.Node | None, object]:
-    try:
-        return yaml.compose(text, Loader=yaml.SafeLoader), yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise AccountsFileError(f"{source}{line}: not valid YAML: {error.problem}.") from None
-    except NOT_YAML as error:
-        raise AccountsFileError(f"{source}: not valid YAML ({type(error).__name__}).") from None
 
 
 # --- what no single field can tell -------------------------------------------------------------------------

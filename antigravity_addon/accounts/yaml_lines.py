@@ -1,4 +1,4 @@
-"""Where something stands in a YAML file, for messages to the operator."""
+"""What a YAML file says, and where, for messages to the operator."""
 
 from collections.abc import Iterator, Sequence
 
@@ -17,6 +17,27 @@ NOT_YAML = (
 
 _SHOWN = 20
 """Sentences; who has more to mend begins with these."""
+
+
+class YamlError(ValueError):
+    """A text that cannot be used; the message is for the operator."""
+
+
+def composed(text: str, source: str) -> tuple[yaml.Node | None, object]:
+    """What a text says, and its nodes, which know their lines. `source` is the file's name in messages.
+
+    Raises: YamlError: it is no YAML, or says something twice.
+    """
+    try:
+        root, document = yaml.compose(text, Loader=yaml.SafeLoader), yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise YamlError(f"{source}{line}: not valid YAML: {error.problem}.") from None
+    except NOT_YAML as error:
+        raise YamlError(f"{source}: not valid YAML ({type(error).__name__}).") from None
+    if twice := tuple(said_twice(root, source)):
+        raise YamlError(told(twice))
+    return root, document
 
 
 def path_of(location: tuple[int | str, ...]) -> str:

@@ -19,7 +19,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, Strin
 from pydantic_core import ErrorDetails
 
 from antigravity_addon.accounts.private_file import write_private
-from antigravity_addon.accounts.yaml_lines import NOT_YAML, path_of, place_of, said_twice, told
+from antigravity_addon.accounts.yaml_lines import YamlError, composed, path_of, place_of, told
 
 from .catalog import Rule
 
@@ -153,15 +153,9 @@ def _read(path: Path) -> str:
 def parse_client_keys(text: str, *, source: str) -> tuple[ClientKey, ...]:
     """Raises: ClientKeysFileError: see `read_client_keys`. `source` is the file's name in messages."""
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        document: object = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise ClientKeysFileError(f"{source}{line}: not valid YAML: {error.problem}.") from None
-    except NOT_YAML as error:
-        raise ClientKeysFileError(f"{source}: not valid YAML ({type(error).__name__}).") from None
-    if twice := tuple(said_twice(root, source)):
-        raise ClientKeysFileError(told(twice))
+        root, document = composed(text, source)
+    except YamlError as error:
+        raise ClientKeysFileError(str(error)) from None
     try:
         entries = _File.model_validate(document).client_keys
     except ValidationError as error:

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from antigravity_addon.accounts.account import Upstream
-from antigravity_addon.accounts.yaml_lines import NOT_YAML, path_of, place_of, said_twice, told
+from antigravity_addon.accounts.yaml_lines import YamlError, composed, path_of, place_of, told
 from antigravity_addon.translate.events import Usage
 
 from .catalog import Rule
@@ -222,15 +222,9 @@ def read_prices(path: Path) -> tuple[OwnPrice, ...]:
 def parse_prices(text: str, *, source: str) -> tuple[OwnPrice, ...]:
     """Raises: PricesFileError: see `read_prices`. `source` is the file's name in messages."""
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        document: object = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise PricesFileError(f"{source}{line}: not valid YAML: {error.problem}.") from None
-    except NOT_YAML as error:
-        raise PricesFileError(f"{source}: not valid YAML ({type(error).__name__}).") from None
-    if twice := tuple(said_twice(root, source)):
-        raise PricesFileError(told(twice))
+        root, document = composed(text, source)
+    except YamlError as error:
+        raise PricesFileError(str(error)) from None
     try:
         entries = _File.model_validate(document).prices
     except ValidationError as error:
