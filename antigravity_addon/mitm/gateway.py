@@ -39,6 +39,7 @@ from .commands import Commands
 from .compose import Runtime, StartError
 from .config_file import FILE_NAME, ConfigError, load_config_file, take_command_line
 from .contentviews.registry import register_views
+from .dispatch import Dispatch
 from .redaction import redact_keys
 from .replay import Replays
 from .replay_commands import ReplayCommands
@@ -82,6 +83,7 @@ class GatewayAddon:
 
     def load(self, loader: Loader) -> None:
         is_reload = "gateway_upstream" in ctx.options
+        self._dispatch = Dispatch(loader.master.addons)
         options.declare(loader)
         register_views()
         if not is_reload:
@@ -105,6 +107,7 @@ class GatewayAddon:
     def running(self) -> asyncio.Task[None]:
         """No coroutine function, which mitmproxy refuses when it reloads addon.py; at a start it awaits the task."""
         self._is_running = True
+        self._dispatch.install()
         return spawn(self._start(), name="start the gateway")
 
     async def _start(self) -> None:
@@ -117,6 +120,7 @@ class GatewayAddon:
 
         A task for the same reason as in `running`: mitmproxy waits for it at the end, and not when it reloads.
         """
+        self._dispatch.remove()
         if self._runtime is None:
             return None
         if ctx.master.should_exit.is_set():

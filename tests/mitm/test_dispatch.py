@@ -1,0 +1,141 @@
+"""What reaches addons by our dispatch, beside what mitmproxy's own brings them."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from mitmproxy import hooks, http
+from mitmproxy.addonmanager import AddonManager
+from mitmproxy.exceptions import AddonHalt, OptionsError
+from mitmproxy.proxy.layers.http._hooks import HttpRequestHook
+from mitmproxy.test import taddons, tflow
+
+from antigravity_addon.mitm.dispatch import Dispatch
+
+type Heard = list[str]
+
+
+class Listens:
+    def __init__(self, name: str, heard: Heard, *inside: Any) -> None:
+        self.name = name
+        self.addons = list(inside)
+        self._heard = heard
+
+    def request(self, flow: http.HTTPFlow) -> None:
+        self._heard.append(f"{self.name} {flow.request.path}")
+
+
+class Waits(Listens):
+    async def request(self, flow: http.HTTPFlow) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  as addons may
+        self._heard.append(f"{self.name} begins")
+        super().request(flow)
+
+
+class Fails(Listens):
+    def request(self, flow: http.HTTPFlow) -> None:
+        super().request(flow)
+        raise ValueError("no good")
+
+
+class Halts(Listens):
+    def request(self, flow: http.HTTPFlow) -> None:
+        super().request(flow)
+        raise AddonHalt
+
+
+class IsDeaf:
+    name = "deaf"
+
+
+class HasAModule:
+    """As a script that imports something by the name of an event."""
+
+    name = "module"
+    request = logging
+
+
+def chain(heard: Heard) -> list[Any]:
+    return [
+        IsDeaf(),
+        Listens("first", heard, Waits("inside", heard, Listens("deepest", heard)), IsDeafToo()),
+        HasAModule(),
+        Fails("fails", heard, Listens("behind a failure", heard)),
+        Waits("waits", heard),
+        Halts("halts", heard),
+        Listens("never", heard),
+    ]
+
+
+class IsDeafToo(IsDeaf):
+    name = "deaf too"
+
+
+async def fired(bring: Callable[[AddonManager], Callable[[hooks.Hook], Awaitable[None]]]) -> Heard:
+    heard: Heard = []
+    with taddons.context(*chain(heard), loadcore=False) as context:
+        fire = bring(context.master.addons)
+        await fire(HttpRequestHook(tflow.tflow()))
+        await fire(hooks.DoneHook())
+    return heard
+
+
+async def test_it_brings_what_mitmproxy_brings_in_the_same_order(caplog: pytest.LogCaptureFixture) -> None:
+    theirs = await fired(lambda addons: addons.trigger_event)
+    said = [record.getMessage() for record in caplog.records]
+    caplog.clear()
+    ours = await fired(lambda addons: Dispatch(addons).trigger_event)
+    assert ours == theirs
+    assert "halts /path" in ours
+    assert "never /path" not in ours
+    assert [record.getMessage() for record in caplog.records] == said == ["Addon error: no good"]
+
+
+async def test_options_that_cannot_be_are_for_the_caller() -> None:
+    class Refuses(IsDeaf):
+        def configure(self, updated: set[str]) -> None:
+            if "x" in updated:
+                raise OptionsError("no")
+
+    with taddons.context(Refuses(), loadcore=False) as context:
+        for trigger in (context.master.addons.trigger_event, Dispatch(context.master.addons).trigger_event):
+            with pytest.raises(OptionsError):
+                await trigger(hooks.ConfigureHook({"x"}))
+
+
+async def test_addons_that_come_and_go_are_noticed_wherever_they_are() -> None:
+    heard: Heard = []
+    outer = Listens("outer", heard)
+    inner = Listens("inner", heard)
+    with taddons.context(outer, loadcore=False) as context:
+        addons = context.master.addons
+        dispatch = Dispatch(addons)
+        event = HttpRequestHook(tflow.tflow())
+        steps: list[tuple[Callable[[], object], Heard]] = [
+            (lambda: None, ["outer /path"]),
+            (lambda: outer.addons.append(inner), ["outer /path", "inner /path"]),
+            (lambda: inner.addons.append(Listens("new", heard)), ["outer /path", "inner /path", "new /path"]),
+            (outer.addons.clear, ["outer /path"]),
+            (lambda: addons.add(Listens("last", heard)), ["outer /path", "last /path"]),
+            (lambda: addons.remove(outer), ["last /path"]),
+        ]
+        for step, expected in steps:
+            step()
+            heard.clear()
+            await dispatch.trigger_event(event)
+            assert heard == expected
+
+
+def test_it_takes_the_place_of_mitmproxys_own_and_gives_it_back() -> None:
+    heard: Heard = []
+    with taddons.context(Listens("addon", heard), loadcore=False) as context:
+        addons = context.master.addons
+        dispatch = Dispatch(addons)
+        dispatch.install()
+        assert addons.trigger == dispatch.trigger
+        addons.trigger(HttpRequestHook(tflow.tflow()))
+        assert heard == ["addon /path"]
+        dispatch.remove()
+        assert addons.trigger_event.__func__ is AddonManager.trigger_event
+        assert addons.trigger.__func__ is AddonManager.trigger
+        dispatch.remove()
