@@ -30,6 +30,7 @@ from antigravity_addon.views.masks import without
 from antigravity_addon.wire.gemini import GenerateContentRequest, GenerateContentResponse
 from antigravity_addon.wire.sse import ServerSentEvent, SseDecoder, StrayJson
 
+from .deadline import Deadline, Patience
 from .dialects.dialect import Turn
 from .legs import Carrier, Leg
 from .prices import Prices
@@ -65,30 +66,6 @@ class Reader(Protocol):
         ...
 
     async def write(self, body: bytes) -> None: ...
-
-
-@dataclass(slots=True)
-class Deadline:
-    """When a request must be over, by the event loop's clock. Later, once people have looked at it on its way."""
-
-    at: float
-    seconds: float
-    """As the operator set it."""
-
-    @classmethod
-    def after(cls, seconds: float) -> "Deadline":
-        return cls(asyncio.get_running_loop().time() + seconds, seconds)
-
-    @property
-    def remaining(self) -> float:
-        return self.at - asyncio.get_running_loop().time()
-
-    @property
-    def is_over(self) -> bool:
-        return self.remaining <= 0
-
-    def missed(self) -> UpstreamTimeout:
-        return UpstreamTimeout(f"The answer was not complete after {self.seconds:g} seconds.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,9 +249,9 @@ class Attempt:
         decoder = SseDecoder()
         try:
             async with (
-                asyncio.timeout_at(self._end_of_patience()) as timer,
+                Patience(self._settings.first_token_timeout, self._deadline) as patience,
                 self._upstream.carrier.carry(
-                    request, self._next_leg(timer, is_as_asked=is_as_asked)
+                    request, self._next_leg(patience, is_as_asked=is_as_asked)
                 ) as response,
             ):
                 if response.status != 200:
@@ -283,14 +260,14 @@ class Attempt:
                 async with aclosing(response.chunks()) as chunks:
                     async for chunk in chunks:
                         # a slow client is not the upstream's silence
-                        timer.reschedule(self._deadline.at)
+                        patience.stop_listening()
                         await self._pass_on(decoder.feed(chunk), gemini)
-                        timer.reschedule(self._end_of_patience())
+                        patience.listen()
         except TimeoutError as error:
             raise self._timed_out() from error
         await self._pass_on(decoder.finish(), gemini)
 
-    def _next_leg(self, timer: asyncio.Timeout, *, is_as_asked: bool) -> Leg:
+    def _next_leg(self, patience: Patience, *, is_as_asked: bool) -> Leg:
         self._hops += 1
         return Leg(
             self.lease.account,
@@ -300,24 +277,20 @@ class Attempt:
             choice=self.choice,
             asked=self._asked,
             is_as_asked=is_as_asked,
-            held=lambda: self._held(timer),
+            held=lambda: self._held(patience),
         )
 
     @contextmanager
-    def _held(self, timer: asyncio.Timeout) -> Generator[None]:
+    def _held(self, patience: Patience) -> Generator[None]:
         """For as long as this lasts, nobody's patience ends."""
         began = self._clock()
-        timer.reschedule(None)
-        try:
-            yield
-        finally:
-            seconds = self._clock() - began
-            self._started += seconds
-            self._deadline.at += seconds
-            timer.reschedule(self._end_of_patience())
-
-    def _end_of_patience(self) -> float:
-        return min(self._clock() + self._settings.first_token_timeout, self._deadline.at)
+        with patience.held():
+            try:
+                yield
+            finally:
+                seconds = self._clock() - began
+                self._started += seconds
+                self._deadline.at += seconds
 
     def _timed_out(self) -> UpstreamTimeout:
         if self._deadline.is_over:

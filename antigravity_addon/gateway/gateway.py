@@ -23,12 +23,13 @@ from antigravity_addon.translate.openai_error import to_openai_error
 from antigravity_addon.upstream.web_media import WebMedia
 from antigravity_addon.wire.openai_models import Model, ModelList
 
-from .attempt import Conditions, Deadline, Upstream
+from .attempt import Conditions, Upstream
 from .bookkeeping import Bookkeeping, Tally
 from .catalog import Catalog, Match
 from .client_stream import Head, Sink
 from .clients import ANYBODY, Client, allows_origin, check_metrics_reader, check_origin
 from .conversations import conversation_of
+from .deadline import Deadline
 from .dialects.dialect import Call, Identity, Media, Prepared, Surroundings
 from .dialects.registry import DIALECTS
 from .exchange import Exchange

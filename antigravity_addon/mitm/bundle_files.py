@@ -16,7 +16,7 @@ from antigravity_addon.views.masks import Masks
 from .annotate import ATTEMPT_KEY, METADATA_KEY
 from .body_redaction import REDACTED_KEY
 
-_PACKAGES = ("antigravity-addon", "mitmproxy", "pydantic", "httpx", "httpx-aiohttp", "aiohttp", "google-auth")
+_PACKAGES = ("antigravity-addon", "mitmproxy", "pydantic", "httpx", "aiohttp", "google-auth")
 _ASKED_WITH = (
     "content-type",
     "accept",

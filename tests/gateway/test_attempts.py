@@ -26,8 +26,9 @@ from antigravity_addon.errors import (
     UpstreamTimeout,
     UpstreamUnreachable,
 )
-from antigravity_addon.gateway.attempt import Conditions, Deadline, Upstream
+from antigravity_addon.gateway.attempt import Conditions, Upstream
 from antigravity_addon.gateway.attempts import Attempts
+from antigravity_addon.gateway.deadline import Deadline
 from antigravity_addon.gateway.legs import Direct
 from antigravity_addon.gateway.prices import Prices
 from antigravity_addon.gateway.settings import Settings

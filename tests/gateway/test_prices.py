@@ -89,6 +89,17 @@ def test_google_publishes(model: str, usage: Usage, expected: Cost, upstream: Up
     assert cost(model, usage, upstream) == expected
 
 
+@given(
+    model=st.sampled_from(sorted(set(GEMINI_MODELS) - DRAWING)),
+    usage=st.builds(
+        Usage, st.integers(0, 10**7), st.integers(0, 10**6), st.integers(0, 10**6), st.integers(0, 10**6)
+    ),
+    at=st.datetimes(datetime(2026, 11, 1), datetime(2027, 1, 31), timezones=st.just(UTC)),  # noqa: DTZ001
+)
+def test_the_short_way_leads_to_what_the_library_says(model: str, usage: Usage, at: datetime) -> None:
+    assert cost(model, usage, at=at) == cost(model, usage, at=at, media=MediaTokens())
+
+
 def test_a_price_is_that_of_the_day() -> None:
     usage = Usage(1000, 0, 1000, 0)
     assert cost("gemini-4-argon", usage) == dollars("2000", "10000")
