@@ -1,6 +1,8 @@
 """What every test may ask for: text goldens with one update switch, and the recorded Gemini responses."""
 
 import gc
+import os
+import sys
 from collections.abc import Callable, Generator
 from pathlib import Path
 
@@ -9,6 +11,11 @@ from blockbuster import BlockBuster
 from hypothesis import settings
 
 from tests.authority import settle_authority
+from tests.cpu_seconds import CpuSeconds
+
+# what is not kept is compiled by each worker, and by each of the programs that tests start
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # a busy machine is no counter-example
 settings.register_profile("default", deadline=None)
@@ -28,12 +35,19 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "time_lapse: the test's event loop is tests.time_lapse.TimeLapse (in tests/e2e)."
     )
+    config.pluginmanager.register(CpuSeconds(config))
+
+
+def pytest_collection() -> None:
+    """Modules and tests are made by the hundred thousand, and hardly any is garbage."""
+    gc.disable()
 
 
 def pytest_collection_finish() -> None:
     """What was imported and collected stays to the end: the garbage collector need not look at it again."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 type Golden = Callable[[str, str], None]
