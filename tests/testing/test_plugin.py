@@ -1,4 +1,4 @@
-"""The pytest plugin, as a project sees it that tests its agents: in a pytest of its own, in another process."""
+"""The pytest plugin, as a project sees it that tests its agents: in a pytest of its own."""
 
 import stat
 
@@ -141,7 +141,7 @@ def test_nothing_of_a_test_reaches_the_next(project: Project) -> None:
     assert first == second
 
 
-def test_async_tests_and_programs_are_answered(project: Project) -> None:
+def test_async_tests_programs_workers_and_forbidden_sockets_are_answered(project: Project) -> None:
     project.test("""
         import asyncio
 
@@ -158,23 +158,18 @@ def test_async_tests_and_programs_are_answered(project: Project) -> None:
             output = subprocess.check_output([sys.executable, "-c", code], env=os.environ | gateway.environment)
             assert output.strip() == b"hello"
             assert len(gateway.requests) == 1
-    """)
-    for _ in "recorded", "answered":
-        project.run("-p", "pytest_asyncio.plugin", "-p", "anyio.pytest_plugin").assert_outcomes(passed=3)
-        project.go_offline()
 
-
-def test_workers_and_forbidden_sockets_change_nothing(project: Project) -> None:
-    project.test("""
         @pytest.mark.parametrize("n", range(4))
         def test_it(gateway, n):
             assert ask(gateway.base_url, f"echo:{n} a/b") == f"{n} a/b"
     """)
-    arguments = ("-p", "xdist", "-p", "pytest_socket", "-n2", "--disable-socket", "--allow-hosts=127.0.0.1")
-    project.run(*arguments).assert_outcomes(passed=4)
-    project.go_offline()
-    project.run(*arguments).assert_outcomes(passed=4)
-    assert len(list(project.cassette("x").parent.iterdir())) == 4
+    plugins = ("pytest_asyncio.plugin", "anyio.pytest_plugin", "xdist", "pytest_socket")
+    arguments = ("-n2", "--disable-socket", "--allow-hosts=127.0.0.1", "--allow-unix-socket")
+    for _ in "recorded", "answered":
+        loaded = [word for plugin in plugins for word in ("-p", plugin)]
+        project.run_apart(*loaded, *arguments).assert_outcomes(passed=7)
+        assert len(list(project.cassette("x").parent.iterdir())) == 7
+        project.go_offline()
 
 
 @pytest.mark.parametrize(
@@ -204,4 +199,4 @@ def test_the_plugin_costs_nothing_until_it_is_used(project: Project) -> None:
             assert "antigravity_addon.testing.plugin" in sys.modules
             assert not foreign & set(sys.modules)
     """)
-    project.run().assert_outcomes(passed=1)
+    project.run_apart().assert_outcomes(passed=1)
