@@ -2,30 +2,27 @@
 
 from pathlib import Path
 
-import agents
 import pytest
 
 from tests.e2e.test_chat import gateway_and_simulator, sdk
 
-MODELS = {
-    "responses": agents.OpenAIResponsesModel,
-    "chat": agents.OpenAIChatCompletionsModel,
-}
 
-
-@agents.function_tool
 def get_weather(city: str) -> str:
     """The weather of a city."""
     return f"sunny in {city}"
 
 
 @pytest.mark.parametrize("streamed", [False, True], ids=["whole", "streamed"])
-@pytest.mark.parametrize("api", MODELS)
+@pytest.mark.parametrize("api", ["responses", "chat"])
 async def test_an_agent_calls_its_tool_and_answers(tmp_path: Path, api: str, *, streamed: bool) -> None:
+    import agents
+
     agents.set_tracing_disabled(True)
+    models = {"responses": agents.OpenAIResponsesModel, "chat": agents.OpenAIChatCompletionsModel}
+    tool = agents.function_tool(get_weather)
     async with gateway_and_simulator(tmp_path) as (gateway, simulator), sdk(gateway) as client:
-        model = MODELS[api](model="gemini-3.8-flash", openai_client=client)
-        agent = agents.Agent(name="a", instructions="Use the tool.", model=model, tools=[get_weather])
+        model = models[api](model="gemini-3.8-flash", openai_client=client)
+        agent = agents.Agent(name="a", instructions="Use the tool.", model=model, tools=[tool])
         if streamed:
             result = agents.Runner.run_streamed(agent, "get_weather twice: Paris and Rome")
             async for _ in result.stream_events():

@@ -4,8 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from langchain_core.messages import HumanMessage, ToolMessage
-from langchain_openai import ChatOpenAI
 from pydantic import BaseModel, SecretStr
 
 from tests.e2e.test_chat import gateway_and_simulator
@@ -25,6 +23,9 @@ def get_weather(city: str) -> str:
 
 @pytest.mark.parametrize("responses", [False, True], ids=["chat", "responses"])
 async def test_streams_tools_and_structured_output(tmp_path: Path, *, responses: bool) -> None:
+    from langchain_core.messages import HumanMessage, ToolMessage
+    from langchain_openai import ChatOpenAI
+
     async with gateway_and_simulator(tmp_path) as (gateway, _):
         model = ChatOpenAI(
             model="gemini-3.8-flash",

@@ -1,20 +1,25 @@
 """LiteLLM as a client: it asks in its own ways, and reads answers into types of its own."""
 
-import os
 import warnings
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.e2e.test_chat import WEATHER, gateway_and_simulator
 
-# it would ask the internet for a list of prices
-os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    import litellm
+
+@pytest.fixture
+def litellm(monkeypatch: pytest.MonkeyPatch) -> Any:
+    # it would ask the internet for a list of prices
+    monkeypatch.setenv("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import litellm
+    return litellm
 
 
-async def test_chat_and_responses_whole_and_streamed(tmp_path: Path) -> None:
+async def test_chat_and_responses_whole_and_streamed(tmp_path: Path, litellm: Any) -> None:
     async with gateway_and_simulator(tmp_path) as (gateway, _):
         way: dict[str, Any] = {
             "model": "openai/gemini-3.8-flash",

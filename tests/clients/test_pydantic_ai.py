@@ -4,13 +4,8 @@ from pathlib import Path
 
 import pytest
 from pydantic import BaseModel
-from pydantic_ai import Agent
-from pydantic_ai.models.openai import OpenAIChatModel, OpenAIResponsesModel
-from pydantic_ai.providers.openai import OpenAIProvider
 
 from tests.e2e.test_chat import gateway_and_simulator, sdk
-
-MODELS = {"responses": OpenAIResponsesModel, "chat": OpenAIChatModel}
 
 
 class City(BaseModel):
@@ -24,10 +19,15 @@ def get_weather(city: str) -> str:
 
 
 @pytest.mark.parametrize("name", ["gemini-2.5-flash", "gemini-3.8-flash"])
-@pytest.mark.parametrize("api", MODELS)
+@pytest.mark.parametrize("api", ["responses", "chat"])
 async def test_tools_streams_and_typed_output(tmp_path: Path, api: str, name: str) -> None:
+    from pydantic_ai import Agent
+    from pydantic_ai.models.openai import OpenAIChatModel, OpenAIResponsesModel
+    from pydantic_ai.providers.openai import OpenAIProvider
+
+    models = {"responses": OpenAIResponsesModel, "chat": OpenAIChatModel}
     async with gateway_and_simulator(tmp_path) as (gateway, _), sdk(gateway) as client:
-        model = MODELS[api](name, provider=OpenAIProvider(openai_client=client))
+        model = models[api](name, provider=OpenAIProvider(openai_client=client))
         agent = Agent(model, tools=[get_weather])
         assert "sunny in" in (await agent.run("get_weather twice: Paris and Rome")).output
         async with agent.run_stream("get_weather: Rome") as stream:
