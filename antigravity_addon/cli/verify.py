@@ -33,14 +33,15 @@ def verify_recording(command: VerifyRecording) -> Answer:
         document = Verification.model_validate_json(played.stdout)
     except ValidationError:
         raise VerifyError(played.stderr.decode(errors="replace").strip()) from None
-    return Answer(document, tuple(_lines(document)), exit_code=1 if document.differing else 0)
+    return Answer(document, tuple(lines(document)), exit_code=1 if document.differing else 0)
 
 
-def _lines(document: Verification) -> Iterator[str]:
+def lines(document: Verification) -> Iterator[str]:
+    """As a table."""
     rows = [(entry.request, entry.endpoint, entry.result) for entry in document.exchanges]
-    lines = table(("REQUEST", "ENDPOINT", "RESULT"), rows)
-    yield next(lines)
-    for line, entry in zip(lines, document.exchanges, strict=True):
+    written = table(("REQUEST", "ENDPOINT", "RESULT"), rows)
+    yield next(written)
+    for line, entry in zip(written, document.exchanges, strict=True):
         yield line
         yield from _below(entry)
     yield ""

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -149,16 +150,16 @@ async def test_a_failure(
     assert {name: answer.headers.get(name) for name in headers} == headers
 
 
-WAITS: dict[str, tuple[str, str, str]] = {
-    # Gemini's delay, Retry-After, Retry-After-Ms
-    "row 74 a broken second is a whole one": ("45.5s", "46", "45500"),
+WAITS: dict[str, tuple[str, int]] = {
+    # Gemini's delay, Retry-After-Ms
+    "row 74 a broken second is a whole one": ("45.5s", 45_500),
     # the SDKs wait up to 120 s and then give up: as they should, for nothing is to be had before
-    "row 74 a wait too long for the SDKs is told as it is": ("500s", "500", "500000"),
+    "row 74 a wait too long for the SDKs is told as it is": ("500s", 500_000),
 }
 
 
-@pytest.mark.parametrize(("delay", "seconds", "milliseconds"), WAITS.values(), ids=WAITS)
-async def test_a_wait(tmp_path: Path, delay: str, seconds: str, milliseconds: str) -> None:
+@pytest.mark.parametrize(("delay", "milliseconds"), WAITS.values(), ids=WAITS)
+async def test_a_wait(tmp_path: Path, delay: str, milliseconds: int) -> None:
     detail = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": delay}
     error = {"code": 429, "status": "RESOURCE_EXHAUSTED", "message": "m", "details": [detail]}
     limited = Exchange(429, JSON_HEADERS, ((0.0, json.dumps({"error": error}).encode()),))
@@ -166,7 +167,10 @@ async def test_a_wait(tmp_path: Path, delay: str, seconds: str, milliseconds: st
         simulator.script([limited])
         answer = await ask(gateway, CHAT)
     assert refusal(answer) == (429, "rate_limit_error", None, "rate_limit_exceeded")
-    assert (answer.headers["retry-after"], answer.headers["retry-after-ms"]) == (seconds, milliseconds)
+    left = int(answer.headers["retry-after-ms"])
+    # some of it passes before it is told, and more on a busy machine
+    assert milliseconds - 10_000 < left <= milliseconds
+    assert int(answer.headers["retry-after"]) == math.ceil(left / 1000)
 
 
 @pytest.mark.parametrize("path", BODIES)
