@@ -5,7 +5,7 @@ Seconds of the clock say more about what else the machine does. A process that t
 
 import os
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Generator, Mapping
 from typing import Any
 
@@ -27,7 +27,7 @@ class CpuSeconds:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
-        self._by_file: Counter[str] = Counter()
+        self._by_file: defaultdict[str, float] = defaultdict(float)
         self._has_workers = False
 
     def pytest_collection_finish(self) -> None:
@@ -43,7 +43,7 @@ class CpuSeconds:
 
     def pytest_sessionfinish(self) -> None:
         # of a process that has workers, they are the children
-        own = time.process_time() if self._has_workers else _spent() - self._by_file.total()
+        own = time.process_time() if self._has_workers else _spent() - sum(self._by_file.values())
         self._by_file[_REST] += own
         if (output := getattr(self._config, "workeroutput", None)) is not None:
             output[_KEY] = dict(self._by_file)
@@ -53,12 +53,14 @@ class CpuSeconds:
         """One of the workers has ended."""
         self._has_workers = True
         seconds: Mapping[str, float] = getattr(node, "workeroutput", {}).get(_KEY, {})
-        self._by_file.update(seconds)
+        for name, spent in seconds.items():
+            self._by_file[name] += spent
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        total = self._by_file.total()
+        total = sum(self._by_file.values())
         terminalreporter.section(f"{total:.0f} seconds of CPU, of {BUDGET} for the whole suite")
-        for name, seconds in self._by_file.most_common(_SHOWN):
+        dearest = sorted(self._by_file.items(), key=lambda entry: entry[1], reverse=True)
+        for name, seconds in dearest[:_SHOWN]:
             terminalreporter.line(f"{seconds:6.1f} {name}")
 
 
