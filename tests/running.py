@@ -1,6 +1,6 @@
 """A real mitmproxy with the gateway in it, in the test's own event loop, and the simulator behind it.
 
-Each test starts its own, which takes 50 ms of work. None is shared: mitmproxy has one master per process, in its
+Each test starts its own, which takes 30 ms of work. None is shared: mitmproxy has one master per process, in its
 module `ctx`, and a gateway's cooldowns and lessons from refusals would make tests depend on their order.
 
 A test whose options make it wait for seconds has the marker `time_lapse`.
