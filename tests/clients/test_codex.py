@@ -87,7 +87,7 @@ OUTPUT_OF_COMMANDS = r"Chunk ID: \w+\nWall time: [\d.]+ seconds"
 """What Codex writes over it, other each time."""
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 @pytest.mark.skipif(not CODEX.exists(), reason="not installed: python -m tests.clients.npm")
 async def test_a_recorded_session_is_answered_a_hundred_times_and_to_another_codex(tmp_path: Path) -> None:
     """Recorded anew each time: Codex's own prompt is in it, which is not ours to keep."""

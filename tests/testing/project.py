@@ -78,7 +78,7 @@ class Project:
 
     def run_apart(self, *arguments: str) -> pytest.RunResult:
         """As a person starts it: in processes of its own. For what would show in this one."""
-        return self._pytester.run(sys.executable, "-m", "pytest", *PLUGIN, *arguments, timeout=50)
+        return self._pytester.run(sys.executable, "-m", "pytest", *PLUGIN, *arguments, timeout=80)
 
     def go_offline(self) -> None:
         """There is nobody left who could answer but the recording."""

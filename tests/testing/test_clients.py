@@ -1,7 +1,5 @@
 """Agents of the usual kinds, recorded by the plugin and answered offline: the OpenAI SDK, streams, LangChain."""
 
-import pytest
-
 from tests.docs.pages import ROOT, snippets
 
 from .project import Project
@@ -32,7 +30,6 @@ async def test_streamed_responses(gateway):
 """
 
 
-@pytest.mark.timeout(180)
 def test_agents_are_answered_offline_as_they_were(project: Project) -> None:
     """Those that the page shows, as they stand there, and one that goes on from streamed responses."""
     shown = (each.text for each in snippets(PAGE) if each.language == "python")
