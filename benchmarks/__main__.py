@@ -1,90 +1,62 @@
-"""Streams per second and time to first token: this gateway against mitmproxy that passes the same bytes on.
+"""The figures of this gateway's speed, each beside what it is compared with, and whether the targets are met.
 
-The proxies have one core to themselves, load and upstream share the other. Rounds alternate between the two,
-so that what else the machine does falls on both; the figures are medians of rounds, and only ratios are claims.
+Without names all sections are measured. The peers come from their registries into `.peers/`.
 """
 
 import argparse
-import asyncio
-import os
-import platform
-import statistics
-import tempfile
-from contextlib import ExitStack
-from importlib.metadata import version
-from pathlib import Path
+import sys
+from collections.abc import Callable
+from contextlib import suppress
 
-from .load import Result, run
-from .processes import gateway, plain_proxy, upstream
+from . import big_bodies, throughput
+from .machine import described
+from .section import Effort, Report
 
-GATEWAY, CLIENTS_ALONE = "gateway", "gateway, upstream requests not shown"
-DONE = {"plain mitmproxy": b'"finishReason":"STOP"', GATEWAY: b"data: [DONE]", CLIENTS_ALONE: b"data: [DONE]"}
-CLIENTS = (1, 16, 64)
+SECTIONS: dict[str, Callable[[Effort], Report]] = {
+    "throughput": throughput.measure,
+    "big-bodies": big_bodies.measure,
+}
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--events", type=int, default=50, help="events in each stream (%(default)s)")
-    parser.add_argument("--streams", type=int, default=400, help="streams in each round (%(default)s)")
-    parser.add_argument("--rounds", type=int, default=5, help="rounds for each proxy and load (%(default)s)")
+    parser.add_argument("sections", nargs="*", metavar="section", help=f"of {', '.join(SECTIONS)}; or all")
+    parser.add_argument(
+        "--rounds", type=int, default=5, help="for each figure, of which it is the median (%(default)s)"
+    )
+    parser.add_argument("--seconds", type=float, default=2, help="of each round (%(default)s)")
+    parser.add_argument("--events", type=int, default=50, help="in each streamed answer (%(default)s)")
+    parser.add_argument(
+        "--peers",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="compare with LiteLLM and Portkey",
+    )
+    parser.add_argument("--check", action="store_true", help="exit with 1 if a target is missed")
     arguments = parser.parse_args()
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        upstream_url = stack.enter_context(upstream(arguments.events))
-        addresses = {
-            "direct": f"{upstream_url}/v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse",
-            "plain mitmproxy": stack.enter_context(plain_proxy(upstream_url, folder)),
-            GATEWAY: stack.enter_context(gateway(upstream_url, folder)).url,
-            CLIENTS_ALONE: stack.enter_context(
-                gateway(upstream_url, folder, options=["gateway_attempt_flows=false"])
-            ).url,
-        }
-        _report(asyncio.run(_measure(addresses, arguments)), arguments)
+    unknown = set(arguments.sections) - set(SECTIONS)
+    if unknown:
+        parser.error(f"there is no section {', '.join(sorted(unknown))}: choose from {', '.join(SECTIONS)}")
+    effort = Effort(arguments.rounds, arguments.seconds, arguments.events, arguments.peers)
+    _raise_limit_of_open_files()
+    print("\n".join(described()), end="\n\n")
+    is_missed = False
+    for name in arguments.sections or SECTIONS:
+        report = SECTIONS[name](effort)
+        print(report, flush=True)
+        is_missed |= report.is_missed
+    return 1 if is_missed and arguments.check else 0
 
 
-async def _measure(
-    addresses: dict[str, str], arguments: argparse.Namespace
-) -> dict[tuple[str, int], list[Result]]:
-    results: dict[tuple[str, int], list[Result]] = {}
-    for clients in CLIENTS:
-        streams = arguments.streams // 4 if clients == 1 else arguments.streams
-        for number in range(arguments.rounds + 1):
-            for name, url in addresses.items():
-                mark = DONE.get(name, b'"finishReason":"STOP"')
-                result = await run(url, clients=clients, streams=streams, mark=mark)
-                if number:  # the first round warms up
-                    results.setdefault((name, clients), []).append(result)
-    return results
+def _raise_limit_of_open_files() -> None:
+    """A thousand streams take two in the gateway each. Children inherit it."""
+    with suppress(ImportError):  # Windows has no such limit
+        import resource  # noqa: PLC0415
 
-
-def _report(results: dict[tuple[str, int], list[Result]], arguments: argparse.Namespace) -> None:
-    print(f"{arguments.events} events a stream, medians of {arguments.rounds} rounds")
-    print(
-        f"Python {platform.python_version()}, mitmproxy {version('mitmproxy')}, httpx {version('httpx')}, "
-        f"aiohttp {version('aiohttp')}, {platform.system()} {platform.machine()}, {os.cpu_count()} cores\n"
-    )
-    print(
-        "| clients | | streams/s | of plain mitmproxy | first token ms, median | p99 | median over direct |"
-    )
-    print("|---|---|---|---|---|---|---|")
-    for clients in CLIENTS:
-        rates = {name: _middle(results, name, clients) for name, c in results if c == clients}
-        for name, (rate, median, p99) in rates.items():
-            ratio = f"{rate / rates['plain mitmproxy'][0]:.2f}"
-            over = f"+{median - rates['direct'][1]:.1f}"
-            print(f"| {clients} | {name} | {rate:.0f} | {ratio} | {median:.1f} | {p99:.1f} | {over} |")
-
-
-def _middle(
-    results: dict[tuple[str, int], list[Result]], name: str, clients: int
-) -> tuple[float, float, float]:
-    rounds = results[name, clients]
-    return (
-        statistics.median(result.streams_per_second for result in rounds),
-        statistics.median(result.median for result in rounds),
-        statistics.median(result.percentile(0.99) for result in rounds),
-    )
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        enough = 16_384 if hard == resource.RLIM_INFINITY else min(16_384, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (enough, hard))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -19,7 +19,7 @@ from pathlib import Path
 import aiohttp
 
 from .ports import free_port
-from .processes import gateway, upstream
+from .processes import gateway, resident, upstream
 
 SHARES = (0.1, 0.25, 0.5, 0.75, 1.0)
 """Of the exchanges; memory is read then."""
@@ -96,7 +96,7 @@ def _measure(subject: Subject, events: int) -> Memory:
             options += [f"web_port={free_port()}", "web_open_browser=false"]
         url = stack.enter_context(upstream(events))
         running = stack.enter_context(gateway(url, folder, program=subject.program, options=options))
-        return asyncio.run(_serve(running.url, running.pid, subject.exchanges))
+        return asyncio.run(_serve(running.stream_url, running.pid, subject.exchanges))
 
 
 async def _serve(url: str, pid: int, exchanges: int) -> Memory:
@@ -118,7 +118,7 @@ async def _serve(url: str, pid: int, exchanges: int) -> Memory:
                     transferred += len(content) + len(prompt)
                     done += 1
                     if done >= SHARES[len(read)] * exchanges:
-                        read.append(_resident(pid))
+                        read.append(resident(pid))
 
     await asyncio.gather(*(client() for _ in range(_CLIENTS)))
     return Memory(tuple(read), transferred / 1e6)
@@ -138,15 +138,6 @@ def _prompts(exchanges: int) -> Iterator[str]:
 def _body(prompt: str) -> dict[str, object]:
     messages = [{"role": "user", "content": prompt}]
     return {"model": "gemini-2.5-flash", "stream": True, "messages": messages}
-
-
-def _resident(pid: int) -> float:
-    """Megabytes of memory that the process takes."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        name, _, value = line.partition(":")
-        if name == "VmRSS":
-            return int(value.split()[0]) * 1024 / 1e6
-    raise SystemExit(f"There is no process {pid} any more.")
 
 
 if __name__ == "__main__":

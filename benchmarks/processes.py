@@ -1,11 +1,16 @@
-"""What a measurement runs: an upstream, and proxies in front of it, each a process of its own."""
+"""What a measurement runs: an upstream, and proxies in front of it, each a process of its own.
 
+Proxies share core 1, of which all but one are idle; load and upstream share core 0.
+"""
+
+import math
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from socket import create_connection
 
@@ -13,86 +18,183 @@ from .ports import free_port
 
 ROOT = Path(__file__).parents[1]
 PROGRAMS = Path(sys.executable).parent
+SECONDS_TO_START = 180
+"""Enough to be downloaded."""
+LOAD_CORE, PROXY_CORE = 0, 1
+_GEMINI = "/v1beta/models/gemini-2.5-flash"
+_LOOK_AGAIN = 0.02
+"""Seconds; so exact is a time from start to answer."""
+
+
+class NotStarted(Exception):
+    """The process ended, or never listened. The message is for a table."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is put under load."""
+
+    name: str
+    stream_url: str
+    """Is asked for an answer in events."""
+    whole_url: str
+    """Is asked for an answer in one piece."""
+    pid: int
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @contextmanager
 def upstream(events: int) -> Generator[str]:
     port = free_port()
     command = [sys.executable, "-m", "benchmarks.upstream", f"--port={port}", f"--events={events}"]
-    with _process(command, port, core=0):
+    with process(command, port, core=LOAD_CORE):
         yield f"http://127.0.0.1:{port}"
 
 
+def direct(upstream_url: str) -> Subject:
+    return _gemini("direct", upstream_url, os.getpid())
+
+
 @contextmanager
-def plain_proxy(upstream_url: str, folder: Path) -> Generator[str]:
+def plain_proxy(
+    upstream_url: str, folder: Path, *, scripts: Sequence[Path] = (), options: Sequence[str] = ()
+) -> Generator[Subject]:
     port = free_port()
-    script = ROOT / "benchmarks" / "plain_proxy.py"
-    arguments = ["-s", str(script), "--mode", f"reverse:{upstream_url}@127.0.0.1:{port}"]
-    arguments += ["--set", "connection_strategy=lazy", "--set", "store_streamed_bodies=true"]
-    with _process([str(PROGRAMS / "mitmdump"), *arguments, *_quiet(folder)], port, core=1):
-        yield f"http://127.0.0.1:{port}/v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse"
+    arguments = _mitmproxy(upstream_url, port, folder, [ROOT / "benchmarks" / "plain_proxy.py", *scripts])
+    for option in ("connection_strategy=lazy", "store_streamed_bodies=true", *options):
+        arguments += ["--set", option]
+    with process([str(PROGRAMS / "mitmdump"), *arguments], port, core=PROXY_CORE) as started:
+        yield _gemini("plain mitmproxy", f"http://127.0.0.1:{port}", started.pid)
 
 
-@dataclass(frozen=True, slots=True)
-class Gateway:
-    url: str
-    """Of Chat Completions."""
-    pid: int
+def _gemini(name: str, base: str, pid: int) -> Subject:
+    return Subject(
+        name, f"{base}{_GEMINI}:streamGenerateContent?alt=sse", f"{base}{_GEMINI}:generateContent", pid
+    )
 
 
 @contextmanager
 def gateway(
-    upstream_url: str, folder: Path, *, program: str = "mitmdump", options: Sequence[str] = ()
-) -> Generator[Gateway]:
+    upstream_url: str,
+    folder: Path,
+    *,
+    program: str = "mitmdump",
+    name: str = "gateway",
+    scripts: Sequence[Path] = (),
+    options: Sequence[str] = (),
+) -> Generator[Subject]:
     """`options` are mitmproxy's, as `--set` takes them."""
     port = free_port()
     accounts = folder / "accounts.yaml"
     accounts.write_text("accounts:\n  - {email: bench@example.com, api_key: key}\n")
     accounts.chmod(0o600)
-    arguments = ["-s", str(ROOT / "addon.py"), "--mode", f"reverse:{upstream_url}@127.0.0.1:{port}"]
+    arguments = _mitmproxy(upstream_url, port, folder, [ROOT / "addon.py", *scripts])
     for option in (f"gateway_accounts={accounts}", *options):
         arguments += ["--set", option]
-    with _process([str(PROGRAMS / program), *arguments, *_quiet(folder)], port, core=1) as process:
-        yield Gateway(f"http://127.0.0.1:{port}/v1/chat/completions", process.pid)
+    with process([str(PROGRAMS / program), *arguments], port, core=PROXY_CORE) as started:
+        url = f"http://127.0.0.1:{port}/v1/chat/completions"
+        yield Subject(name, url, url, started.pid)
 
 
-def _quiet(folder: Path) -> list[str]:
-    """Neither proxy prints a line per flow: writing to a terminal is not what is compared."""
-    return ["-q", "--set", f"confdir={folder / 'confdir'}"]
+def _mitmproxy(upstream_url: str, port: int, folder: Path, scripts: Sequence[Path]) -> list[str]:
+    """Quiet, since writing a line per flow is not what is compared."""
+    arguments = ["-q", "--set", f"confdir={folder / 'confdir'}"]
+    for script in scripts:
+        arguments += ["-s", str(script)]
+    return [*arguments, "--mode", f"reverse:{upstream_url}@127.0.0.1:{port}"]
 
 
 @contextmanager
-def _process(command: list[str], port: int, *, core: int) -> Generator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
-    _pin(process.pid, core)
-    _pin(os.getpid(), 0)
+def process(
+    command: Sequence[str],
+    port: int,
+    *,
+    core: int | None = None,
+    environment: Mapping[str, str] | None = None,
+    folder: Path = ROOT,
+    output: Path | None = None,
+) -> Generator[subprocess.Popen[bytes]]:
+    """A process that listens on the port, and what it starts itself. All end with the block.
+
+    Without a file for its output, what it complains of is shown.
+
+    Raises: NotStarted
+    """
+    with (output or Path(os.devnull)).open("wb") as sink, _on(core):
+        try:
+            started = subprocess.Popen(
+                command,
+                cwd=folder,
+                env=os.environ | (environment or {}),
+                stdout=sink,
+                stderr=subprocess.STDOUT if output else None,
+                # what it starts must end with it
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise NotStarted(f"{command[0]}: {error.strerror}") from error
     try:
-        _await_port(port, process)
-        yield process
+        _await_port(port, started, output)
+        yield started
     finally:
-        process.terminate()
-        process.wait(timeout=10)
+        _end(started)
 
 
-def _pin(pid: int, core: int) -> None:
-    """Give a process one core, where the system can."""
-    if hasattr(os, "sched_setaffinity") and (os.cpu_count() or 1) > 1:
-        os.sched_setaffinity(pid, {core})
+@contextmanager
+def _on(core: int | None) -> Generator[None]:
+    """What is started within runs on that core with all its threads; this process goes to the load's."""
+    if core is None or not hasattr(os, "sched_setaffinity") or (os.cpu_count() or 1) == 1:
+        yield
+        return
+    os.sched_setaffinity(0, {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, {LOAD_CORE})
 
 
-def _await_port(port: int, process: subprocess.Popen[bytes]) -> None:
-    for _ in range(600):
-        if process.poll() is not None:
-            raise SystemExit(f"{process.args!r} ended with {process.returncode}.")
+def _await_port(port: int, started: subprocess.Popen[bytes], said: Path | None) -> None:
+    for _ in range(int(SECONDS_TO_START / _LOOK_AGAIN)):
+        if started.poll() is not None:
+            last = said.read_text(errors="replace").splitlines()[-1:] if said else []
+            raise NotStarted(f"ended with {started.returncode}: {' '.join(last)}")
         try:
             create_connection(("127.0.0.1", port), timeout=1).close()
         except OSError:
-            _pause(process)
+            with suppress(subprocess.TimeoutExpired):
+                started.wait(timeout=_LOOK_AGAIN)
         else:
             return
-    raise SystemExit(f"{process.args!r} does not listen on port {port}.")
+    raise NotStarted(f"did not listen within {SECONDS_TO_START} s")
 
 
-def _pause(process: subprocess.Popen[bytes]) -> None:
+def _end(started: subprocess.Popen[bytes]) -> None:
+    _signal(started, signal.SIGTERM)
     with suppress(subprocess.TimeoutExpired):
-        process.wait(timeout=0.1)
+        started.wait(timeout=10)
+    _signal(started, signal.SIGKILL)
+    started.wait()
+
+
+def _signal(started: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    """To it and all that it started."""
+    with suppress(ProcessLookupError):
+        os.killpg(started.pid, number)
+
+
+def resident(pid: int) -> float:
+    """Megabytes of memory that a process takes. Reads /proc, so it takes Linux."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        name, _, value = line.partition(":")
+        if name == "VmRSS":
+            return int(value.split()[0]) * 1024 / 1e6
+    raise SystemExit(f"There is no process {pid} any more.")
+
+
+def processor_seconds(pid: int) -> float:
+    """That a process has used; not a number where there is no /proc to read it in."""
+    if not Path("/proc").exists():
+        return math.nan
+    # the program's name may have spaces and parentheses in it
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -1,44 +1,111 @@
-"""An upstream that costs next to nothing: the same Gemini stream for every request, one write per event.
+"""An upstream that costs next to nothing: answers made beforehand, one write per event.
 
-Bare asyncio on purpose: a web framework here would be what is measured.
+Bare asyncio on purpose: a web framework here would be what is measured. What is wished stands in the prompt
+(`answers`); to a prompt that wishes nothing, a text of `--events` pieces is answered.
 """
 
 import argparse
 import asyncio
-import json
+from functools import lru_cache
 
-HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+from .answers import Answer, events, whole, wished
+
+STREAM = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+WHOLE = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s"
+LENGTH_REQUIRED = b"HTTP/1.1 411 Length Required\r\ncontent-length: 0\r\n\r\n"
+_TURNS = 10
+"""Of a rhythm's timer within its period, so that not all streams get their events in the same moment."""
 
 
-def gemini_events(count: int) -> list[bytes]:
-    """A text answer in `count` events, shaped as the Gemini API sends it."""
-    events: list[bytes] = []
-    for number in range(count):
-        last = number == count - 1
-        candidate = {
-            "content": {"parts": [{"text": f"piece number {number} of it, "}], "role": "model"},
-            "index": 0,
-        }
-        chunk = {
-            "candidates": [candidate | ({"finishReason": "STOP"} if last else {})],
-            "usageMetadata": {
-                "promptTokenCount": 18,
-                "candidatesTokenCount": number + 1,
-                "totalTokenCount": 19 + number,
-                "promptTokensDetails": [{"modality": "TEXT", "tokenCount": 18}],
-                "serviceTier": "standard",
-            },
-            "modelVersion": "gemini-2.5-flash",
-            "responseId": "ru1garvBEoOiqtsP2fznmQw",
-        }
-        events.append(b"data: " + json.dumps(chunk, separators=(",", ":")).encode() + b"\r\n\r\n")
-    return events
+@lru_cache
+def _frames(answer: Answer) -> list[bytes]:
+    data = [b"data: %s\r\n\r\n" % event for event in events(answer)]
+    frames = [b"%x\r\n%s\r\n" % (len(event), event) for event in data]
+    frames[-1] += b"0\r\n\r\n"
+    return frames
+
+
+@lru_cache
+def _whole(answer: Answer) -> bytes:
+    body = whole(answer)
+    return WHOLE % (len(body), body)
+
+
+class _Rhythm:
+    """One timer for all streams of a pace: a timer for each would be what is measured."""
+
+    def __init__(self, seconds: float) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._step = seconds / _TURNS
+        self._turns: list[list[_Stream]] = [[] for _ in range(_TURNS)]
+        self._turn = 0
+        self._next = self._loop.time()
+        self._tick()
+
+    def add(self, stream: "_Stream") -> None:
+        # the turn that was served last is due again after a whole period
+        self._turns[self._turn - 1].append(stream)
+
+    def _tick(self) -> None:
+        streams = self._turns[self._turn]
+        self._turns[self._turn] = [stream for stream in streams if stream.send_next()]
+        self._turn = (self._turn + 1) % _TURNS
+        self._next += self._step
+        self._loop.call_at(self._next, self._tick)
+
+
+class _Stream:
+    def __init__(self, transport: asyncio.Transport, frames: list[bytes]) -> None:
+        self._transport = transport
+        self._frames = iter(frames)
+        self._left = len(frames)
+
+    def send_next(self) -> bool:
+        """Whether there is more."""
+        if self._transport.is_closing():
+            return False
+        self._transport.write(next(self._frames))
+        self._left -= 1
+        return self._left > 0
+
+    def send_all(self) -> None:
+        """As fast as they go, but with a write for each."""
+        if self.send_next():
+            asyncio.get_running_loop().call_soon(self.send_all)
+
+
+class _Double:
+    def __init__(self, usual: Answer) -> None:
+        self._usual = usual
+        self._rhythms: dict[int, _Rhythm] = {}
+
+    def answer(self, path: bytes, body: bytearray, transport: asyncio.Transport) -> None:
+        answer = wished(body) or self._usual
+        if b":streamGenerateContent" not in path:
+            transport.write(_whole(answer))
+            return
+        transport.write(STREAM)
+        stream = _Stream(transport, _frames(answer))
+        if not answer.every:
+            asyncio.get_running_loop().call_soon(stream.send_all)
+        elif stream.send_next():
+            self._rhythm(answer.every).add(stream)
+
+    def _rhythm(self, every: int) -> _Rhythm:
+        if every not in self._rhythms:
+            self._rhythms[every] = _Rhythm(every / 1000)
+        return self._rhythms[every]
 
 
 class _Connection(asyncio.Protocol):
-    def __init__(self, frames: list[bytes]) -> None:
-        self._frames = frames
-        self._buffer = b""
+    """State: what came of the request under way."""
+
+    def __init__(self, double: _Double) -> None:
+        self._double = double
+        self._path = b""
+        self._missing = -1
+        """Bytes of the body; negative while the head is not there."""
+        self._buffer = bytearray()
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -47,29 +114,30 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
-        head, found, rest = self._buffer.partition(b"\r\n\r\n")
-        if not found:
-            return
-        lengths = [
-            line.split(b":")[1] for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")
-        ]
-        length = int(lengths[0]) if lengths else 0
-        if len(rest) >= length:
-            self._buffer = rest[length:]
-            self._send(HEAD, 0)
+        if self._missing < 0 and (end := self._buffer.find(b"\r\n\r\n")) >= 0:
+            self._read_head(bytes(self._buffer[:end]))
+            del self._buffer[: end + 4]
+        if 0 <= self._missing <= len(self._buffer) and self._transport is not None:
+            body, self._buffer = self._buffer, bytearray()
+            self._missing = -1
+            self._double.answer(self._path, body, self._transport)
 
-    def _send(self, frame: bytes, following: int) -> None:
-        if self._transport is None or self._transport.is_closing():
-            return
-        self._transport.write(frame)
-        if following < len(self._frames):
-            asyncio.get_running_loop().call_soon(self._send, self._frames[following], following + 1)
+    def _read_head(self, head: bytes) -> None:
+        request, *lines = head.split(b"\r\n")
+        self._path = request.split(b" ")[1]
+        headers = {name.lower(): value for name, _, value in (line.partition(b":") for line in lines)}
+        if b"content-length" in headers:
+            self._missing = int(headers[b"content-length"])
+        elif self._transport is not None:
+            self._transport.write(LENGTH_REQUIRED)
+            self._transport.close()
 
 
-async def serve(port: int, events: int) -> None:
-    frames = [b"%x\r\n%s\r\n" % (len(event), event) for event in gemini_events(events)]
-    frames[-1] += b"0\r\n\r\n"
-    server = await asyncio.get_running_loop().create_server(lambda: _Connection(frames), "127.0.0.1", port)
+async def serve(port: int, usual: Answer) -> None:
+    double = _Double(usual)
+    server = await asyncio.get_running_loop().create_server(
+        lambda: _Connection(double), "127.0.0.1", port, backlog=2048
+    )
     await server.serve_forever()
 
 
@@ -78,4 +146,4 @@ if __name__ == "__main__":
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--events", type=int, required=True)
     arguments = parser.parse_args()
-    asyncio.run(serve(arguments.port, arguments.events))
+    asyncio.run(serve(arguments.port, Answer(pieces=arguments.events)))

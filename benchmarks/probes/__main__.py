@@ -14,10 +14,11 @@ from pathlib import Path
 
 from antigravity_addon.simulator.server import Simulator
 from benchmarks.ports import free_port
+from benchmarks.processes import NotStarted
 
 from .cases import PROBES
 from .probe import Server, judge
-from .servers import OURS, PEERS, Contender, NotStarted
+from .servers import OURS, PEERS, Contender
 
 
 def main() -> None:
