@@ -8,13 +8,16 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 
-from . import big_bodies, throughput
+from . import big_bodies, first_token, paced, start, throughput
 from .machine import described
 from .section import Effort, Report
 
 SECTIONS: dict[str, Callable[[Effort], Report]] = {
     "throughput": throughput.measure,
+    "first-token": first_token.measure,
+    "paced": paced.measure,
     "big-bodies": big_bodies.measure,
+    "start": start.measure,
 }
 
 

@@ -82,7 +82,7 @@ class Hold:
 
     @property
     def place(self) -> str:
-        return ", then ".join(f"`{name}` {spent:.0f} ms" for name, spent in list(self.places.items())[:2])
+        return "; ".join(f"{spent:.0f} ms in `{name}`" for name, spent in self.places.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +210,7 @@ def _where(measured: Sequence[Measured]) -> list[str]:
         reverse=True,
     )
     return ["Where the loop was held longest:", ""] + [
-        f"- {each.curve}, {each.size:g} {each.unit}: {each.hold.held:.0f} ms in {each.hold.place}"
+        f"- {each.curve}, {each.size:g} {each.unit}: {each.hold.held:.0f} ms, {each.hold.place}"
         for each in worst[:8]
         if each.hold
     ]

@@ -45,8 +45,18 @@ def session(headers: Mapping[str, str]) -> aiohttp.ClientSession:
     )
 
 
-async def run(subject: Subject, answer: Answer, *, is_streamed: bool, clients: int, seconds: float) -> Result:
+async def run(
+    subject: Subject,
+    answer: Answer,
+    *,
+    is_streamed: bool,
+    clients: int,
+    seconds: float,
+    spread: float = 0.0,
+) -> Result:
     """So many clients ask again and again for so many seconds; what they asked for then is waited for.
+
+    They begin within the first `spread` seconds, one after the other.
 
     Raises: AssertionError: an answer did not come to its end, so its figures would mean nothing.
     """
@@ -56,8 +66,9 @@ async def run(subject: Subject, answer: Answer, *, is_streamed: bool, clients: i
     answered = 0
     began, used = time.perf_counter(), processor_seconds(subject.pid)
 
-    async def client(connections: aiohttp.ClientSession) -> None:
+    async def client(connections: aiohttp.ClientSession, delay: float) -> None:
         nonlocal answered
+        await asyncio.sleep(delay)
         while True:
             asked = time.perf_counter()
             tail, has_begun = b"", False
@@ -74,7 +85,7 @@ async def run(subject: Subject, answer: Answer, *, is_streamed: bool, clients: i
                 return
 
     async with session(subject.headers) as connections:
-        await asyncio.gather(*(client(connections) for _ in range(clients)))
+        await asyncio.gather(*(client(connections, spread * number / clients) for number in range(clients)))
     took, used = time.perf_counter() - began, processor_seconds(subject.pid) - used
     return Result(answered / took, used * 1000 / answered, tuple(first_token_ms))
 

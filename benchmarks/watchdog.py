@@ -25,6 +25,7 @@ from mitmproxy.addonmanager import Loader
 TICK = 0.005
 WORTH_TELLING = 0.01
 """Seconds."""
+_PLACES = 5
 _OURS = "antigravity_addon"
 
 
@@ -75,7 +76,7 @@ class Watchdog:
             "held": held,
             "processor": time.thread_time() - self._processor,
             "collecting": self._collected,
-            "places": dict(sorted(self._places.items(), key=lambda each: -each[1])[:3]),
+            "places": dict(sorted(self._places.items(), key=lambda each: -each[1])[:_PLACES]),
         }
         with Path(ctx.options.watchdog_file).open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
