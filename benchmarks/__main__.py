@@ -42,11 +42,11 @@ def main() -> int:
         parser.error(f"there is no section {', '.join(sorted(unknown))}: choose from {', '.join(SECTIONS)}")
     effort = Effort(arguments.rounds, arguments.seconds, arguments.events, arguments.peers)
     _raise_limit_of_open_files()
-    print("\n".join(described()), end="\n\n")
+    print("\n".join(described(with_peers=effort.with_peers)), end="\n\n")
     is_missed = False
     for name in arguments.sections or SECTIONS:
         report = SECTIONS[name](effort)
-        print(report, flush=True)
+        print(report, end="\n\n", flush=True)
         is_missed |= report.is_missed
     return 1 if is_missed and arguments.check else 0
 

@@ -14,7 +14,7 @@ from .answers import Answer
 from .contenders import DIRECT, GATEWAY, start
 from .load import run
 from .processes import Subject, upstream
-from .section import Effort, Report, at_most, median, percentile, table
+from .section import Effort, Report, at_most, left_out, median, percentile, table
 
 EVERY_MS = 50
 MOST_ADDED_MS = 3.0
@@ -60,7 +60,7 @@ def _alternating(subjects: Sequence[Subject], load: Load, effort: Effort) -> dic
     return times
 
 
-def report(times: Times, effort: Effort, left_out: Sequence[str] = ()) -> Report:
+def report(times: Times, effort: Effort, missing: Sequence[str] = ()) -> Report:
     rows = [
         [str(clients), name, str(len(taken)), *_figures(taken, of_load[DIRECT])]
         for clients, of_load in times.items()
@@ -70,7 +70,7 @@ def report(times: Times, effort: Effort, left_out: Sequence[str] = ()) -> Report
     added = median(times[1][GATEWAY]) - median(times[1][DIRECT])
     target = at_most(MOST_ADDED_MS, "first token at one client, median over direct", added, " ms")
     said = f"An event each {EVERY_MS} ms, {effort.rounds} rounds of {effort.seconds:g} s."
-    return Report("First token", (said, "", *table(head, rows), *left_out), (target,))
+    return Report("First token", (said, "", *table(head, rows), *left_out(missing)), (target,))
 
 
 def _figures(taken: Sequence[float], directly: Sequence[float]) -> list[str]:

@@ -9,16 +9,18 @@ from pathlib import Path
 from .peers import PEERS, node_version
 
 
-def described() -> list[str]:
+def described(*, with_peers: bool) -> list[str]:
     packages = ", ".join(f"{name} {version(name)}" for name in ("mitmproxy", "aiohttp", "httpx", "pydantic"))
-    peers = ", ".join(f"{peer.name} {peer.version}" for peer in PEERS)
+    peers = ", ".join(
+        [*(f"{peer.name} {peer.version}" for peer in PEERS), f"Node {node_version()}"] if with_peers else []
+    )
     machine = (
         f"{datetime.now(UTC):%d %B %Y}, {_processor()}, {os.cpu_count()} cores, "
         f"{platform.system()} {platform.release()}, load before the start {_load()}."
     )
     return [
         machine,
-        f"Python {platform.python_version()}, {packages}; peers: {peers}, Node {node_version()}.",
+        f"Python {platform.python_version()}, {packages}; {peers or 'no peers'}.",
     ]
 
 

@@ -43,7 +43,9 @@ def at_most(bound: float, what: str, figure: float | None, unit: str = "") -> Ta
 
 
 def _shown(figure: float | None, unit: str) -> str:
-    return "-" if figure is None else f"{figure:.2f}{unit}"
+    if figure is None:
+        return "-"
+    return f"{figure}{unit}" if isinstance(figure, int) else f"{figure:.2f}{unit}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ class Report:
     targets: tuple[Target, ...]
 
     def __str__(self) -> str:
-        return "\n".join([f"## {self.title}", "", *self.lines, "", *map(str, self.targets), ""])
+        return "\n".join([f"## {self.title}", "", *self.lines, "", *map(str, self.targets)])
 
     @property
     def is_missed(self) -> bool:
@@ -73,3 +75,8 @@ def percentile(share: float, values: Iterable[float]) -> float:
     """The least value that so great a share of them does not exceed."""
     ordered = sorted(values)
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
+
+
+def left_out(sentences: Sequence[str]) -> list[str]:
+    """Below a table: who is not in it."""
+    return ["", *(f"{each}." for each in sentences)] if sentences else []

@@ -14,7 +14,7 @@ from .load import question, text_of
 from .peers import PEERS, NotSetUp
 from .ports import free_port
 from .processes import NotStarted, Subject, gateway, processor_seconds, upstream
-from .section import Effort, Report, at_most, median, table
+from .section import Effort, Report, at_most, left_out, median, table
 
 FIRST, AGAIN = "mitmdump, on a new machine", "mitmdump"
 MOST_SECONDS = 2.0
@@ -43,19 +43,19 @@ def measure(effort: Effort) -> Report:
         for peer in PEERS if effort.with_peers else ():
             starts[peer.name] = functools.partial(peer.start, upstream_url)
         taken: dict[str, list[Took]] = {}
-        left_out: dict[str, str] = {}
+        missing: dict[str, str] = {}
         for number in range(effort.rounds + 1):
             for name, start in starts.items():
-                if name in left_out:
+                if name in missing:
                     continue
                 try:
                     took = _took(start)
                 except (NotSetUp, NotStarted) as error:
-                    left_out[name] = f"{name} is left out: {error}"
+                    missing[name] = f"{name} is left out: {error}"
                     continue
                 if number:  # the first one compiles what is imported
                     taken.setdefault(name, []).append(took)
-    return report(taken, list(left_out.values()))
+    return report(taken, list(missing.values()))
 
 
 def _took(start: Start) -> Took:
@@ -71,7 +71,7 @@ def _took(start: Start) -> Took:
     return took
 
 
-def report(taken: Mapping[str, Sequence[Took]], left_out: Sequence[str] = ()) -> Report:
+def report(taken: Mapping[str, Sequence[Took]], missing: Sequence[str] = ()) -> Report:
     rows = [[name, str(len(each)), *_figures(each)] for name, each in taken.items()]
     head = ["", "starts", "median, s", "least to most", "processor, s"]
     targets = [
@@ -80,7 +80,7 @@ def report(taken: Mapping[str, Sequence[Took]], left_out: Sequence[str] = ()) ->
         )
         for name in (FIRST, AGAIN)
     ]
-    return Report("Start to first answer", (*table(head, rows), *left_out), tuple(targets))
+    return Report("Start to first answer", (*table(head, rows), *left_out(missing)), tuple(targets))
 
 
 def _figures(taken: Sequence[Took]) -> list[str]:

@@ -13,7 +13,7 @@ from .answers import Answer
 from .contenders import GATEWAY, PLAIN, start
 from .load import Result, run
 from .processes import Subject, gateway, upstream
-from .section import Effort, Report, Target, at_least, median, table
+from .section import Effort, Report, Target, at_least, left_out, median, table
 
 STREAMS = "streams"
 KINDS = (STREAMS, "whole answers")
@@ -56,7 +56,7 @@ def _alternating(
     return results
 
 
-def report(rounds: Rounds, effort: Effort, left_out: tuple[str, ...] = ()) -> Report:
+def report(rounds: Rounds, effort: Effort, missing: Sequence[str] = ()) -> Report:
     head = [
         "clients",
         "",
@@ -74,7 +74,7 @@ def report(rounds: Rounds, effort: Effort, left_out: tuple[str, ...] = ()) -> Re
         rows += [_row(kind, clients, name, rates, results[name]) for name in rates]
         targets += _targets(f"{kind}, {clients} client{'s'[: clients > 1]}", rates, effort)
     said = f"{effort.events} events an answer, medians of {effort.rounds} rounds of {effort.seconds:g} s."
-    return Report("Throughput", (said, "", *table(head, rows), *left_out), tuple(targets))
+    return Report("Throughput", (said, "", *table(head, rows), *left_out(missing)), tuple(targets))
 
 
 def _row(

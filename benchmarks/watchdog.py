@@ -50,25 +50,26 @@ class Watchdog:
     def running(self) -> None:
         self._main = threading.get_ident()
         gc.callbacks.append(self._on_collection)
-        self._begin()
-        asyncio.get_running_loop().call_later(TICK, self._tick)
+        self.begin(at=time.monotonic())
+        asyncio.get_running_loop().call_later(TICK, self.tick)
         threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
 
     def done(self) -> None:
         self._is_over.set()
 
-    def _begin(self) -> None:
+    def begin(self, *, at: float) -> None:
         self._places.clear()
         self._collected = 0.0
         self._processor = time.thread_time()
-        self._seen = self._ticked = time.monotonic()
+        self._seen = self._ticked = at
 
-    def _tick(self) -> None:
+    def tick(self) -> None:
+        """The loop is here."""
         held = time.monotonic() - self._ticked - TICK
         if held > WORTH_TELLING:
             self._tell(held)
-        self._begin()
-        asyncio.get_running_loop().call_later(TICK, self._tick)
+        self.begin(at=time.monotonic())
+        asyncio.get_running_loop().call_later(TICK, self.tick)
 
     def _tell(self, held: float) -> None:
         line = {
@@ -84,10 +85,10 @@ class Watchdog:
     def _watch(self) -> None:
         while not self._is_over.wait(TICK / 2):
             now = time.monotonic()
-            # documented, whatever its name looks like
-            frames = sys._current_frames()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-            if now - self._ticked > 2 * TICK and (frame := frames.get(self._main)):
-                self._places[place(frame)] += now - self._seen
+            if now - self._ticked > 2 * TICK:
+                # documented, whatever its name looks like
+                frames = sys._current_frames()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+                self._places[place(frames[self._main])] += now - self._seen
                 self._seen = now
 
     def _on_collection(self, phase: str, _: Mapping[str, int]) -> None:
