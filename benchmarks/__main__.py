@@ -45,6 +45,7 @@ def main() -> int:
     print("\n".join(described(with_peers=effort.with_peers)), end="\n\n")
     is_missed = False
     for name in arguments.sections or SECTIONS:
+        print(f"Now {name}.", file=sys.stderr, flush=True)
         report = SECTIONS[name](effort)
         print(report, end="\n\n", flush=True)
         is_missed |= report.is_missed

@@ -133,11 +133,14 @@ class _Connection(asyncio.Protocol):
             self._transport.close()
 
 
-async def serve(port: int, usual: Answer) -> None:
+async def listen(port: int, usual: Answer) -> asyncio.Server:
     double = _Double(usual)
-    server = await asyncio.get_running_loop().create_server(
-        lambda: _Connection(double), "127.0.0.1", port, backlog=2048
-    )
+    loop = asyncio.get_running_loop()
+    return await loop.create_server(lambda: _Connection(double), "127.0.0.1", port, backlog=2048)
+
+
+async def _serve(port: int, usual: Answer) -> None:
+    server = await listen(port, usual)
     await server.serve_forever()
 
 
@@ -146,4 +149,4 @@ if __name__ == "__main__":
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--events", type=int, required=True)
     arguments = parser.parse_args()
-    asyncio.run(serve(arguments.port, Answer(pieces=arguments.events)))
+    asyncio.run(_serve(arguments.port, Answer(pieces=arguments.events)))

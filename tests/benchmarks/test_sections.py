@@ -3,17 +3,18 @@
 import asyncio
 import json
 import sys
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from types import FrameType
 
 import pytest
 from mitmproxy.test import taddons
 
-from benchmarks import big_bodies, bodies, first_token, paced, start, throughput
+from benchmarks import big_bodies, bodies, first_token, paced, start, throughput, upstream
 from benchmarks.answers import TOOL, Answer, Kind, events, numbers, whole, wished
 from benchmarks.big_bodies import Hold, longest, power
 from benchmarks.contenders import DIRECT, GATEWAY, PLAIN
-from benchmarks.load import Result, question, text_of
+from benchmarks.load import Result, question, session, text_of
 from benchmarks.paced import Arrivals, Faults, faults_of
 from benchmarks.section import Effort, Report, Target, at_least, at_most, percentile
 from benchmarks.watchdog import Watchdog, place
@@ -48,6 +49,30 @@ def test_a_text_is_read_from_chat_completions() -> None:
     streamed = b'data: {"choices":[{"delta":{"content":"a"}}]}\n\ndata: {"choices":[]}\n\ndata: [DONE]\n\n'
     assert text_of(streamed) == "a"
     assert text_of(b'{"choices":[{"message":{"content":"b"}}]}') == "b"
+
+
+@pytest.mark.parametrize("every", [0, 1], ids=["at once", "paced"])
+@pytest.mark.parametrize("method", ["streamGenerateContent?alt=sse", "generateContent"])
+async def test_the_double_answers_what_is_wished(unused_tcp_port: int, method: str, every: int) -> None:
+    answer = Answer(pieces=3, every=every)
+    body = question(answer, is_streamed=True)
+    url = f"http://127.0.0.1:{unused_tcp_port}/v1beta/models/m:{method}"
+    async with await upstream.listen(unused_tcp_port, Answer(pieces=1)), session({}) as connections:
+        for _ in range(2):
+            async with connections.post(url, data=body) as response:
+                assert text_of(await response.read()) == answer.text
+
+
+async def test_the_double_asks_for_a_length(unused_tcp_port: int) -> None:
+    async def in_chunks() -> AsyncGenerator[bytes]:
+        yield b"{}"
+
+    async with (
+        await upstream.listen(unused_tcp_port, Answer()),
+        session({}) as connections,
+        connections.post(f"http://127.0.0.1:{unused_tcp_port}/", data=in_chunks()) as response,
+    ):
+        assert response.status == 411
 
 
 def test_a_body_is_as_large_as_it_is_to_be() -> None:
