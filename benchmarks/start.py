@@ -40,22 +40,23 @@ def measure(effort: Effort) -> Report:
             AGAIN: lambda _: serve(Path(kept)),
             "mitmweb": lambda _: serve(Path(kept), program="mitmweb", options=web),
         }
-        for peer in PEERS if effort.with_peers else ():
-            starts[peer.name] = functools.partial(peer.start, upstream_url)
-        taken: dict[str, list[Took]] = {}
+        peers: dict[str, Start] = {
+            peer.name: functools.partial(peer.start, upstream_url) for peer in PEERS if effort.with_peers
+        }
+        taken: dict[str, list[Took]] = {name: [] for name in (*starts, *peers)}
         missing: dict[str, str] = {}
         for number in range(effort.rounds + 1):
-            for name, start in starts.items():
-                if name in missing:
-                    continue
+            for name, start in (starts | peers).items():
                 try:
                     took = _took(start)
                 except (NotSetUp, NotStarted) as error:
+                    if name not in peers:
+                        raise
                     missing[name] = f"{name} is left out: {error}"
-                    continue
-                if number:  # the first one compiles what is imported
-                    taken.setdefault(name, []).append(took)
-    return report(taken, list(missing.values()))
+                else:
+                    # the first one compiles what is imported
+                    taken[name] += [took] if number else []
+    return report({name: each for name, each in taken.items() if each}, list(missing.values()))
 
 
 def _took(start: Start) -> Took:
