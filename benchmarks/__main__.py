@@ -30,6 +30,13 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=2, help="of each round (%(default)s)")
     parser.add_argument("--events", type=int, default=50, help="in each streamed answer (%(default)s)")
     parser.add_argument(
+        "--clients",
+        type=int,
+        nargs="+",
+        default=[1, 16, 64],
+        help="at once, of the throughput (%(default)s)",
+    )
+    parser.add_argument(
         "--peers",
         action=argparse.BooleanOptionalAction,
         default=True,
@@ -40,7 +47,9 @@ def main() -> int:
     unknown = set(arguments.sections) - set(SECTIONS)
     if unknown:
         parser.error(f"there is no section {', '.join(sorted(unknown))}: choose from {', '.join(SECTIONS)}")
-    effort = Effort(arguments.rounds, arguments.seconds, arguments.events, arguments.peers)
+    effort = Effort(
+        arguments.rounds, arguments.seconds, arguments.events, tuple(arguments.clients), arguments.peers
+    )
     _raise_limit_of_open_files()
     print("\n".join(described(with_peers=effort.with_peers)), end="\n\n")
     is_missed = False

@@ -8,8 +8,9 @@ import asyncio
 import itertools
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,6 +37,8 @@ class Arrivals:
     """Of its pieces."""
     at: list[float] = field(default_factory=list[float])
     """Seconds."""
+    failure: str = ""
+    """Why it broke, or was refused."""
 
     @property
     def gaps_ms(self) -> list[float]:
@@ -118,9 +121,11 @@ async def _read(
     connections: aiohttp.ClientSession, subject: Subject, body: bytes, arrivals: Arrivals
 ) -> None:
     unread = b""
-    # a stream that breaks has lost what did not come of it
-    with suppress(aiohttp.ClientError, TimeoutError):
+    try:
         async with connections.post(subject.stream_url, data=body) as response:
+            if response.status != 200:
+                arrivals.failure = f"{response.status}: {(await response.text())[:200]}"
+                return
             async for chunk in response.content.iter_any():
                 now = time.perf_counter()
                 unread += chunk
@@ -128,6 +133,9 @@ async def _read(
                 unread = unread[end:]
                 arrivals.numbers += found
                 arrivals.at += [now] * len(found)
+    except (aiohttp.ClientError, TimeoutError) as error:
+        # what did not come is lost, and is counted
+        arrivals.failure = repr(error)
 
 
 def report(measured: Sequence[Measured], pieces: int) -> Report:
@@ -145,7 +153,23 @@ def report(measured: Sequence[Measured], pieces: int) -> Report:
         if each.subject == GATEWAY
     ]
     said = f"{pieces} events a stream, one each {EVERY_MS} ms: {1000 / EVERY_MS:g} events/s each."
-    return Report("Streams at a typing pace", (said, "", *table(head, rows)), tuple(targets))
+    return Report(
+        "Streams at a typing pace", (said, "", *table(head, rows), *_failures(measured)), tuple(targets)
+    )
+
+
+def _failures(measured: Sequence[Measured]) -> list[str]:
+    why = Counter(
+        (each.subject, each.streams, stream.failure)
+        for each in measured
+        for stream in each.arrivals
+        if stream.failure
+    )
+    told = [
+        f"- {name}: {count} of {streams:,} failed, {reason}"
+        for (name, streams, reason), count in why.most_common(8)
+    ]
+    return ["", *told] if told else []
 
 
 def _faults(measured: Measured, pieces: int) -> Faults:

@@ -16,6 +16,8 @@ class Effort:
     """Of each round."""
     events: int
     """Of each streamed answer."""
+    clients: tuple[int, ...]
+    """Whose throughput is measured, one number after the other."""
     with_peers: bool
 
 

@@ -17,7 +17,6 @@ from .section import Effort, Report, Target, at_least, left_out, median, table
 
 STREAMS = "streams"
 KINDS = (STREAMS, "whole answers")
-CLIENTS = (1, 16, 64)
 CLIENTS_ALONE = "gateway, upstream requests not shown"
 TARGETS = {PLAIN: 0.9, "LiteLLM": 4.0, "Portkey": 1.5}
 """How many times each one's answers the gateway must give."""
@@ -37,7 +36,7 @@ def measure(effort: Effort) -> Report:
         subjects = (*contenders.subjects, stack.enter_context(hidden))
         rounds: dict[Load, dict[str, list[Result]]] = {}
         for kind in KINDS:
-            for clients in CLIENTS:
+            for clients in effort.clients:
                 rounds[kind, clients] = _alternating(subjects, kind, clients, effort)
     return report(rounds, effort, contenders.left_out)
 

@@ -22,12 +22,13 @@ def run(*arguments: str) -> str:
 
 
 def test_the_benchmark_prints_a_row_for_each_load_and_proxy() -> None:
-    printed = run("benchmarks", "throughput", "--no-peers", "--events=2", "--seconds=0.01", "--rounds=1")
-    rows = [line.split("|")[1:4] for line in printed.splitlines() if line.startswith(("| 1", "| 6"))]
+    few = ("--events=2", "--seconds=0.01", "--rounds=1", "--clients", "1", "3")
+    printed = run("benchmarks", "throughput", "--no-peers", *few)
+    rows = [line.split("|")[1:4] for line in printed.splitlines() if line.startswith(("| 1", "| 3"))]
     assert [tuple(cell.strip() for cell in row) for row in rows] == [
         (load, kind, name)
         for kind in ("streams", "whole answers")
-        for load in ("1", "16", "64")
+        for load in ("1", "3")
         for name in ("direct", "plain mitmproxy", "gateway", "gateway, upstream requests not shown")
     ]
 

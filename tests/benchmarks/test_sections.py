@@ -19,7 +19,7 @@ from benchmarks.paced import Arrivals, Faults, faults_of
 from benchmarks.section import Effort, Report, Target, at_least, at_most, percentile
 from benchmarks.watchdog import Watchdog, place
 
-EFFORT = Effort(rounds=1, seconds=2, events=50, with_peers=True)
+EFFORT = Effort(rounds=1, seconds=2, events=50, clients=(16,), with_peers=True)
 
 # --- what is asked and answered -------------------------------------------------------------------------
 
@@ -209,11 +209,13 @@ def test_the_report_of_first_tokens_says_what_is_added() -> None:
 
 
 def test_the_report_of_paced_streams_has_gaps_and_faults() -> None:
-    arrivals = [Arrivals([0, 1, 2], [10.0, 10.05, 10.15]), Arrivals([0, 1], [10.2, 10.25])]
+    arrivals = [Arrivals([0, 1, 2], [10.0, 10.05, 10.15]), Arrivals([0, 1], [10.2, 10.25], failure="cut off")]
     row = paced.Measured(GATEWAY, 2, 0.5, arrivals, 0.4, 100.0, 101.0)
     lines = str(paced.report([row], pieces=3)).splitlines()
-    assert lines[-3:] == [
+    assert lines[-5:] == [
         "| 2 | gateway | 10 | 1 | 0 | 0 | 200 | 50 | 100 | 100 | 40% | 100 to 101 | 500 |",
+        "",
+        "- gateway: 1 of 2 failed, cut off",
         "",
         "- missed: 2 streams, events lost, repeated or out of order: 1 (at most 0)",
     ]
