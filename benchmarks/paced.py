@@ -133,6 +133,8 @@ async def _read(
                 unread = unread[end:]
                 arrivals.numbers += found
                 arrivals.at += [now] * len(found)
+        if b'"error"' in unread:
+            arrivals.failure = unread[unread.find(b'"error"') :][:300].decode(errors="replace").strip()
     except (aiohttp.ClientError, TimeoutError) as error:
         # what did not come is lost, and is counted
         arrivals.failure = repr(error)
