@@ -13,6 +13,8 @@ from mitmproxy.exceptions import OptionsError
 from mitmproxy.optmanager import _UnconvertedStrings  # pyright: ignore[reportPrivateUsage]
 from mitmproxy.utils import typecheck
 
+from antigravity_addon.accounts.yaml_lines import NOT_YAML
+
 FILE_NAME = "mitm-config.yaml"
 
 _OF_ONE_TOOL = ("web_", "console_", "dumper_", "flow_detail", "keepserving")
@@ -80,8 +82,10 @@ def _read(path: Path) -> Mapping[str, object]:
         raise ConfigError(f"{path}: cannot be read: {error}.") from None
     try:
         values: object = optmanager.parse(text)
-    except (OptionsError, ValueError) as error:
+    except OptionsError as error:
         raise ConfigError(f"{path}: {error}") from None
+    except NOT_YAML as error:
+        raise ConfigError(f"{path}: not valid YAML ({type(error).__name__}).") from None
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: must hold `option: value` lines.")
     return {str(name): value for name, value in values.items()}

@@ -223,16 +223,11 @@ class _Tokens:
     thoughts: int = 0
 
     def update(self, usage: UsageMetadata) -> None:
-        if usage.prompt_token_count is not None:
-            self.prompt = usage.prompt_token_count
-        if usage.tool_use_prompt_token_count is not None:
-            self.tool_use = usage.tool_use_prompt_token_count
-        if usage.cached_content_token_count is not None:
-            self.cached = usage.cached_content_token_count
-        if usage.candidates_token_count is not None:
-            self.candidates = usage.candidates_token_count
-        if usage.thoughts_token_count is not None:
-            self.thoughts = usage.thoughts_token_count
+        self.prompt = _counted(usage.prompt_token_count, self.prompt)
+        self.tool_use = _counted(usage.tool_use_prompt_token_count, self.tool_use)
+        self.cached = _counted(usage.cached_content_token_count, self.cached)
+        self.candidates = _counted(usage.candidates_token_count, self.candidates)
+        self.thoughts = _counted(usage.thoughts_token_count, self.thoughts)
 
     def to_usage(self) -> Usage:
         return Usage(
@@ -241,6 +236,14 @@ class _Tokens:
             output_tokens=self.candidates + self.thoughts,
             reasoning_tokens=self.thoughts,
         )
+
+
+_COUNTS = range(2**31)
+"""Of Google's type for them. What is outside counts nothing, and a wrong count is no reason to lose an answer."""
+
+
+def _counted(stated: int | None, before: int) -> int:
+    return before if stated is None or stated not in _COUNTS else stated
 
 
 def _to_tool_call(call: InboundFunctionCall, signature: str | None) -> ToolCall:

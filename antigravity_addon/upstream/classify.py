@@ -158,6 +158,13 @@ _NO_FETCH = re.compile(r"Cannot fetch content", re.IGNORECASE)
 _SCHEMA_TOO_HARD = re.compile(
     r"The specified schema produces a constraint|A schema\b.*\bnesting depth", re.IGNORECASE
 )
+_NOT_OF_THIS_MODEL = re.compile(
+    r"(?:Function calling|JSON mode|Code execution) is not (?:enabled|supported) for\b"
+    r"|Model does not support the requested response modalities\b",
+    re.IGNORECASE,
+)
+_IN_GOOGLES_WORDS = re.compile(r"Invalid value at '(?P<field>safety_settings\[\d+\](?:\.\w+)?)'")
+"""Fields that clients of any dialect have from Google, and know by Google's name."""
 _REGION = re.compile(
     r"User location is not supported|.{0,60} is not available in your (?:country|region)", re.IGNORECASE
 )
@@ -176,6 +183,10 @@ def _bad_request(error: GoogleError) -> UpstreamFailure:
         return _refused(error, code="invalid_image_url")
     if _SCHEMA_TOO_HARD.match(error.message):
         return _refused(error, code="invalid_json_schema")
+    if _NOT_OF_THIS_MODEL.match(error.message):
+        return _refused(error, code="unsupported_value", param="model")
+    if named := _IN_GOOGLES_WORDS.match(error.message):
+        return _refused(error, code="invalid_request", param=named["field"])
     if error.field_violations or error.message.startswith("Invalid JSON payload"):
         return _refused(error, code="invalid_request")
     return _refused(error)
@@ -200,16 +211,20 @@ def _too_large(error: GoogleError) -> UpstreamFailure:
 
 def _model_not_found(error: GoogleError, model: str) -> UpstreamFailure:
     message = f"The model {model!r} does not exist, or this gateway has no access to it."
-    failure = _refused(error, status=404, code="model_not_found", message=_joined(message, _said(error, "")))
-    failure.param = "model"
-    return failure
+    message = _joined(message, _said(error, ""))
+    return _refused(error, status=404, code="model_not_found", message=message, param="model")
 
 
 def _refused(
-    error: GoogleError, *, status: int = 400, code: str | None = None, message: str | None = None
+    error: GoogleError,
+    *,
+    status: int = 400,
+    code: str | None = None,
+    message: str | None = None,
+    param: str | None = None,
 ) -> UpstreamRefused:
     failure = UpstreamRefused(
-        message or _said(error, "The upstream refused the request without a reason."), code=code
+        message or _said(error, "The upstream refused the request without a reason."), code=code, param=param
     )
     failure.status = status
     return failure

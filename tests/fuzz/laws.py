@@ -22,6 +22,8 @@ from .in_process import Answered, Asked, InProcess, scripted
 
 LONGEST_MESSAGE = 3000
 """Characters of an error's text. Google's own are cut at 2,000."""
+_OF_A_FILE = "Unsupported MIME type"
+"""Google has the last word on types of files, and does not say which one it means."""
 _INSIDES = re.compile(
     r"Traceback|antigravity_addon|site-packages|\bpydantic|\.py\b|object at 0x|\w+Error\b|NoneType|__\w+__|<class"
 )
@@ -105,7 +107,7 @@ def _check_blame(asked: Asked, answered: Answered) -> None:
     """Whose fault it is: the client's, which is told where, and nothing has been sent."""
     error = json.loads(answered.body)["error"]
     if error.get("upstream_status") is not None:
-        if error["param"] == "model":
+        if error["param"] is not None or error["message"].startswith(_OF_A_FILE):
             return
         raise Broken(f"the upstream refuses nothing for its form ({_kind(error['message'])})", error["message"])
     if answered.sent:
@@ -201,6 +203,10 @@ def _check_sdk(kind: Any, data: bytes | str) -> None:
     document = json.loads(data)
     if kind is Response:
         document |= _REPEATED
+    elif kind is Completion:
+        for choice in document["choices"]:
+            # null while there is more to come; the SDK's type forgets that, its client does not mind
+            choice["finish_reason"] = choice["finish_reason"] or "stop"
     elif isinstance(document.get("response"), dict):
         document["response"] |= _REPEATED
     try:

@@ -62,6 +62,7 @@ CONFIG_REFUSED: dict[str, tuple[str, str]] = {
     ),
     "a value that cannot be": ("gateway_max_attempts: 0", "gateway_max_attempts cannot be 0"),
     "not YAML": ("gateway_max_attempts: [", "mitm-config.yaml: "),
+    "a key that is a mapping": ("? [b: c]\n", "mitm-config.yaml: not valid YAML (TypeError)."),
     "no mapping": ("- a", "mitm-config.yaml: must hold"),
     "text": ("hello", "mitm-config.yaml: "),
 }

@@ -158,6 +158,14 @@ CASES: dict[str, tuple[list[str], list[TurnEvent]]] = {
             ),
         ],
     ),
+    "counts that count nothing": (
+        [
+            usage(promptTokenCount=7, candidatesTokenCount=-1, thoughtsTokenCount=10**400),
+            chunk({"text": "a"}, finish="STOP"),
+            usage(promptTokenCount=-2, cachedContentTokenCount=2**31),
+        ],
+        [TextDelta("a"), Finished(FinishReason.STOP, Usage(input_tokens=7))],
+    ),
     "a reason nobody knows yet": (
         [chunk({"text": "a"}, finish="BRAND_NEW")],
         [TextDelta("a"), stop()],

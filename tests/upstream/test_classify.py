@@ -225,6 +225,41 @@ def test_http_errors(status: int, error: bytes, expected: Answer) -> None:
 ERROR_OBJECT_CASES = {name: case for name, case in CASES.items() if b'"error"' in case[1]}
 
 
+BLAMED: dict[str, tuple[int, bytes, str | None]] = {
+    "functions, of a model for images": (
+        400,
+        body("Function calling is not enabled for models/gemini-2.5-flash-image"),
+        "model",
+    ),
+    "JSON, of a model for images": (400, body("JSON mode is not enabled for models/m"), "model"),
+    "an image, of a model for text": (
+        400,
+        body("Model does not support the requested response modalities: image"),
+        "model",
+    ),
+    "no such model": (404, body("models/x is not found."), "model"),
+    "what clients say in Google's words": (
+        400,
+        body("Invalid value at 'safety_settings[0].category' (type.googleapis.com/google…HarmCategory), \"X\""),
+        "safety_settings[0].category",
+    ),
+    "what we have made of the client's request": (
+        400,
+        body("Invalid value at 'contents[0].parts[0]' (oneof), oneof field 'data' is already set."),
+        None,
+    ),
+    "a client's words": (400, body('Unsupported MIME type: JSON mode is not enabled for models/m"'), None),
+}
+
+
+@pytest.mark.parametrize(("status", "error", "param"), BLAMED.values(), ids=BLAMED.keys())
+def test_the_parameter_at_fault_where_the_upstream_leaves_no_doubt(
+    status: int, error: bytes, param: str | None
+) -> None:
+    failure = classify(status, {}, error, model="m", now=NOW)
+    assert (type(failure), failure.param) == (UpstreamRefused, param)
+
+
 @pytest.mark.parametrize(
     ("status", "error", "expected"), ERROR_OBJECT_CASES.values(), ids=ERROR_OBJECT_CASES.keys()
 )

@@ -251,6 +251,13 @@ def test_input_in_place_of_messages_is_taken_for_them(fields: dict[str, Any], me
     assert parse(json.dumps({"model": "m", "temperature": 0.5} | fields).encode()) == meant
 
 
+def test_what_is_wrong_with_input_is_said_of_input() -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        parse(json.dumps({"model": "m", "input": [{"type": None}]}).encode())
+    assert (caught.value.param, caught.value.code) == ("input", "invalid_type")
+    assert caught.value.message.startswith("'input' was taken for 'messages'. Invalid type for 'messages[0]")
+
+
 @pytest.mark.parametrize("nothing", [None, "", []])
 def test_input_that_holds_nothing_is_no_message(nothing: Any) -> None:
     with pytest.raises(MissingParameter) as caught:

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Discriminator, Field, Tag, TypeAdapter
 from pydantic_core import PydanticCustomError, to_json
 
-from antigravity_addon.errors import MissingParameter
+from antigravity_addon.errors import InvalidRequest, MissingParameter
 from antigravity_addon.wire.base import Json, JsonObject
 from antigravity_addon.wire.inbound import MISSING_CONTENT, ClientInbound, Integer, read_json_object
 from antigravity_addon.wire.openai_common import MAX_CHOICES, JsonSchemaFormat, Stop, StreamOptions
@@ -338,6 +338,16 @@ def parse(body: bytes) -> ChatCompletionRequest:
         meant = read_json_object(body, _WITH_INPUT)
         if not meant.input:
             raise missing from None
-        return read_json_object(
-            to_json({**(meant.model_extra or {}), "messages": meant.to_messages()}), _REQUEST
-        )
+        return _read_meant(meant)
+
+
+def _read_meant(meant: _WithInput) -> ChatCompletionRequest:
+    """Raises: InvalidRequest: names `input`, which the client knows, and says which of the messages it is."""
+    body = to_json({**(meant.model_extra or {}), "messages": meant.to_messages()})
+    try:
+        return read_json_object(body, _REQUEST)
+    except InvalidRequest as refused:
+        if not (refused.param or "").startswith("messages"):
+            raise
+        message = f"'input' was taken for 'messages'. {refused.message}"
+        raise type(refused)(message, param="input", code=refused.code) from refused
