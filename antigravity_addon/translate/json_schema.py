@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from itertools import count
 from urllib.parse import unquote
 
+from pydantic_core import to_json
+
 from antigravity_addon.wire.base import Json, JsonObject
 
 from .readable_json import is_double, is_readable
@@ -132,7 +134,10 @@ def _true(value: Json) -> Json:
 
 
 def _value(value: Json) -> Json:
-    return value if is_readable(value, deepest=_DEEPEST_VALUE) else None
+    """None that could be taken for a reference: nobody says that readers of schemas know a value from a schema."""
+    if not is_readable(value, deepest=_DEEPEST_VALUE) or b'"$ref":' in to_json(value):
+        return None
+    return value
 
 
 _PLAIN_KEYWORDS: Mapping[str, Callable[[Json], Json]] = {

@@ -4,6 +4,7 @@ import argparse
 import logging
 import os
 import sys
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,6 +17,7 @@ def main() -> int:
     if arguments.nice:
         os.nice(arguments.nice)
     logging.disable(logging.CRITICAL)
+    warnings.simplefilter("ignore")
     chosen = arguments.target or list(TARGETS)
     shares = _shares(arguments.inputs, chosen)
     findings = 0

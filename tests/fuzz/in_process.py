@@ -113,6 +113,8 @@ class InProcess:
         self._api = Api(Pace(), Tokens(seconds_live=1e9, clock=lambda: NOON))
         self._sent: list[Sent] = []
         self._instead: Exchange | None = None
+        self._clients = 0
+        """Each request is another's: what one has kept is unknown to the next."""
         self._memory = SqliteMemory(
             SqliteFile(IN_MEMORY), clock=lambda: NOON, max_age=1e6, max_bytes=10_000_000
         )
@@ -132,7 +134,9 @@ class InProcess:
         """`instead` is what every upstream request is answered with, in place of what the double would say."""
         self._sent, self._instead = [], instead
         answered = Answered(sent=self._sent)
-        head = RequestHead(asked.method, asked.target, {"content-type": asked.content_type})
+        self._clients += 1
+        headers = {"content-type": asked.content_type, "authorization": f"Bearer sk-{self._clients}"}
+        head = RequestHead(asked.method, asked.target, headers)
         gateway = self._gateway()
         match gateway.admit(head):
             case Refusal(head=refused, body=said):

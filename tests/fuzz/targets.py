@@ -3,6 +3,7 @@
 An input is bytes, so that one that was found lies in the corpus as it is.
 """
 
+import asyncio
 import json
 import tempfile
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -14,6 +15,7 @@ from typing import Any
 from antigravity_addon.accounts.credential_files import CredentialFileError, parse_credentials
 from antigravity_addon.accounts.file import AccountsFileError, accounts_of
 from antigravity_addon.accounts.importing import ImportFailedError, read_import
+from antigravity_addon.accounts.secrets import SecretSources
 from antigravity_addon.gateway.client_keys import ClientKeysFileError, parse_client_keys
 from antigravity_addon.gateway.prices import PricesFileError, parse_prices
 from antigravity_addon.gateway.routes import Endpoint
@@ -47,6 +49,7 @@ from .spoiling import (
 )
 
 _JSON = "application/json"
+_SECRETS = SecretSources({"KEY": "AI-key"}, keyring=lambda service, user: None)  # noqa: ARG005
 _IDS = ("resp_known", "conv_known", "msg_known", "", "..", "%2e%2e", "a%2fb", "%00", "%ff", "%ed%a0%80", "x" * 3000)
 _FORM = "multipart/form-data; boundary=X"
 _CHAT, _RESPONSES = Endpoint.CHAT_COMPLETIONS, Endpoint.RESPONSES
@@ -321,7 +324,8 @@ def _reads(read: Callable[[str], object], *foreseen: type[Exception]) -> Callabl
 
     async def check(gateway: InProcess, content: bytes) -> None:  # noqa: ARG001
         try:
-            read(content.decode("utf-8", "surrogateescape"))
+            # it blocks
+            await asyncio.to_thread(read, content.decode("utf-8", "surrogateescape"))
         except foreseen as error:
             if "Traceback" in str(error) or not str(error):
                 raise Broken("a refusal is a sentence", error) from error
@@ -418,7 +422,7 @@ TARGETS: Mapping[str, Target] = {
     "views": Target(_viewed, _check_views, 5),
     "accounts": Target(
         _spoiled_text(seeds.account_files),
-        _reads(lambda text: accounts_of(text, path=Path("accounts.yaml")), AccountsFileError),
+        _reads(lambda text: accounts_of(text, path=Path("accounts.yaml"), sources=_SECRETS), AccountsFileError),
         2,
     ),
     "keys": Target(
@@ -436,7 +440,7 @@ TARGETS: Mapping[str, Target] = {
         _credentials,
         _reads(lambda text: parse_credentials(text, path=Path("adc.json")), CredentialFileError),
     ),
-    "import": Target(_credentials, _reads(read_import, ImportFailedError)),
+    "import": Target(_credentials, _reads(lambda text: read_import(text, environ={}), ImportFailedError)),
     "recordings": Target(
         _recording,
         _reads(

@@ -19,6 +19,14 @@ NODE: Schema = {
 
 LIGHT: dict[str, tuple[Schema, Schema | None]] = {
     "nothing": ({}, None),
+    "a default that looks like a reference": (
+        {"type": "object", "default": {"items": {"$ref": "u"}}},
+        {"type": "object"},
+    ),
+    "a default that speaks of one": (
+        {"type": "string", "default": '{"$ref":"u"}'},
+        {"type": "string", "default": '{"$ref":"u"}'},
+    ),
     "kept as it is": (
         {
             "type": "object",
