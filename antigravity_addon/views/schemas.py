@@ -1,10 +1,11 @@
 """What the clean-up of `translate/json_schema.py` took out of a client's schema, and what it put in."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from antigravity_addon.wire.base import Json, JsonObject
 
-from .differences import Absent, Difference, differences, shown, shown_path
+from .differences import Absent, Difference, Path, differences, shown, shown_path
 
 _WHOLE = frozenset({"enum", "const", "default", "required", "examples", "example"})
 _MOST = 6
@@ -31,11 +32,16 @@ def changes_of(schema: Json, cleaned: JsonObject | None) -> tuple[SchemaChange, 
         # a reference that points to the same thing in its new place
         if each.path[-1] != "$ref" or isinstance(each.after, Absent)
     )
-    told = tuple(each for each in found if _is_told(each, found))
-    beside = {each.path[:-1] for each in told}
-    return tuple(
-        _change(each, is_told=each in told)
+    described = {
+        each.path[:-1]: each.after
         for each in found
+        if each.path[-1] == "description" and isinstance(each.after, str)
+    }
+    told = [_is_told(each, described) for each in found]
+    beside = {each.path[:-1] for each, is_told in zip(found, told, strict=True) if is_told}
+    return tuple(
+        _change(each, is_told=is_told)
+        for each, is_told in zip(found, told, strict=True)
         if not (each.path[-1] == "description" and each.path[:-1] in beside)
     )
 
@@ -65,16 +71,14 @@ def _with_defs(schema: JsonObject) -> JsonObject:
     return {"$defs" if key == "definitions" else key: value for key, value in schema.items()}
 
 
-def _is_told(change: Difference, found: tuple[Difference, ...]) -> bool:
-    """The description beside it says what it said."""
+def _is_told(change: Difference, described: Mapping[Path, str]) -> bool:
+    """The description beside it, which is new, says what it said. `described` has them by the schema's path."""
     if not isinstance(change.after, Absent) or change.path[-1] == "description":
         return False
+    description = described.get(change.path[:-1])
     values = change.before if isinstance(change.before, list) else [change.before]
-    return any(
-        other.path == (*change.path[:-1], "description")
-        and isinstance(other.after, str)
-        and all(str(value) in other.after for value in values if not isinstance(value, bool | dict | None))
-        for other in found
+    return description is not None and all(
+        str(value) in description for value in values if not isinstance(value, bool | dict | None)
     )
 
 

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
+from . import growth
 from .run import Run, minimised, run
 from .targets import TARGETS
 
@@ -18,6 +19,8 @@ def main() -> int:
         os.nice(arguments.nice)
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
+    if arguments.growth:
+        return 1 if growth.main() else 0
     chosen = arguments.target or list(TARGETS)
     shares = _shares(arguments.inputs, chosen)
     findings = 0
@@ -37,6 +40,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--target", action="append", choices=list(TARGETS), help="this one only; may be repeated")
     parser.add_argument("--findings", type=Path, default=Path("build/fuzz"), help="folder for what is found")
+    parser.add_argument("--growth", action="store_true", help="measure what grows, and nothing else")
     parser.add_argument("--nice", type=int, default=15)
     return parser.parse_args()
 

@@ -28,6 +28,7 @@ from antigravity_addon.views.conversation_text import conversation_text
 from antigravity_addon.views.fields import fields_of
 from antigravity_addon.views.masked_body import masked_body
 from antigravity_addon.views.masks import Masks
+from antigravity_addon.views.readers import NoDialectError
 from antigravity_addon.views.redacted import redacted_body
 from antigravity_addon.wire.sse import ServerSentEvent, SseDecoder, StrayJson
 
@@ -383,13 +384,15 @@ async def _check_views(gateway: InProcess, content: bytes) -> None:  # noqa: ARG
     """There is a text, whatever the bytes."""
     asked = Asked.from_bytes(content)
     try:
-        conversation_text(asked.path, asked.body, asked.content_type).encode()
-        answer_text(asked.path, asked.body).encode()
         redacted_body(asked.body, asked.content_type)
         masked_body(asked.body, asked.content_type, _MASKS)
         for endpoint, translation in TRANSLATIONS.items():
             if endpoint.value == asked.path:
                 fields_of(translation, asked.body, "gemini-2.5-flash", sent=None, choice=0)
+        conversation_text(asked.path, asked.body, asked.content_type).encode()
+        answer_text(asked.path, asked.body).encode()
+    except NoDialectError:
+        pass
     except Exception as error:
         raise Broken(f"no exception that nobody foresaw ({type(error).__name__})", error) from error
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from .growth import WORST, calls, growths
 from .in_process import InProcess
 from .spoiling import Drawn
 from .targets import TARGETS
@@ -50,6 +51,17 @@ def test_what_was_found_stays_mended(running: Running, path: Path) -> None:
 @given(choices=st.binary(max_size=200))
 def test_the_laws_hold(running: Running, target: str, choices: bytes) -> None:
     running.check(target, TARGETS[target].generate(Drawn(choices)))
+
+
+GROWTHS = growths(part=20)
+
+
+@pytest.mark.parametrize("name", GROWTHS)
+def test_work_grows_as_the_input_does(name: str) -> None:
+    growth = GROWTHS[name]
+    small = asyncio.run(calls(growth.target, growth.small))
+    large = asyncio.run(calls(growth.target, growth.large))
+    assert large < WORST * max(small, 500)
 
 
 def test_every_finding_is_of_a_target() -> None:
