@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from . import growth
-from .run import Run, minimised, run
-from .targets import TARGETS
+from .run import Run, minimised, run, run_all
+from .targets import REQUEST, TARGETS, Target
 
 
 def main() -> int:
@@ -29,9 +29,22 @@ def main() -> int:
         result = run(TARGETS[name], name, inputs=shares[name], seed=arguments.seed)
         findings += len(result.findings)
         _print(name, result)
-        _write(name, result, arguments.findings)
+        _write(name, TARGETS[name], result, arguments.findings)
+    if arguments.openapi:
+        findings += _openapi(arguments)
     print(f"{sum(shares.values())} inputs, {findings} findings" + (f" in {arguments.findings}" if findings else ""))
     return 1 if findings else 0
+
+
+def _openapi(arguments: argparse.Namespace) -> int:
+    from . import openapi  # noqa: PLC0415  which only this needs
+
+    count = arguments.inputs // 20
+    contents = openapi.requests(arguments.openapi, inputs=count, number=arguments.seed)
+    result = run_all(REQUEST, contents)
+    _print("openapi", result)
+    _write("openapi", REQUEST, result, arguments.findings)
+    return len(result.findings)
 
 
 def _arguments() -> argparse.Namespace:
@@ -40,6 +53,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--target", action="append", choices=list(TARGETS), help="this one only; may be repeated")
     parser.add_argument("--findings", type=Path, default=Path("build/fuzz"), help="folder for what is found")
+    parser.add_argument("--openapi", type=Path, help="OpenAI's description of its API, for a twentieth more")
     parser.add_argument("--growth", action="store_true", help="measure what grows, and nothing else")
     parser.add_argument("--nice", type=int, default=15)
     return parser.parse_args()
@@ -59,11 +73,11 @@ def _print(name: str, result: Run) -> None:
     )
 
 
-def _write(name: str, result: Run, folder: Path) -> None:
+def _write(name: str, target: Target, result: Run, folder: Path) -> None:
     for number, finding in enumerate(result.findings.values()):
         path = folder / name / str(number)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(minimised(TARGETS[name], finding))
+        path.write_bytes(minimised(target, finding))
         print(f"    {finding.law}, {finding.count} times: {path}\n        {finding.details[:300]}", flush=True)
 
 

@@ -5,8 +5,9 @@ import copy
 import gc
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import batched
 from random import Random
 from typing import Any
 
@@ -43,20 +44,21 @@ class Run:
 
 def run(target: Target, name: str, *, inputs: int, seed: int) -> Run:
     """Deterministic: the same seed makes the same inputs."""
+    contents = (target.generate(Random(f"{seed}/{name}/{number}")) for number in range(inputs))
+    return run_all(target, contents)
+
+
+def run_all(target: Target, contents: Iterable[bytes]) -> Run:
     result = Run()
     began = time.process_time()
-    for start in range(0, inputs, _BATCH):
-        contents = (
-            target.generate(Random(f"{seed}/{name}/{number}"))  # noqa: S311
-            for number in range(start, min(start + _BATCH, inputs))
-        )
-        asyncio.run(_batch(target, contents, result))
+    for batch in batched(contents, _BATCH, strict=False):
+        asyncio.run(_batch(target, batch, result))
         gc.collect()
     result.seconds = time.process_time() - began
     return result
 
 
-async def _batch(target: Target, contents: Iterator[bytes], result: Run) -> None:
+async def _batch(target: Target, contents: Iterable[bytes], result: Run) -> None:
     async with InProcess() as gateway:
         for content in contents:
             result.inputs += 1
@@ -160,6 +162,3 @@ def _without_bytes(content: bytes) -> Iterator[bytes]:
         for start in range(0, len(content), size):
             yield content[:start] + content[start + size :]
         size //= 2
-
-
-type Report = Callable[[str], None]

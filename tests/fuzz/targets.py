@@ -63,6 +63,8 @@ class Target:
     """Raises: Broken."""
     weight: int = 1
     """Its part of a long run."""
+    head: bytes = b""
+    """What any bytes need in front to be an input."""
 
 
 # --- requests --------------------------------------------------------------------------------------------
@@ -404,23 +406,31 @@ def _viewed(random: Random) -> bytes:
     return Asked("POST", "/v1beta/models/gemini-3.8-flash:streamGenerateContent", "text/event-stream", stream).to_bytes()
 
 
+def _of_requests(endpoint: Endpoint, weight: int = 1) -> Target:
+    target = endpoint.value.replace("{id}", "conv_known")
+    head = Asked("POST", target, _JSON, b"").to_bytes()
+    return Target(_spoiled_request(endpoint), _check_request, weight, head)
+
+
+REQUEST = Target(_any_body, _check_request)
+"""A request, wherever it is from."""
 TARGETS: Mapping[str, Target] = {
-    "chat": Target(_spoiled_request(_CHAT), _check_request, 20),
-    "responses": Target(_spoiled_request(_RESPONSES), _check_request, 20),
-    "compact": Target(_spoiled_request(Endpoint.COMPACT), _check_request, 3),
-    "completions": Target(_spoiled_request(Endpoint.COMPLETIONS), _check_request, 3),
-    "images": Target(_spoiled_request(Endpoint.IMAGES), _check_request, 3),
-    "conversations": Target(_spoiled_request(Endpoint.CONVERSATIONS), _check_request, 2),
-    "conversation": Target(_spoiled_request(Endpoint.CONVERSATION), _check_request),
-    "conversation-items": Target(_spoiled_request(Endpoint.CONVERSATION_ITEMS), _check_request, 2),
-    "audio": Target(_form, _check_request, 5),
+    "chat": _of_requests(_CHAT, 20),
+    "responses": _of_requests(_RESPONSES, 20),
+    "compact": _of_requests(Endpoint.COMPACT, 3),
+    "completions": _of_requests(Endpoint.COMPLETIONS, 3),
+    "images": _of_requests(Endpoint.IMAGES, 3),
+    "conversations": _of_requests(Endpoint.CONVERSATIONS, 2),
+    "conversation": _of_requests(Endpoint.CONVERSATION),
+    "conversation-items": _of_requests(Endpoint.CONVERSATION_ITEMS, 2),
+    "audio": Target(_form, _check_request, 5, Asked("POST", Endpoint.TRANSCRIPTIONS.value, _FORM, b"").to_bytes()),
     "paths": Target(_path, _check_request, 5),
     "bodies": Target(_any_body, _check_request, 5),
     "schemas": Target(_schemas, _check_request, 10),
     "media": Target(_media, _check_request, 5),
     "carried": Target(_what_clients_carry, _check_request, 5),
-    "answers": Target(_answer, _check_upstream, 10),
-    "errors": Target(_error, _check_upstream, 5),
+    "answers": Target(_answer, _check_upstream, 10, b"4 200\n"),
+    "errors": Target(_error, _check_upstream, 5, b"0 429\n"),
     "sse": Target(_stream, _check_sse, 3),
     "views": Target(_viewed, _check_views, 5),
     "accounts": Target(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from .growth import WORST, calls, growths
+from .growth import REQUESTS, STREAMS, WORST_OF_CALLS, calls, growths
 from .in_process import InProcess
 from .spoiling import Drawn
 from .targets import TARGETS
@@ -26,6 +26,9 @@ class Running:
 
     def check(self, target: str, content: bytes) -> None:
         self._runner.run(TARGETS[target].check(self._gateway, content))
+
+    def calls(self, target: str, content: bytes) -> int:
+        return self._runner.run(calls(self._gateway, target, content))
 
     def close(self) -> None:
         self._runner.run(self._gateway.__aexit__(None, None, None))
@@ -53,15 +56,20 @@ def test_the_laws_hold(running: Running, target: str, choices: bytes) -> None:
     running.check(target, TARGETS[target].generate(Drawn(choices)))
 
 
-GROWTHS = growths(part=20)
+GROWTHS = {
+    name: growth
+    for name, growth in (growths(REQUESTS, part=10) | growths(STREAMS, part=40)).items()
+    if not name.startswith("answers") or name.endswith(", 4")
+}
 
 
 @pytest.mark.parametrize("name", GROWTHS)
-def test_work_grows_as_the_input_does(name: str) -> None:
+def test_work_grows_as_the_input_does(running: Running, name: str) -> None:
     growth = GROWTHS[name]
-    small = asyncio.run(calls(growth.target, growth.small))
-    large = asyncio.run(calls(growth.target, growth.large))
-    assert large < WORST * max(small, 500)
+    # what is looked up once is no part of it
+    running.check(growth.target, growth.small)
+    small, large = running.calls(growth.target, growth.small), running.calls(growth.target, growth.large)
+    assert large < WORST_OF_CALLS[growth.target] * max(small, 500)
 
 
 def test_every_finding_is_of_a_target() -> None:
