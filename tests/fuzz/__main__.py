@@ -15,8 +15,7 @@ from .targets import REQUEST, TARGETS, Target
 
 def main() -> int:
     arguments = _arguments()
-    if arguments.nice:
-        os.nice(arguments.nice)
+    os.nice(max(0, arguments.nice - os.nice(0)))
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
     if arguments.growth:
@@ -32,7 +31,10 @@ def main() -> int:
         _write(name, TARGETS[name], result, arguments.findings)
     if arguments.openapi:
         findings += _openapi(arguments)
-    print(f"{sum(shares.values())} inputs, {findings} findings" + (f" in {arguments.findings}" if findings else ""))
+    print(
+        f"{sum(shares.values())} inputs, {findings} findings"
+        + (f" in {arguments.findings}" if findings else "")
+    )
     return 1 if findings else 0
 
 
@@ -51,7 +53,9 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("--inputs", type=int, default=10_000, help="for all targets together")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--target", action="append", choices=list(TARGETS), help="this one only; may be repeated")
+    parser.add_argument(
+        "--target", action="append", choices=list(TARGETS), help="this one only; may be repeated"
+    )
     parser.add_argument("--findings", type=Path, default=Path("build/fuzz"), help="folder for what is found")
     parser.add_argument("--openapi", type=Path, help="OpenAI's description of its API, for a twentieth more")
     parser.add_argument("--growth", action="store_true", help="measure what grows, and nothing else")
@@ -78,7 +82,9 @@ def _write(name: str, target: Target, result: Run, folder: Path) -> None:
         path = folder / name / str(number)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(minimised(target, finding))
-        print(f"    {finding.law}, {finding.count} times: {path}\n        {finding.details[:300]}", flush=True)
+        print(
+            f"    {finding.law}, {finding.count} times: {path}\n        {finding.details[:300]}", flush=True
+        )
 
 
 if __name__ == "__main__":

@@ -72,7 +72,10 @@ def _properties(count: int) -> Any:
 
 
 def _chain(count: int) -> Any:
-    defs = {f"D{number}": {"anyOf": [{"$ref": f"#/$defs/D{number + 1}"}, {"type": "null"}]} for number in range(count)}
+    defs = {
+        f"D{number}": {"anyOf": [{"$ref": f"#/$defs/D{number + 1}"}, {"type": "null"}]}
+        for number in range(count)
+    }
     return {"type": "object", "properties": {"a": {"$ref": "#/$defs/D0"}}, "$defs": defs | {f"D{count}": {}}}
 
 
@@ -87,12 +90,18 @@ type Shape = tuple[int, Callable[[int], Asked | bytes]]
 REQUESTS: Mapping[str, Shape] = {
     "messages": (500, lambda n: _chat(messages=[_USER, {"role": "assistant", "content": "y"}] * n)),
     "one role": (1000, lambda n: _chat(messages=[_USER] * n)),
-    "parts": (1000, lambda n: _chat(messages=[{"role": "user", "content": [{"type": "text", "text": "x"}] * n}])),
+    "parts": (
+        1000,
+        lambda n: _chat(messages=[{"role": "user", "content": [{"type": "text", "text": "x"}] * n}]),
+    ),
     "calls at once": (300, lambda n: _chat(messages=_calls(n))),
     "calls one by one": (300, lambda n: _responses(input=_items(n))),
     "tools": (100, lambda n: _chat(tools=[_tool(f"f{number}") for number in range(n)])),
     "tools of one name": (100, lambda n: _chat(tools=[_tool("f x")] * n)),
-    "names that are long": (60, lambda n: _chat(tools=[_tool("x" * 70 + str(number)) for number in range(n)])),
+    "names that are long": (
+        60,
+        lambda n: _chat(tools=[_tool("x" * 70 + str(number)) for number in range(n)]),
+    ),
     "properties": (500, lambda n: _chat(tools=[_tool("f", _properties(n))])),
     "references": (100, lambda n: _chat(tools=[_tool("f", _chain(n))])),
     "allOf": (200, lambda n: _chat(tools=[_tool("f", {"allOf": [_properties(3)] * n})])),
@@ -103,10 +112,17 @@ REQUESTS: Mapping[str, Shape] = {
     "markdown images": (
         300,
         lambda n: _chat(
-            messages=[_USER, {"role": "assistant", "content": "![image](data:image/png;base64,iVBO" * n}, _USER]
+            messages=[
+                _USER,
+                {"role": "assistant", "content": "![image](data:image/png;base64,iVBO" * n},
+                _USER,
+            ]
         ),
     ),
-    "data URLs": (50_000, lambda n: _chat(messages=[{"role": "user", "content": [_image("data:" + ";a" * n)]}])),
+    "data URLs": (
+        50_000,
+        lambda n: _chat(messages=[{"role": "user", "content": [_image("data:" + ";a" * n)]}]),
+    ),
     "white space of a data URL": (
         50_000,
         lambda n: _chat(messages=[{"role": "user", "content": [_image(" " * n + "data:")]}]),
@@ -135,7 +151,10 @@ REQUESTS: Mapping[str, Shape] = {
     ),
     "a path": (2000, lambda n: Asked("GET", "/v1" + "/responses/x" * n, "", b"")),
     "slashes": (5000, lambda n: Asked("GET", "/v1" + "/" * n + "models/", "", b"")),
-    "a query": (2000, lambda n: Asked("GET", "/v1/conversations/conv_known/items?" + "limit=1&" * n, "", b"")),
+    "a query": (
+        2000,
+        lambda n: Asked("GET", "/v1/conversations/conv_known/items?" + "limit=1&" * n, "", b""),
+    ),
 }
 STREAMS: Mapping[str, Shape] = {
     "events": (300, lambda n: _event('{"text":"x"}') * n),
@@ -157,7 +176,11 @@ def _image(url: str) -> Any:
 
 def _arguments(text: str) -> list[Any]:
     call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": text}}
-    return [_USER, {"role": "assistant", "tool_calls": [call]}, {"role": "tool", "tool_call_id": "c", "content": text}]
+    return [
+        _USER,
+        {"role": "assistant", "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c", "content": text},
+    ]
 
 
 def _event(part: str, more: str = "") -> bytes:
@@ -165,11 +188,10 @@ def _event(part: str, more: str = "") -> bytes:
 
 
 def _grounding(count: int) -> str:
-    chunks = ",".join('{"web":{"uri":"https://a.example/%d"}}' % number for number in range(count))
-    supports = ",".join(
-        '{"segment":{"endIndex":1},"groundingChunkIndices":[%d]}' % number for number in range(count)
-    )
-    return f',"groundingMetadata":{{"groundingChunks":[{chunks}],"groundingSupports":[{supports}]}}'
+    chunks = [{"web": {"uri": f"https://a.example/{number}"}} for number in range(count)]
+    supports = [{"segment": {"endIndex": 1}, "groundingChunkIndices": [number]} for number in range(count)]
+    found = {"groundingChunks": chunks, "groundingSupports": supports}
+    return f',"groundingMetadata":{json.dumps(found)}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,5 +263,8 @@ def main() -> int:
         is_too_fast = large > ENOUGH_SECONDS and large > WORST * small
         wrong += is_too_fast
         if large > ENOUGH_SECONDS:
-            print(f"{name:45} {small * 1000:9.1f} {large * 1000:20.1f}  {'too fast' if is_too_fast else ''}", flush=True)
+            print(
+                f"{name:45} {small * 1000:9.1f} {large * 1000:20.1f}  {'too fast' if is_too_fast else ''}",
+                flush=True,
+            )
     return wrong

@@ -11,9 +11,9 @@ import logging
 import sys
 import warnings
 
-import atheris
+import atheris  # pyright: ignore[reportMissingImports]  the group `fuzz` may not be installed
 
-with atheris.instrument_imports(include=["antigravity_addon"]):
+with atheris.instrument_imports(include=["antigravity_addon"]):  # pyright: ignore[reportAttributeAccessIssue]  native
     from .in_process import InProcess
     from .spoiling import Drawn
     from .targets import TARGETS

@@ -109,7 +109,9 @@ def _check_blame(asked: Asked, answered: Answered) -> None:
     if error.get("upstream_status") is not None:
         if error["param"] is not None or error["message"].startswith(_OF_A_FILE):
             return
-        raise Broken(f"the upstream refuses nothing for its form ({_kind(error['message'])})", error["message"])
+        raise Broken(
+            f"the upstream refuses nothing for its form ({_kind(error['message'])})", error["message"]
+        )
     if answered.sent:
         raise Broken("a request that is refused is not sent", answered.sent[0].body)
     if error["param"] is not None and not _names_something(error["param"], asked):
@@ -179,7 +181,14 @@ _KEPT: Mapping[tuple[Endpoint, str], Any] = {
     (Endpoint.RESPONSE_INPUT_ITEMS, "GET"): ItemList,
 }
 """The items of a list are the client's own, and need not be any that the SDK knows."""
-_REPEATED = {"tools": [], "tool_choice": "auto", "text": {}, "reasoning": {}, "metadata": {}, "instructions": None}
+_REPEATED = {
+    "tools": [],
+    "tool_choice": "auto",
+    "text": {},
+    "reasoning": {},
+    "metadata": {},
+    "instructions": None,
+}
 """What a response repeats of its request, word for word; so this is put in its place before the SDK looks at it."""
 
 
@@ -223,7 +232,10 @@ def events(body: bytes) -> list[str]:
         raise Broken("a stream ends with a whole event", text[-100:])
     blocks = text.removesuffix("\n\n").split("\n\n")
     return [
-        line.removeprefix("data: ") for block in blocks for line in block.split("\n") if line.startswith("data: ")
+        line.removeprefix("data: ")
+        for block in blocks
+        for line in block.split("\n")
+        if line.startswith("data: ")
     ]
 
 
@@ -285,7 +297,10 @@ def _of_chat(body: bytes) -> Any:
     return [
         (
             choice["message"].get("content") or "",
-            [call["function" if "function" in call else "custom"] for call in choice["message"].get("tool_calls") or ()],
+            [
+                call["function" if "function" in call else "custom"]
+                for call in choice["message"].get("tool_calls") or ()
+            ],
             choice["finish_reason"],
         )
         for choice in choices

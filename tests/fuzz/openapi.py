@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import schemathesis
+import schemathesis  # pyright: ignore[reportMissingImports]  the group `fuzz` may not be installed
 import yaml
 from hypothesis import HealthCheck, Phase, given, seed, settings
-from schemathesis.core import NotSet
-from schemathesis.generation import GenerationMode
+from schemathesis.core import NotSet  # pyright: ignore[reportMissingImports]
+from schemathesis.generation import GenerationMode  # pyright: ignore[reportMissingImports]
 
 from .in_process import Asked
 
@@ -41,7 +41,7 @@ def requests(description: Path, *, inputs: int, number: int) -> Iterator[bytes]:
 
 
 def _strategies(description: Path) -> Iterator[Any]:
-    document: Any = yaml.load(description.read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
+    document: Any = yaml.load(description.read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     # the others take their time, and are not served
     document["paths"] = {path: document["paths"][path] for path in SERVED if path in document["paths"]}
     schema = schemathesis.openapi.from_dict(document)
@@ -60,7 +60,7 @@ def _examples(strategy: Any, count: int, number: int) -> list[bytes]:
         database=None,
         deadline=None,
         phases=(Phase.generate,),
-        suppress_health_check=list(HealthCheck),
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
     )
     @given(strategy)
     def collect(case: Any) -> None:
@@ -79,7 +79,9 @@ def _asked(case: Any) -> Asked:
         return Asked(case.method, target, content_type, b"")
     if content_type == "multipart/form-data":
         return Asked(case.method, target, f"{content_type}; boundary=X", _form(body))
-    return Asked(case.method, target, content_type, body if isinstance(body, bytes) else json.dumps(body).encode())
+    return Asked(
+        case.method, target, content_type, body if isinstance(body, bytes) else json.dumps(body).encode()
+    )
 
 
 def _plain(value: object) -> str:

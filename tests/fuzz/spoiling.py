@@ -10,7 +10,7 @@ import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from random import Random
-from typing import Any, override
+from typing import Any, Self, override
 
 type Place = tuple[str | int, ...]
 
@@ -21,15 +21,94 @@ NAMES = (
     *("stream", "n", "stop", "schema", "format", "additionalProperties", "prefixItems", "not", "oneOf"),
 )
 TEXTS = (
-    *("", " ", "\0", "\ud800", "\udfff\ud800", "‮abc‬", "\ufeff", "é", "é", "🦀" * 9, "\x7f\x1b[31m"),
-    *("x" * 70, "x" * 5000, "../" * 40, "null", "NaN", "1e999", "{}", "[", '{"a":', "[DONE]", "data: x\n\n", "%s{0}"),
+    *(
+        "",
+        " ",
+        "\0",
+        "\ud800",
+        "\udfff\ud800",
+        "\u202eabc\u202c",
+        "\ufeff",
+        "é",
+        "é",
+        "🦀" * 9,
+        "\x7f\x1b[31m",
+    ),
+    *(
+        "x" * 70,
+        "x" * 5000,
+        "../" * 40,
+        "null",
+        "NaN",
+        "1e999",
+        "{}",
+        "[",
+        '{"a":',
+        "[DONE]",
+        "data: x\n\n",
+        "%s{0}",
+    ),
     *("data:image/png;base64,iVBORw0KGgo=", "data:;base64,", "data:,x", "data:image/svg+xml,<svg/>"),
-    *("data:image/png;base64,ÿ", "data:text/plain;charset=utf-16;base64,//4=", "gs://a/b", "http://[", "file:///x"),
-    *("https://a.example/b.png", "https://youtu.be/x", "resp_known", "conv_known", "msg_known", "call_1", "c"),
-    *("gpt-4o", "gemini-2.5-flash", "gemini-3.8-flash", "gemini-4-neon", "gemini-2.5-flash-image", "m:online"),
-    *("auto", "none", "required", "user", "assistant", "system", "tool", "function", "low", "max", "#/$defs/A", "#"),
-    *("object", "array", "string", "integer", "null", "message", "reasoning", "function_call_output", "json_schema"),
-    *("gw1.", "gw1.e30=", "skip_thought_signature_validator", "RSIEIwoh", "a\r\nb", "\u2028", "٣", "0x10", "-0"),
+    *(
+        "data:image/png;base64,ÿ",
+        "data:text/plain;charset=utf-16;base64,//4=",
+        "gs://a/b",
+        "http://[",
+        "file:///x",
+    ),
+    *(
+        "https://a.example/b.png",
+        "https://youtu.be/x",
+        "resp_known",
+        "conv_known",
+        "msg_known",
+        "call_1",
+        "c",
+    ),
+    *(
+        "gpt-4o",
+        "gemini-2.5-flash",
+        "gemini-3.8-flash",
+        "gemini-4-neon",
+        "gemini-2.5-flash-image",
+        "m:online",
+    ),
+    *(
+        "auto",
+        "none",
+        "required",
+        "user",
+        "assistant",
+        "system",
+        "tool",
+        "function",
+        "low",
+        "max",
+        "#/$defs/A",
+        "#",
+    ),
+    *(
+        "object",
+        "array",
+        "string",
+        "integer",
+        "null",
+        "message",
+        "reasoning",
+        "function_call_output",
+        "json_schema",
+    ),
+    *(
+        "gw1.",
+        "gw1.e30=",
+        "skip_thought_signature_validator",
+        "RSIEIwoh",
+        "a\r\nb",
+        "\u2028",
+        "٣",
+        "0x10",
+        "-0",
+    ),
 )
 NUMBERS = (
     *(0, -1, 1, 2, 0.5, -0.0, 1.0, 1e308, 5e-324, 2**31, -(2**31) - 1, 2**53 + 1, 2**63, 2**64, 10**400),
@@ -37,7 +116,13 @@ NUMBERS = (
 )
 MODELS = (
     *("gemini-2.5-flash", "gemini-2.5-pro", "gemini-2.5-flash-lite", "gemini-2.5-flash-image"),
-    *("gemini-3.1-pro-preview", "gemini-3.5-flash-lite", "gemini-3.8-flash", "gemini-4-neon", "gemini-4-argon"),
+    *(
+        "gemini-3.1-pro-preview",
+        "gemini-3.5-flash-lite",
+        "gemini-3.8-flash",
+        "gemini-4-neon",
+        "gemini-4-argon",
+    ),
     *("gemini-3-pro-image", "gpt-4o", "o3", "gemini-3-flash-preview"),
 )
 
@@ -45,7 +130,7 @@ MODELS = (
 class Drawn(Random):
     """Choices from bytes; when there are no more, always the first one."""
 
-    def __new__(cls, content: bytes) -> "Drawn":  # noqa: ARG004  Random hashes what it is given
+    def __new__(cls, content: bytes) -> Self:  # noqa: ARG004  Random would hash it
         return super().__new__(cls)
 
     def __init__(self, content: bytes) -> None:
@@ -222,13 +307,55 @@ def spoiled_text(random: Random, text: str) -> str:
         case 4:
             return text.swapcase()
         case _:
-            return text[:start] + chr(random.choice((0, 9, 10, 13, 34, 39, 58, 92, 123, 133, 160, 8232))) + text[end:]
+            return (
+                text[:start]
+                + chr(random.choice((0, 9, 10, 13, 34, 39, 58, 92, 123, 133, 160, 8232)))
+                + text[end:]
+            )
 
 
 PIECES = (
-    *(b"\0", b"\xff", b"\xc3\x28", b"\r", b"\n", b"\r\n\r\n", b"\n\n", b"data:", b"data: {}\n\n", b":", b"event: x\n"),
-    *(b'"', b"\\", b"{", b"}", b"[", b"]", b",", b"\\ud800", b"NaN", b"null", b"1e999", b"-", b"0", b"\xef\xbb\xbf"),
-    *(b"--X", b"--X--", b"; name*=utf-8''%ff", b'"candidates":', b"&a ", b"*a ", b"!!python/none", b"? ", b"<<: ", b"\t"),
+    *(
+        b"\0",
+        b"\xff",
+        b"\xc3\x28",
+        b"\r",
+        b"\n",
+        b"\r\n\r\n",
+        b"\n\n",
+        b"data:",
+        b"data: {}\n\n",
+        b":",
+        b"event: x\n",
+    ),
+    *(
+        b'"',
+        b"\\",
+        b"{",
+        b"}",
+        b"[",
+        b"]",
+        b",",
+        b"\\ud800",
+        b"NaN",
+        b"null",
+        b"1e999",
+        b"-",
+        b"0",
+        b"\xef\xbb\xbf",
+    ),
+    *(
+        b"--X",
+        b"--X--",
+        b"; name*=utf-8''%ff",
+        b'"candidates":',
+        b"&a ",
+        b"*a ",
+        b"!!python/none",
+        b"? ",
+        b"<<: ",
+        b"\t",
+    ),
 )
 
 
@@ -254,7 +381,9 @@ def spoiled_bytes(random: Random, content: bytes, pieces: Sequence[bytes] = PIEC
 
 
 def any_bytes(random: Random) -> bytes:
-    pieces = (random.choice(PIECES) if random.randrange(3) else bytes([random.randrange(256)]) for _ in range(12))
+    pieces = (
+        random.choice(PIECES) if random.randrange(3) else bytes([random.randrange(256)]) for _ in range(12)
+    )
     return b"".join(list(pieces)[: random.randrange(13)])
 
 
@@ -268,12 +397,15 @@ def carried(random: Random, fields: Mapping[str, Any]) -> str:
 # --- schemas ---------------------------------------------------------------------------------------------
 
 _TYPES = ("object", "array", "string", "integer", "number", "boolean", "null", "file", "")
+_VALUES: Sequence[Any] = (*NUMBERS, *TEXTS, None, {}, [])
 _MADE_OF: Mapping[str, Callable[[Random, int], Any]] = {
     "type": lambda random, _: random.choice((*_TYPES, ["object", "null"], ["string", "integer"], ["x"], [])),
     "properties": lambda random, depth: {
         random.choice(("a", "b", "", "$ref", "x y", "__proto__")): schema(random, depth + 1) for _ in range(2)
     },
-    "items": lambda random, depth: random.choice((schema(random, depth + 1), [schema(random, depth + 1)], True)),
+    "items": lambda random, depth: random.choice(
+        (schema(random, depth + 1), [schema(random, depth + 1)], True)
+    ),
     "prefixItems": lambda random, depth: [schema(random, depth + 1) for _ in range(2)],
     "additionalProperties": lambda random, depth: random.choice((True, False, schema(random, depth + 1))),
     "anyOf": lambda random, depth: [schema(random, depth + 1) for _ in range(random.randrange(3))],
@@ -282,12 +414,14 @@ _MADE_OF: Mapping[str, Callable[[Random, int], Any]] = {
     "not": lambda random, depth: schema(random, depth + 1),
     "if": lambda random, depth: schema(random, depth + 1),
     "patternProperties": lambda random, depth: {"^a": schema(random, depth + 1)},
-    "$ref": lambda random, _: random.choice(("#/$defs/A", "#/$defs/B", "#", "#/properties/a", "x", "#/$defs/C~1d", 1)),
+    "$ref": lambda random, _: random.choice(
+        ("#/$defs/A", "#/$defs/B", "#", "#/properties/a", "x", "#/$defs/C~1d", 1)
+    ),
     "$defs": lambda random, depth: {name: schema(random, depth + 1) for name in ("A", "B")},
     "definitions": lambda random, depth: {"A": schema(random, depth + 1)},
     "required": lambda random, _: random.choice((["a"], ["a", "a", "z"], "a", [1], [])),
-    "enum": lambda random, _: [random.choice((*NUMBERS, *TEXTS, None, {}, [])) for _ in range(3)],
-    "const": lambda random, _: random.choice((*NUMBERS, *TEXTS, None, {})),
+    "enum": lambda random, _: [random.choice(_VALUES) for _ in range(3)],
+    "const": lambda random, _: random.choice(_VALUES),
     "default": lambda random, _: any_value(random),
     "minimum": lambda random, _: random.choice((*NUMBERS, "1")),
     "exclusiveMaximum": lambda random, _: random.choice((*NUMBERS, True)),

@@ -6,7 +6,7 @@ An input is bytes, so that one that was found lies in the corpus as it is.
 import asyncio
 import json
 import tempfile
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -51,7 +51,19 @@ from .spoiling import (
 
 _JSON = "application/json"
 _SECRETS = SecretSources({"KEY": "AI-key"}, keyring=lambda service, user: None)  # noqa: ARG005
-_IDS = ("resp_known", "conv_known", "msg_known", "", "..", "%2e%2e", "a%2fb", "%00", "%ff", "%ed%a0%80", "x" * 3000)
+_IDS = (
+    "resp_known",
+    "conv_known",
+    "msg_known",
+    "",
+    "..",
+    "%2e%2e",
+    "a%2fb",
+    "%00",
+    "%ff",
+    "%ed%a0%80",
+    "x" * 3000,
+)
 _FORM = "multipart/form-data; boundary=X"
 _CHAT, _RESPONSES = Endpoint.CHAT_COMPLETIONS, Endpoint.RESPONSES
 
@@ -59,7 +71,7 @@ _CHAT, _RESPONSES = Endpoint.CHAT_COMPLETIONS, Endpoint.RESPONSES
 @dataclass(frozen=True, slots=True)
 class Target:
     generate: Callable[[Random], bytes]
-    check: Callable[[InProcess, bytes], Awaitable[None]]
+    check: Callable[[InProcess, bytes], Coroutine[Any, Any, None]]
     """Raises: Broken."""
     weight: int = 1
     """Its part of a long run."""
@@ -75,7 +87,9 @@ async def _check_request(gateway: InProcess, content: bytes) -> None:
 
 
 def _to_case(random: Random, endpoint: Endpoint, value: Any) -> bytes:
-    target = endpoint.value.replace("{id}", random.choice(("conv_known", "conv_known", random.choice(_IDS[:3]))))
+    target = endpoint.value.replace(
+        "{id}", random.choice(("conv_known", "conv_known", random.choice(_IDS[:3])))
+    )
     body = to_bytes(random, value)
     return Asked("POST", target, _JSON, body).to_bytes()
 
@@ -108,7 +122,23 @@ def _path(random: Random) -> bytes:
     if not random.randrange(3):
         target = spoiled_text(random, target)
     names = ("limit", "order", "after", "stream", "include", "x")
-    values = ("1", "0", "100", "101", "-1", "٣", "asc", "desc", "msg_known", "true", "", "%00", "%ff", "&", "=")
+    values = (
+        "1",
+        "0",
+        "100",
+        "101",
+        "-1",
+        "٣",
+        "asc",
+        "desc",
+        "msg_known",
+        "true",
+        "",
+        "%00",
+        "%ff",
+        "&",
+        "=",
+    )
     query = "&".join(f"{random.choice(names)}={random.choice(values)}" for _ in range(random.randrange(4)))
     target = "".join(char for char in f"{target}?{query}" if char > " ").encode(errors="replace").decode()
     method = random.choice(("GET", "GET", "DELETE", "POST", "HEAD", "PUT", "OPTIONS", "G\udcff", "get"))
@@ -116,14 +146,19 @@ def _path(random: Random) -> bytes:
 
 
 def _schemas(random: Random) -> bytes:
-    parameters = schema(random) if random.randrange(2) else {"type": "object", "properties": {"a": schema(random)}}
+    parameters = (
+        schema(random) if random.randrange(2) else {"type": "object", "properties": {"a": schema(random)}}
+    )
     shape, name = schema(random), random.choice(("f", "f g", "é", "x" * 99, "1", "a.b:c-d"))
     model = random.choice(MODELS)
     if random.randrange(2):
         function = {"name": name, "parameters": parameters, "strict": random.choice((True, False, None))}
         form: Any = {"type": "json_schema", "json_schema": {"name": "s", "schema": shape}}
         body: Any = {"messages": [{"role": "user", "content": "x"}]}
-        endpoint, fields = _CHAT, {"tools": [{"type": "function", "function": function}], "response_format": form}
+        endpoint, fields = (
+            _CHAT,
+            {"tools": [{"type": "function", "function": function}], "response_format": form},
+        )
     else:
         form = {"format": {"type": "json_schema", "name": "s", "schema": shape}}
         tools = [{"type": "function", "name": name, "parameters": parameters}]
@@ -137,7 +172,10 @@ def _media(random: Random) -> bytes:
     parts: Sequence[Any] = (
         {"type": "image_url", "image_url": {"url": url, "detail": random.choice(("low", "", "auto"))}},
         {"type": "input_image", "image_url": url},
-        {"type": "input_audio", "input_audio": {"data": url, "format": random.choice(("wav", "mp3", "", "x"))}},
+        {
+            "type": "input_audio",
+            "input_audio": {"data": url, "format": random.choice(("wav", "mp3", "", "x"))},
+        },
         {"type": "file", "file": {"file_data": url, "filename": random.choice(TEXTS)}},
         {"type": "input_file", "file_url": url},
         {"type": "input_file", "file_data": url, "filename": random.choice(("a.pdf", "a.docx", "", "a"))},
@@ -159,12 +197,21 @@ def _what_clients_carry(random: Random) -> bytes:
     signature = spoiled_text(random, random.choice(("RSIEIwoh", "skip_thought_signature_validator", "QQ==")))
     opaque = carried(
         random,
-        {"of": random.choice(("call", "text", "summary")), "content": signature, "model": random.choice(MODELS)},
+        {
+            "of": random.choice(("call", "text", "summary")),
+            "content": signature,
+            "model": random.choice(MODELS),
+        },
     )
     model, an_id = random.choice(MODELS), random.choice((*TEXTS, "call_1", "resp_known", "msg_known"))
     if random.randrange(3) == 0:
         extra = {"google": {"thought_signature": signature, "id": an_id}}
-        call = {"id": an_id, "type": "function", "extra_content": extra, "function": {"name": "f", "arguments": "{}"}}
+        call = {
+            "id": an_id,
+            "type": "function",
+            "extra_content": extra,
+            "function": {"name": "f", "arguments": "{}"},
+        }
         messages: list[Any] = [
             {"role": "user", "content": "x"},
             {"role": "assistant", "tool_calls": [call] * random.randrange(1, 3), "extra_content": extra},
@@ -179,7 +226,12 @@ def _what_clients_carry(random: Random) -> bytes:
         {"type": "function_call_output", "call_id": an_id, "output": "y"},
         {"type": "item_reference", "id": an_id},
         {"id": an_id},
-        {"type": "message", "role": "assistant", "id": an_id, "content": [{"type": "output_text", "text": "z"}]},
+        {
+            "type": "message",
+            "role": "assistant",
+            "id": an_id,
+            "content": [{"type": "output_text", "text": "z"}],
+        },
     )
     fields: Mapping[str, Any] = {
         "previous_response_id": an_id,
@@ -215,7 +267,9 @@ def _form(random: Random) -> bytes:
     filename = random.choice(("a.wav", "a", "", "a.mp3", "é.ogg"))
     octets = random.choice((b"RIFF1234WAVE", b"", b"ID3x", b"\0" * 9, b"--X"))
     parts.append(f'name="file"; filename="{filename}"\r\nContent-Type: {kind}\r\n\r\n'.encode() + octets)
-    body = b"".join(b"--X\r\nContent-Disposition: form-data; " + part + b"\r\n" for part in parts) + b"--X--\r\n"
+    body = (
+        b"".join(b"--X\r\nContent-Disposition: form-data; " + part + b"\r\n" for part in parts) + b"--X--\r\n"
+    )
     if random.randrange(2):
         body = spoiled_bytes(random, body)
     content_type = spoiled_text(random, _FORM) if not random.randrange(8) else _FORM
@@ -226,8 +280,8 @@ def _form(random: Random) -> bytes:
 
 # --- what the upstream says ------------------------------------------------------------------------------
 
-_QUESTIONS: Sequence[tuple[str, Any]] = tuple(
-    (endpoint.value, body | {"model": model, "stream": stream})
+_ASKED_BOTH_WAYS = tuple(
+    (endpoint.value, body | {"model": "gemini-3.8-flash", "stream": stream})
     for stream in (True, False)
     for endpoint, body in (
         (Endpoint.CHAT_COMPLETIONS, {"messages": [{"role": "user", "content": "x"}]}),
@@ -251,8 +305,11 @@ _QUESTIONS: Sequence[tuple[str, Any]] = tuple(
             },
         ),
     )
-    for model in ("gemini-3.8-flash",)
-) + ((Endpoint.IMAGES.value, {"model": "gpt-image-1", "prompt": "x"}),)
+)
+_QUESTIONS: Sequence[tuple[str, Any]] = (
+    *_ASKED_BOTH_WAYS,
+    (Endpoint.IMAGES.value, {"model": "gpt-image-1", "prompt": "x"}),
+)
 
 
 async def _check_upstream(gateway: InProcess, content: bytes) -> None:
@@ -298,7 +355,7 @@ def _error(random: Random) -> bytes:
     return _to_answer(random, status, to_bytes(random, spoiled(random, document, (document,))))
 
 
-async def _check_sse(gateway: InProcess, content: bytes) -> None:  # noqa: ARG001
+async def _check_sse(gateway: InProcess, content: bytes) -> None:
     """Where the pieces begin makes no difference."""
     whole = _decoded(content)
     for size in (1, 3, 64):
@@ -322,10 +379,12 @@ def _stream(random: Random) -> bytes:
 # --- files -----------------------------------------------------------------------------------------------
 
 
-def _reads(read: Callable[[str], object], *foreseen: type[Exception]) -> Callable[[InProcess, bytes], Awaitable[None]]:
+def _reads(
+    read: Callable[[str], object], *foreseen: type[Exception]
+) -> Callable[[InProcess, bytes], Coroutine[Any, Any, None]]:
     """The file is understood or refused in words."""
 
-    async def check(gateway: InProcess, content: bytes) -> None:  # noqa: ARG001
+    async def check(gateway: InProcess, content: bytes) -> None:
         try:
             # it blocks
             await asyncio.to_thread(read, content.decode("utf-8", "surrogateescape"))
@@ -382,7 +441,7 @@ def _recording(random: Random) -> bytes:
 _MASKS = Masks({"ana": "user-1"}, secrets=("sk-secret",))
 
 
-async def _check_views(gateway: InProcess, content: bytes) -> None:  # noqa: ARG001
+async def _check_views(gateway: InProcess, content: bytes) -> None:
     """There is a text, whatever the bytes."""
     asked = Asked.from_bytes(content)
     try:
@@ -403,7 +462,9 @@ def _viewed(random: Random) -> bytes:
     if random.randrange(3):
         return _spoiled_request(random.choice((_CHAT, _RESPONSES, Endpoint.COMPLETIONS)))(random)
     stream = spoiled_bytes(random, random.choice(seeds.streams()))
-    return Asked("POST", "/v1beta/models/gemini-3.8-flash:streamGenerateContent", "text/event-stream", stream).to_bytes()
+    return Asked(
+        "POST", "/v1beta/models/gemini-3.8-flash:streamGenerateContent", "text/event-stream", stream
+    ).to_bytes()
 
 
 def _of_requests(endpoint: Endpoint, weight: int = 1) -> Target:
@@ -423,7 +484,9 @@ TARGETS: Mapping[str, Target] = {
     "conversations": _of_requests(Endpoint.CONVERSATIONS, 2),
     "conversation": _of_requests(Endpoint.CONVERSATION),
     "conversation-items": _of_requests(Endpoint.CONVERSATION_ITEMS, 2),
-    "audio": Target(_form, _check_request, 5, Asked("POST", Endpoint.TRANSCRIPTIONS.value, _FORM, b"").to_bytes()),
+    "audio": Target(
+        _form, _check_request, 5, Asked("POST", Endpoint.TRANSCRIPTIONS.value, _FORM, b"").to_bytes()
+    ),
     "paths": Target(_path, _check_request, 5),
     "bodies": Target(_any_body, _check_request, 5),
     "schemas": Target(_schemas, _check_request, 10),
@@ -435,7 +498,9 @@ TARGETS: Mapping[str, Target] = {
     "views": Target(_viewed, _check_views, 5),
     "accounts": Target(
         _spoiled_text(seeds.account_files),
-        _reads(lambda text: accounts_of(text, path=Path("accounts.yaml"), sources=_SECRETS), AccountsFileError),
+        _reads(
+            lambda text: accounts_of(text, path=Path("accounts.yaml"), sources=_SECRETS), AccountsFileError
+        ),
         2,
     ),
     "keys": Target(
@@ -456,8 +521,6 @@ TARGETS: Mapping[str, Target] = {
     "import": Target(_credentials, _reads(lambda text: read_import(text, environ={}), ImportFailedError)),
     "recordings": Target(
         _recording,
-        _reads(
-            lambda text: _from_file(text.encode("utf-8", "surrogateescape"), read_recordings), StartError
-        ),
+        _reads(lambda text: _from_file(text.encode("utf-8", "surrogateescape"), read_recordings), StartError),
     ),
 }

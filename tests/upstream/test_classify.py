@@ -240,7 +240,9 @@ BLAMED: dict[str, tuple[int, bytes, str | None]] = {
     "no such model": (404, body("models/x is not found."), "model"),
     "what clients say in Google's words": (
         400,
-        body("Invalid value at 'safety_settings[0].category' (type.googleapis.com/google…HarmCategory), \"X\""),
+        body(
+            "Invalid value at 'safety_settings[0].category' (type.googleapis.com/google…HarmCategory), \"X\""
+        ),
         "safety_settings[0].category",
     ),
     "what we have made of the client's request": (
