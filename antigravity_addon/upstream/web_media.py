@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -100,12 +100,16 @@ _SPECIAL_IPV6 = (
 )
 _NAT64 = IPv6Network("64:ff9b::/96")
 """The way to IPv4 for networks without it. 64:ff9b:1::/48 is not here: what it leads to is a local matter."""
+_ISATAP = (b"\x00\x00\x5e\xfe", b"\x02\x00\x5e\xfe")
+"""In front of the IPv4 address that is the end of such an IPv6 one, whatever the network."""
+_LINK_BITS = 64
+"""Of an IPv6 address: the rest is a machine's own, and all of one link share these."""
 
 
 def is_public(address: IPAddress) -> bool:
     """A unicast address that is the same machine wherever one asks from.
 
-    An IPv4 address inside an IPv6 one counts as itself, if mapped or behind NAT64. 6to4 and Teredo are refused
+    An IPv4 address inside an IPv6 one counts as itself, if mapped or behind NAT64. 6to4, Teredo and ISATAP are refused
     whatever they hold: no web server is left there, and a tunnel may end in the local network.
     """
     match address:
@@ -117,8 +121,51 @@ def is_public(address: IPAddress) -> bool:
             return is_public(inner)
         case IPv6Address() if address in _NAT64:
             return is_public(IPv4Address(address.packed[-4:]))
+        case IPv6Address() if address.packed[8:12] in _ISATAP:
+            return False
         case IPv6Address():
             return address in _GLOBAL_IPV6 and not any(address in network for network in _SPECIAL_IPV6)
+
+
+def is_elsewhere(address: IPAddress) -> bool:
+    """A public address, and not one of this machine or its link: public as those may be, what listens there is behind
+    the same firewall. How far an IPv4 link goes, nothing tells.
+    """
+    return is_public(address) and not _is_own(address) and not _is_on_link(address)
+
+
+def _is_own(address: IPAddress) -> bool:
+    """Every address of this machine can be bound to, and no other one, unless the system was told otherwise
+    (`ip_nonlocal_bind`): then nothing counts as elsewhere."""
+    with _unused_socket(address) as unused:
+        try:
+            unused.bind((str(address), 0))
+        except OSError:
+            return False
+    return True
+
+
+def _is_on_link(address: IPAddress) -> bool:
+    match address:
+        case IPv4Address() | IPv6Address(ipv4_mapped=IPv4Address()):
+            return False
+        case IPv6Address():
+            return address in ip_network((_source_towards(address), _LINK_BITS), strict=False)
+
+
+def _source_towards(address: IPv6Address) -> str:
+    """What this machine would call itself there; the unspecified address if no way leads there. Sends nothing."""
+    with _unused_socket(address) as unused:
+        try:
+            unused.connect((str(address), 443))
+        except OSError:
+            return "::"
+        source: str = unused.getsockname()[0]
+    return source.partition("%")[0]
+
+
+def _unused_socket(address: IPAddress) -> socket.socket:
+    return socket.socket(socket.AF_INET if address.version == 4 else socket.AF_INET6, socket.SOCK_DGRAM)
 
 
 _ADDRESSES = 6
@@ -154,9 +201,37 @@ def _parsed(text: str) -> URL:
         raise _Unfetchable(f"{shown(text)} is no valid URL") from error
 
 
+# https://fetch.spec.whatwg.org/#port-blocking, "bad port", of 2025
+_PORTS_OF_OTHER_PROTOCOLS = frozenset(
+    {0, 1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103}
+    | {104, 109, 110, 111, 113, 115, 117, 119, 123, 135, 137, 139, 143, 161, 179, 389, 427, 465, 512, 513}
+    | {514, 515, 526, 530, 531, 532, 540, 548, 554, 556, 563, 587, 601, 636, 989, 990, 993, 995}
+    | {
+        1719,
+        1720,
+        1723,
+        2049,
+        3659,
+        4045,
+        4190,
+        5060,
+        5061,
+        6000,
+        6566,
+        *range(6665, 6670),
+        6679,
+        6697,
+        10080,
+    }
+)
+"""Those that browsers do not fetch from either: what listens there might take a request for words of its own."""
+
+
 def _checked(url: URL) -> URL:
     if url.scheme not in {"http", "https"} or not url.raw_host:
         raise _Unfetchable("only http:// and https:// URLs are fetched")
+    if url.port in _PORTS_OF_OTHER_PROTOCOLS:
+        raise _Unfetchable(f"port {url.port} is one of another protocol")
     if "@" in url.raw_authority:
         raise _Unfetchable("a URL with a user name or a password in it is not followed")
     return url
@@ -274,7 +349,7 @@ class WebMedia:
         user_agent: str,
         limits: Limits | None = None,
         clock: Callable[[], float] = time.monotonic,
-        allows: Callable[[IPAddress], bool] = is_public,
+        allows: Callable[[IPAddress], bool] = is_elsewhere,
         resolver: AbstractResolver | None = None,
     ) -> None:
         """`allows` is for tests, which have no server at a public address. `resolver` stays the caller's."""
@@ -379,8 +454,8 @@ class WebMedia:
         """Raises: PermissionError: connections to the address are not allowed."""
         family, kind, protocol, _, (host, *_) = address_info
         if not self._may_connect(str(host)):
-            logger.info("A client's URL led to %r, which is no public address: not connected.", host)
-            raise PermissionError(errno.EACCES, "no public address")
+            logger.info("A client's URL led to %r, which clients may not reach: not connected.", host)
+            raise PermissionError(errno.EACCES, "not for clients")
         return socket.socket(family, kind, protocol)
 
     def _may_connect(self, host: str) -> bool:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from antigravity_addon.errors import InvalidRequest
+from antigravity_addon.upstream import web_media
 from antigravity_addon.upstream.web_media import (
     Fetched,
     IPAddress,
@@ -19,7 +20,9 @@ from antigravity_addon.upstream.web_media import (
     Limits,
     WebMedia,
     _redirected,
+    _source_towards,
     _Unfetchable,
+    is_elsewhere,
     is_public,
 )
 
@@ -98,7 +101,14 @@ ADDRESSES: dict[str, tuple[bool, tuple[str, ...]]] = {
     "metadata inside IPv6": (False, ("::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe", "2002:a9fe:a9fe::")),
     "tunnels, even to public addresses": (
         False,
-        ("2002:808:808::1", "2001:0:808:808::f7f7:f7f7", "64:ff9b:1::8.8.8.8", "192.88.99.1"),
+        (
+            "2002:808:808::1",
+            "2001:0:808:808::f7f7:f7f7",
+            "64:ff9b:1::8.8.8.8",
+            "192.88.99.1",
+            "2606:4700::5efe:8.8.8.8",
+            "2606:4700::200:5efe:127.0.0.1",
+        ),
     ),
 }
 
@@ -113,6 +123,40 @@ ADDRESSES: dict[str, tuple[bool, tuple[str, ...]]] = {
 )
 def test_only_public_addresses_are_connected_to(address: str, *, expected: bool) -> None:
     assert is_public(ip_address(address)) is expected
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        pytest.param("127.0.0.1", False, id="this machine"),
+        pytest.param("127.0.0.2", False, id="this machine, by another of its addresses"),
+        pytest.param("::ffff:127.0.0.1", False, id="this machine, mapped to IPv6"),
+        pytest.param("::1", False, id="this machine, IPv6"),
+        pytest.param("203.0.113.1", True, id="another machine"),
+        pytest.param("::ffff:203.0.113.1", True, id="another machine, mapped to IPv6"),
+        pytest.param("2001:db8:1:2::3", False, id="a machine of this link"),
+        pytest.param("2001:db8:1:3::3", True, id="a machine of another link"),
+    ],
+)
+def test_public_as_it_may_be_what_is_near_is_not_elsewhere(
+    monkeypatch: pytest.MonkeyPatch, address: str, *, expected: bool
+) -> None:
+    """The addresses are for examples: no machine has one."""
+
+    def is_public(_: IPAddress) -> bool:
+        return True
+
+    monkeypatch.setattr(web_media, "is_public", is_public)
+
+    def source_towards(_: IPv6Address) -> str:
+        return "2001:db8:1:2:a:b:c:d"
+
+    monkeypatch.setattr(web_media, "_source_towards", source_towards)
+    assert is_elsewhere(ip_address(address)) is expected
+
+
+def test_a_machine_knows_what_it_calls_itself() -> None:
+    assert _source_towards(IPv6Address("::1")) == "::1"
 
 
 @given(st.ip_addresses())
@@ -399,6 +443,12 @@ REFUSED_ANSWERS: dict[str, tuple[bytes, Kinds, str]] = {
         "it is larger than 30 bytes",
     ),
     "shorter than its head says": (answer(PNG, content_length="9"), Kinds.IMAGE, NOTHING_THERE),
+    "a head without an end": (answer(x=30_000 * "x"), Kinds.IMAGE, NOTHING_THERE),
+    "a head of very many lines": (
+        answer(**{f"x{number}": "x" for number in range(5000)}),
+        Kinds.IMAGE,
+        NOTHING_THERE,
+    ),
     "no HTTP": (b"220 mail.test ESMTP\r\n", Kinds.IMAGE, NOTHING_THERE),
     "nothing": (b"", Kinds.IMAGE, NOTHING_THERE),
 }
@@ -446,6 +496,21 @@ async def stuck(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     await reader.read()
 
 
+async def trickling(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(answer(b"", content_length=None))
+    while True:
+        writer.write(b"\x89")
+        await writer.drain()
+        await asyncio.sleep(0.001)  # its pace
+
+
+async def hesitating(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while True:
+        writer.write(b"HTTP/1.1 103 Early Hints\r\n\r\n")
+        await writer.drain()
+        await asyncio.sleep(0.001)  # its pace
+
+
 class NoAnswer(Names):
     async def look_up(self, host: str) -> list[str]:
         await asyncio.Event().wait()
@@ -457,11 +522,13 @@ class NoAnswer(Names):
     [
         pytest.param("/silent", OPEN, id="no head comes"),
         pytest.param("/stuck", OPEN, id="the body stops"),
+        pytest.param("/trickling", OPEN, id="the body has no end"),
+        pytest.param("/hesitating", OPEN, id="there is always another head"),
         pytest.param("/a.png", "slow.test", id="the name is not resolved"),
     ],
 )
 async def test_a_fetch_ends_in_time(site: Site, path: str, host: str) -> None:
-    site.pages |= {"/silent": silent, "/stuck": stuck}
+    site.pages |= {"/silent": silent, "/stuck": stuck, "/trickling": trickling, "/hesitating": hesitating}
     async with fetching(limits=Limits(seconds=0.05), resolver=NoAnswer()) as media:
         reason = await refusal(media, site.url(path, host))
     assert reason == "no web server there gave a whole answer within 0.05 seconds"
@@ -487,7 +554,22 @@ REFUSED_URLS: dict[str, tuple[str, str]] = {
     "a user": ("http://me@127.0.0.1/a.png", WITH_USER),
     "a user and a password": ("http://me:secret@127.0.0.1/a.png", WITH_USER),
     "a password alone": ("http://:secret@127.0.0.1/a.png", WITH_USER),
+    "a user in front of this machine": ("http://8.8.8.8@127.0.0.1/a.png", WITH_USER),
+    "a host that is escaped as a user": ("http://127.0.0.1%2f@h/a.png", WITH_USER),
+    "a user in front of a backslash": (
+        "http://8.8.8.8\\@127.0.0.1/",
+        r"'http://8.8.8.8\\@127.0.0.1/' is no valid URL",
+    ),
+    "one slash": ("http:/127.0.0.1/a.png", NOT_WEB),
+    "backslashes": ("http:\\\\127.0.0.1\\a.png", NOT_WEB),
+    "two ports": ("http://127.0.0.1:80:80/", "'http://127.0.0.1:80:80/' is no valid URL"),
     "a port that does not exist": ("http://h:70000/", "'http://h:70000/' is no valid URL"),
+    "a port that just does not exist": ("http://h:65536/", "'http://h:65536/' is no valid URL"),
+    "no port": ("http://h:0/", "port 0 is one of another protocol"),
+    "SSH": ("http://h:22/", "port 22 is one of another protocol"),
+    "mail, with TLS": ("https://h:25/", "port 25 is one of another protocol"),
+    "a port in other digits": ("http://h:\u0662\u0662/", "port 22 is one of another protocol"),
+    "a name of ten thousand letters": (f"http://{'a.' * 5000}test/a.png", NOTHING_THERE),
     "a label that is too long": (f"http://{'a' * 70}.test/a.png", NOTHING_THERE),
     "half a character": ("http://\ud800/", r"'http://\ud800/' is no valid URL"),
     "a name that nobody has": ("http://nowhere.test/a.png", NOTHING_THERE),
@@ -529,11 +611,16 @@ SPELLINGS = (
     "localhost",
     "LOCALHOST",
     "localhost.",
+    "anything.localhost",
+    "ⓛⓞⓒⓐⓛⓗⓞⓢⓣ",
+    "127.0.0.1.nip.test",
+    "1\t27.0.\n0.1",
     "[::1]",
     "[0:0:0:0:0:0:0:1]",
     "[::]",
     "[::ffff:127.0.0.1]",
     "[::ffff:7f00:1]",
+    "[::ffff:0:7f00:1]",
     "[::127.0.0.1]",
     "[64:ff9b::7f00:1]",
     "[2002:7f00:1::]",
@@ -547,13 +634,14 @@ class AsTheSystemReads(Names):
     """Knows the names of this machine, and reads numbers as C's `inet_aton` does."""
 
     async def look_up(self, host: str) -> list[str]:
-        return [OPEN if host.rstrip(".") == "localhost" or host[:1].isdigit() else host]
+        is_here = host.rstrip(".").endswith(("localhost", ".nip.test")) or host[:1].isdigit()
+        return [OPEN if is_here else host]
 
 
 @pytest.mark.parametrize("host", SPELLINGS)
 async def test_this_machine_is_not_reached_in_any_spelling(site: Site, host: str) -> None:
     """C19"""
-    async with fetching(allows=is_public, resolver=AsTheSystemReads()) as media:
+    async with fetching(allows=is_elsewhere, resolver=AsTheSystemReads()) as media:
         assert await refusal(media, site.url("/a.png", host)) == NOTHING_THERE
     assert site.connections == 0
 
@@ -567,13 +655,30 @@ async def test_an_answer_that_only_the_system_takes_for_an_address_is_not_connec
     assert site.connections == 0
 
 
-METADATA = ("169.254.169.254", "metadata.test", "[fd00:ec2::254]", "168.63.129.16", "[::ffff:a9fe:a9fe]")
+METADATA = (
+    "169.254.169.254",
+    "2852039166",
+    "metadata.test",
+    "metadata.google.internal",
+    "[fd00:ec2::254]",
+    "[fd20:ce::254]",
+    "168.63.129.16",
+    "100.100.100.200",
+    "192.0.0.192",
+    "[::ffff:a9fe:a9fe]",
+    "[64:ff9b::a9fe:a9fe]",
+)
+
+
+class InACloud(Names):
+    async def look_up(self, host: str) -> list[str]:  # noqa: ARG002  every name leads there
+        return ["169.254.169.254"]
 
 
 @pytest.mark.parametrize("host", METADATA)
 async def test_metadata_of_a_cloud_is_not_reached(host: str) -> None:
     """C19. A connection that was tried would fail in another way: tests may not leave this machine."""
-    async with fetching(allows=is_public, resolver=Names(metadata=[["169.254.169.254"]])) as media:
+    async with fetching(allows=is_elsewhere, resolver=InACloud()) as media:
         assert await refusal(media, f"http://{host}/latest/meta-data/") == NOTHING_THERE
 
 
@@ -593,21 +698,24 @@ async def test_the_forbidden_server_could_be_reached(forbidden: Site) -> None:
         assert await image(media, forbidden.url("/a.png", FORBIDDEN)) == A_PNG
 
 
-@pytest.mark.parametrize(
-    "status", ["301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent"]
-)
+STATUSES = ("301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent")
+
+
+@pytest.mark.parametrize("status", STATUSES)
 async def test_redirects_are_followed(site: Site, status: str) -> None:
     site.pages["/old/"] = redirect("../a.png", status)
     async with fetching() as media:
         assert await image(media, site.url("/old/")) == A_PNG
 
 
-async def test_a_redirect_does_not_lead_to_a_forbidden_address(site: Site, forbidden: Site) -> None:
+@pytest.mark.parametrize("status", STATUSES)
+async def test_redirects_do_not_lead_to_a_forbidden_address(site: Site, forbidden: Site, status: str) -> None:
     """C19"""
-    site.pages["/"] = redirect(forbidden.url("/a.png", FORBIDDEN))
+    site.pages["/"] = redirect("/next", status)
+    site.pages["/next"] = redirect(forbidden.url("/a.png", FORBIDDEN), status)
     async with fetching() as media:
         assert await refusal(media, site.url("/")) == NOTHING_THERE
-    assert (site.connections, forbidden.connections) == (1, 0)
+    assert (site.connections, forbidden.connections) == (2, 0)
 
 
 REDIRECTS: dict[str, tuple[str, str, str]] = {
@@ -615,6 +723,11 @@ REDIRECTS: dict[str, tuple[str, str, str]] = {
     "to FTP": ("http://a.test/", "ftp://a.test/", NOT_WEB),
     "to data": ("http://a.test/", "data:image/png,a", NOT_WEB),
     "to a user": ("https://a.test/", "https://me:secret@b.test/", WITH_USER),
+    "to another protocol's port": (
+        "http://a.test/",
+        "//b.test:6667/",
+        "port 6667 is one of another protocol",
+    ),
     "to no URL": ("http://a.test/", "http://[", "'http://\\[' is no valid URL"),
     "out of encryption": ("https://a.test/", "http://a.test/", "it redirects from https to http"),
 }
