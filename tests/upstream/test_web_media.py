@@ -445,7 +445,7 @@ REFUSED_ANSWERS: dict[str, tuple[bytes, Kinds, str]] = {
     "shorter than its head says": (answer(PNG, content_length="9"), Kinds.IMAGE, NOTHING_THERE),
     "a head without an end": (answer(x=30_000 * "x"), Kinds.IMAGE, NOTHING_THERE),
     "a head of very many lines": (
-        answer(**{f"x{number}": "x" for number in range(5000)}),
+        answer(PNG, **{f"x{number}": "x" for number in range(5000)}),
         Kinds.IMAGE,
         NOTHING_THERE,
     ),
