@@ -57,13 +57,14 @@ def take_command_line(names: Iterable[str]) -> frozenset[str]:
     return frozenset(ours)
 
 
-def load_config_file(path: Path, *, keep: frozenset[str]) -> None:
+def load_config_file(path: Path, *, keep: frozenset[str]) -> frozenset[str]:
     """Set options from the file, but for those that the command line decided: `keep`, and mitmproxy's own
-    options that do not have their default any more.
+    options that do not have their default any more. Names all that stand in it.
 
     Raises: ConfigError: not YAML, an unknown name, or a value of the wrong kind.
     """
-    for name, value in _read(path).items():
+    values = _read(path)
+    for name, value in values.items():
         if name not in ctx.options:
             if name.startswith(_OF_ONE_TOOL):
                 continue
@@ -71,6 +72,7 @@ def load_config_file(path: Path, *, keep: frozenset[str]) -> None:
         if name in keep or (not name.startswith("gateway_") and ctx.options.has_changed(name)):
             continue
         _set(path, name, _from_here(path, value) if name in _PATHS else value)
+    return frozenset(values)
 
 
 def _read(path: Path) -> Mapping[str, object]:

@@ -22,7 +22,7 @@ from antigravity_addon.gateway.known import Known
 from antigravity_addon.gateway.settings import SettingsError
 from antigravity_addon.gateway.tasks import spawn
 
-from . import listener, options
+from . import listener, operators_key, options
 from .annotate import CLIENT_GONE, name_others
 from .answer import LiveAnswer, failed_response, head_of, to_response
 from .attempts import is_attempt, redact_replay
@@ -91,8 +91,12 @@ class GatewayAddon:
         try:
             if not is_reload:
                 given = take_command_line(options.NAMES)
-                load_config_file(self._folder / FILE_NAME, keep=given)
+                in_file = load_config_file(self._folder / FILE_NAME, keep=given)
+                operators_key.say_where_others_see_it(
+                    self._folder / FILE_NAME, is_in_file=operators_key.OPTION in in_file
+                )
             self._runtime = Runtime.from_options()
+            operators_key.conceal()
         except (ConfigError, SettingsError, StartError) as error:
             logger.error("%s", error)  # noqa: TRY400  a sentence for the operator; it stops the start
 
@@ -101,6 +105,7 @@ class GatewayAddon:
             return  # `load` reads everything itself
         try:
             self._runtime.reconfigure(updated)
+            operators_key.conceal()
         except (SettingsError, StartError) as error:
             raise OptionsError(str(error)) from None
 

@@ -1,6 +1,5 @@
 """The gateway's mitmproxy options: declared here, read here."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,7 +16,7 @@ from antigravity_addon.gateway.settings import (
     UpstreamKind,
 )
 
-API_KEY_VARIABLE = "GATEWAY_API_KEY"
+from . import operators_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +86,8 @@ _OPTIONS = (
         "gateway_api_key",
         str,
         "",
-        f"The key that clients must show where gateway_auth_mode asks for one. {API_KEY_VARIABLE} in the environment "
-        "does the same and stays out of process lists.",
+        f"The key that clients must show where gateway_auth_mode asks for one. {operators_key.VARIABLE} in the environment "
+        f"does the same and stays out of process lists. Once it is known, the option says {operators_key.SHOWN} in its place.",
     ),
     _Option(
         "gateway_client_keys",
@@ -263,11 +262,14 @@ def declare(loader: Loader) -> None:
 
 
 def read() -> RawOptions:
-    """The options as they stand, the environment's client key included."""
+    """The options as they stand, the environment's client key included.
+
+    Raises: SettingsError: see `operators_key`.
+    """
     options = ctx.options
     return RawOptions(
         upstream=options.gateway_upstream,
-        api_key=options.gateway_api_key or os.environ.get(API_KEY_VARIABLE, ""),
+        api_key=operators_key.operators_key(),
         auth_mode=options.gateway_auth_mode,
         allow_lan_access=options.gateway_allow_lan_access,
         model_map=options.gateway_model_map,
