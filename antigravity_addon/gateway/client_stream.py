@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from .tasks import spawn
@@ -11,7 +11,7 @@ from .tasks import spawn
 @dataclass(frozen=True, slots=True)
 class Head:
     status: int
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     streamed: bool = False
     """The body comes in pieces, and each is to leave at once."""
 

@@ -6,7 +6,7 @@ import math
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from antigravity_addon.accounts.account import Account, mask_email
 from antigravity_addon.accounts.policy import Strategy, Wish
@@ -56,9 +56,9 @@ class RequestHead:
     """What is known of a request before its body is read."""
 
     method: str
-    target: str
+    target: str = field(repr=False)
     """Path and query."""
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     """Names in lower case."""
     client: Client = ANYBODY
     """What `Gateway.admit` gave while the headers still had their keys."""

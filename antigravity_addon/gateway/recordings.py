@@ -68,7 +68,7 @@ class RecordedHop:
 
     status: int | None
     """`None` if no answer came."""
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     pieces: tuple[tuple[float, bytes], ...] = field(repr=False)
     """Seconds since the request, and what came then."""
     failure: str = ""

@@ -7,7 +7,7 @@ passed on to the operator and not worked around.
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
@@ -206,7 +206,7 @@ class _Talk:
 
     base_url: str
     user_agent: str
-    authorization_headers: Mapping[str, str]
+    authorization_headers: Mapping[str, str] = field(repr=False)
     transport: Transport
 
     async def load(self, configured: str) -> LoadCodeAssistResponse:

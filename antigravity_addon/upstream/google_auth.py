@@ -12,7 +12,7 @@ The metadata server is asked without it: google-auth 2.63 needs `requests` for t
 import asyncio
 import ssl
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from subprocess import SubprocessError
@@ -328,8 +328,8 @@ class _Response:
     """As google-auth's `Response`."""
 
     status: int
-    headers: Mapping[str, str]
-    data: bytes
+    headers: Mapping[str, str] = field(repr=False)
+    data: bytes = field(repr=False)
 
 
 class _Request(Request):

@@ -67,7 +67,7 @@ class UpstreamResponse:
     """The head of an answer, and the way to its bytes."""
 
     status: int
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     _pieces: AsyncIterable[bytes]
     connection: Connected | None = None
     """`None` if none was needed, or it was gone too soon to be looked at."""
