@@ -20,6 +20,12 @@ class Mitmdump:
     _process: asyncio.subprocess.Process
     _reader: asyncio.Task[None]
 
+    @property
+    def shown_by_ps(self) -> bytes:
+        """Its command line; empty where the system keeps it elsewhere."""
+        shown = Path(f"/proc/{self._process.pid}/cmdline")
+        return shown.read_bytes() if shown.exists() else b""
+
     async def kill(self) -> None:
         """As `kill -9` does: it has no time for anything."""
         self._process.kill()

@@ -149,6 +149,7 @@ async def test_a_session_leaves_no_secret_behind(tmp_path: Path) -> None:
             asyncio.timeout(30),
         ):
             session = Session(gateway, client)
+            shown_by_ps = gateway.shown_by_ps
             models = cycle(MODELS)
             while left := unseen(accounts, simulator, tmp_path):
                 before = len(simulator.requests) + len(simulator.token_requests)
@@ -176,6 +177,7 @@ async def test_a_session_leaves_no_secret_behind(tmp_path: Path) -> None:
     kept = tmp_path / "confdir" / TOKEN_FILE
     places = {
         "printed": gateway.output.decode(),
+        "ps": shown_by_ps.decode(),
         "received": "\n".join(session.received),
         **{file.name: file.read_bytes().decode(errors="replace") for file in left},
     }

@@ -16,12 +16,13 @@ from zipfile import ZipFile
 import aiohttp
 import pytest
 import yaml
-from mitmproxy import http, types
+from mitmproxy import http, optmanager, types
 from mitmproxy.addons.clientplayback import ClientPlayback
 from mitmproxy.addons.dumper import Dumper
 from mitmproxy.addons.intercept import Intercept
 from mitmproxy.addons.savehar import SaveHar
 from mitmproxy.addons.view import View
+from mitmproxy.tools.web.app import flow_to_json
 
 from antigravity_addon.gateway.client_keys import hash_key
 from antigravity_addon.gateway.connections import TOKEN_FILE
@@ -125,6 +126,12 @@ async def work(gateway: RunningGateway, view: View, log: Log, folder: Path) -> N
     SaveHar().export_har(view.resolve("@all"), types.Path(str(folder / "seen.har")))
 
 
+def mitmwebs_page(gateway: RunningGateway, view: View) -> str:
+    """What its API gives: flows, each with its metadata, and options."""
+    flows = [flow_to_json(flow) | {"metadata": flow.metadata} for flow in view.resolve("@all")]
+    return json.dumps([flows, optmanager.dump_dicts(gateway.master.options)], default=repr)
+
+
 async def test_an_operators_session_leaves_no_secret_behind(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -178,6 +185,7 @@ async def test_an_operators_session_leaves_no_secret_behind(
                 assert hand.edited
                 await work(gateway, view, log, left)
                 states = repr([flow.get_state() for flow in view.resolve("@all")])
+                page = mitmwebs_page(gateway, view)
         secrets = {
             *(entry["api_key"] for entry in accounts if "api_key" in entry),
             *(entry["refresh_token"] for entry in accounts if "refresh_token" in entry),
@@ -199,6 +207,7 @@ async def test_an_operators_session_leaves_no_secret_behind(
     places = {
         "screen": screen.getvalue().encode(),
         "states": states.encode(),
+        "mitmweb": page.encode(),
         "log": f"{log.text}{caplog.text}".encode(),
         "received": "\n".join(session.received).encode(),
         **{file.name: file.read_bytes() for file in files},
