@@ -132,14 +132,14 @@ def request_script(client_flows: tuple[http.HTTPFlow, ...]) -> str:
 
 def _curl(flow: http.HTTPFlow, number: int) -> str:
     words = [
-        "curl --silent --show-error --no-buffer",
+        "curl --silent --show-error --no-buffer --globoff",
         f"--request {shlex.quote(flow.request.method)}",
         '--header "Authorization: Bearer ${GATEWAY_KEY:-none}"',
         *(f"--header {shlex.quote(f'{name}: {value}')}" for name, value in _headers(flow)),
     ]
     if flow.request.raw_content:
         words.append(f"--data-binary @request-{number}")
-    words.append(f'"${{GATEWAY_URL:-http://127.0.0.1:8080}}"{shlex.quote(flow.request.path)}')
+    words.append(f'"${{GATEWAY_URL:-http://127.0.0.1:8080}}"{shlex.quote(_path(flow))}')
     return " \\\n  ".join(words)
 
 
@@ -161,9 +161,14 @@ def _asked(flow: http.HTTPFlow, number: int) -> str:
     body = f', content=(BUNDLE / "request-{number}").read_bytes()' if flow.request.raw_content else ""
     status = f"{flow.response.status_code}" if flow.response is not None else "200"
     return (
-        f"        answer = client.request({flow.request.method!r}, {flow.request.path!r}, headers={headers!r}{body})\n"
+        f"        answer = client.request({flow.request.method!r}, {_path(flow)!r}, headers={headers!r}{body})\n"
         f"        assert answer.status_code == {status}, answer.text\n"
     )
+
+
+def _path(flow: http.HTTPFlow) -> str:
+    """With one slash ahead: behind an address, anything else could name another host."""
+    return "/" + flow.request.path.lstrip("/")
 
 
 def _headers(flow: http.HTTPFlow) -> Iterator[tuple[str, str]]:

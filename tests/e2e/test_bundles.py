@@ -1,5 +1,6 @@
 """gateway.bundle: an exchange in a file for strangers, and what they can do with it."""
 
+import ast
 import asyncio
 import json
 import shutil
@@ -21,11 +22,12 @@ from mitmproxy.exceptions import CommandError
 from mitmproxy.test import tflow
 
 from antigravity_addon.gateway.known import Known
+from antigravity_addon.mitm import bundle_files
 from antigravity_addon.mitm.bundle_flows import masked, masks_for
 from antigravity_addon.simulator.server import Simulator
 from tests.running import RunningGateway, run_gateway, write_accounts
 
-from .operating import Log, listening
+from .operating import Log, files_in, listening
 
 SK = "sk-" + "proj0123456789abcdefghij"
 PROMPT = f"echo:ana@example.com pays with upstream-key-a, {SK} and GHP"
@@ -249,6 +251,39 @@ async def test_its_test_runs(tmp_path: Path) -> None:
         pytest_words = (sys.executable, "-m", "pytest", "-q", "-c", "/dev/null", "--rootdir", ".", "cassette")
         output = await run(*pytest_words, cwd=tmp_path / "bundle")
     assert "1 passed" in output
+
+
+HOSTILE_WORD = '\'; touch broken; \'"$(touch broken)`touch broken`\\\n"""'
+
+
+@pytest.mark.parametrize(
+    "path", ["@elsewhere.test/v1", "//elsewhere.test/v1", f"/v1/{HOSTILE_WORD}", "/v1/{a,b}[1-9]"]
+)
+async def test_a_bundle_runs_no_word_of_a_flow(tmp_path: Path, path: str) -> None:
+    flow = tflow.tflow(resp=True)
+    flow.request.method = HOSTILE_WORD
+    flow.request.headers["openai-project"] = HOSTILE_WORD
+    flow.request.path = path
+    curl = tmp_path / "curl"
+    curl.write_text('#!/bin/sh\nfor word; do printf "%s\\0" "$word"; done\n')
+    curl.chmod(0o700)
+    (tmp_path / "request.sh").write_text(bundle_files.request_script((flow,)))
+    output = await run("sh", "request.sh", cwd=tmp_path, PATH=f"{tmp_path}:/usr/bin:/bin")
+    *options, url, end = output.split("\0")
+    assert (url, end) == (f"http://127.0.0.1:8080/{path.lstrip('/')}", "")
+    assert HOSTILE_WORD.upper() in options
+    assert f"openai-project: {HOSTILE_WORD}" in options
+    assert "--globoff" in options
+    written = ast.parse(bundle_files.cassette_test((flow,)))
+    (asked,) = (
+        each for each in ast.walk(written) if isinstance(each, ast.Call) and _is_named(each, "request")
+    )
+    assert [ast.literal_eval(word) for word in asked.args] == [HOSTILE_WORD.upper(), f"/{path.lstrip('/')}"]
+    assert {file.name for file in files_in(tmp_path)} == {"curl", "request.sh"}
+
+
+def _is_named(call: ast.Call, name: str) -> bool:
+    return isinstance(call.func, ast.Attribute) and call.func.attr == name
 
 
 # --- who is who --------------------------------------------------------------------------------------------
