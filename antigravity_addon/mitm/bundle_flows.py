@@ -28,7 +28,7 @@ _MACHINES_HEADERS = ("forwarded", "x-forwarded-for", "x-real-ip", "cf-connecting
 _URL_HEADERS = ("origin", "referer")
 _ADDRESS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}")
 _PUBLIC_HOSTS = (".googleapis.com", ".google.com", ".localhost", ".invalid")
-_SERVICE_ACCOUNT = re.compile(rb"[\w.+-]+@[\w.-]*gserviceaccount\.com")
+_SERVICE_ACCOUNT = re.compile(rb"(?<![\w.+-])[\w.+-]++@[\w.-]*gserviceaccount\.com")
 _PROJECT = re.compile(r"projects(?:/|%2F)([a-zA-Z0-9][\w:.-]*)")
 _MACHINE_ADDRESS = "192.0.2.{}"
 """TEST-NET-1 of RFC 5737: nobody's."""

@@ -1,12 +1,11 @@
 """What is kept out of flows: client keys, accounts' credentials, cookies, and links that log their holder in."""
 
-import re
 from collections.abc import Collection
 
 from mitmproxy import http
 
 from antigravity_addon.gateway.clients import KEY_HEADERS
-from antigravity_addon.views.masks import without
+from antigravity_addon.views.masks import without, without_personal_links
 
 REDACTED = "[redacted]"
 
@@ -17,8 +16,6 @@ _KEY_HEADERS = frozenset(name.encode() for name in (*KEY_HEADERS, "cookie", "pro
 """A key in any, and what browsers and proxies show unasked."""
 _KEY_PARAMETERS = ("key", "api_key", "api-key", "apikey", "access_token", "token")
 _COOKIES = frozenset({b"set-cookie", b"set-cookie2"})
-_PERSONAL_LINK = re.compile(rb"(https://accounts\.google\.com/[^\s\"'<>\\?]*)\?[^\s\"'<>\\]*")
-"""Where Google wants an account's owner to prove who it is; the query does it for them."""
 
 
 def redact_keys(flow: http.HTTPFlow) -> None:
@@ -51,10 +48,9 @@ def redact_credentials(request: http.Request) -> tuple[str, ...]:
 
 def redacted_answer(text: bytes, credentials: Collection[str]) -> bytes:
     """An upstream's, which may repeat what it was paid with, or hold a link for the account's owner alone."""
-    text = without(text, *(credential.rpartition(" ")[2] for credential in credentials))
-    if b"//accounts.google.com/" in text:
-        text = _PERSONAL_LINK.sub(rb"\1?" + REDACTED.encode(), text)
-    return text
+    return without_personal_links(
+        without(text, *(credential.rpartition(" ")[2] for credential in credentials))
+    )
 
 
 def redact_answer_headers(response: http.Response, credentials: Collection[str]) -> None:

@@ -27,6 +27,8 @@ _BEGINS = rb"(?:(?<![0-9A-Za-z_-])|(?<=\\[bfnrt])|(?<=%[0-9A-Fa-f]{2}))"
 """A word. What stands in front may be the end of an escape sequence of JSON or of a URL."""
 _NAMES = rb"""(?:access_?token|refresh_?token|id_?token|auth_?token|session_?token|client_?secret|private_?key|password
     |passwd|api_?key|secret_?access_?key|secret_?key)"""
+# Each looks at a text once, however it is made: a client that wants to keep the gateway busy writes what begins to match
+# again and again. So what may be long begins where nothing of its kind stands in front, or has a bound.
 _LOOKS = (
     # a private key, in JSON with its line breaks escaped
     rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----(?:.*?-----END [A-Z0-9 ]*PRIVATE KEY-----|.*)",
@@ -42,20 +44,20 @@ _LOOKS = (
     rb"xox[abeoprs]-[0-9A-Za-z-]{10,}",
     _BEGINS + rb"hf_[0-9A-Za-z]{20,}",
     # JSON Web Tokens
-    rb"eyJ[0-9A-Za-z_-]{8,}\.[0-9A-Za-z_-]{4,}(?:\.[0-9A-Za-z_-]*)?",
+    _BEGINS + rb"eyJ[0-9A-Za-z_-]{8,}+\.[0-9A-Za-z_-]{4,}+(?:\.[0-9A-Za-z_-]*)?",
 )
 _ALONE = re.compile(b"|".join(b"(?:%b)" % look for look in _LOOKS), re.DOTALL)
 _BEHIND = re.compile(
-    rb"""(bearer(?:\ |%%20|\+)+)(?=[^\s"'\\]*[0-9])[0-9A-Za-z._~+/=-]{8,}  # a scheme
+    rb"""(bearer(?:\ |%%20|\+)+)(?=[A-Za-z._~+/=-]{0,200}[0-9])[0-9A-Za-z._~+/=-]{8,}  # a scheme
     |(://)[^/\s"'@:]+:[^/\s"'@]+(?=@)                                         # a user's password in a URL
-    |(https://accounts\.google\.com/[^\s"'<>\\?]*\?)[^\s"'<>\\]*              # a link for an account's owner
     |([?&](?:key|code|token|%b)=)[^&\s"'<>\\#]+                               # a parameter
     |("%b"\s*:\s*")(?:[^"\\]|\\.)+                                           # a field of JSON
-    |(\\+"%b\\+"\s*:\s*\\+")(?:[^"\\]|\\(?!\\*"))+                           # and of JSON in a string
+    |((?<!\\)\\++"%b\\+"\s*:\s*\\+")(?:[^"\\]|\\++(?!"))+                   # and of JSON in a string
     """
     % (_NAMES, _NAMES, _NAMES),
     re.DOTALL | re.IGNORECASE | re.VERBOSE,
 )
+_PERSONAL_LINK = re.compile(rb"""(https://accounts\.google\.com/[^\s"'<>\\?]*+)(\?[^\s"'<>\\]*)?""")
 _WORD = re.compile(rb"(\\[bfnrt]|%[0-9A-Fa-f]{2})?([0-9A-Za-z_-]{4,200})")
 """A client key of ours is one."""
 
@@ -98,6 +100,7 @@ class Masks:
                 )
         text = _ALONE.sub(REDACTED, text)
         text = _BEHIND.sub(lambda found: (found[found.lastindex or 0] or b"") + REDACTED, text)
+        text = without_personal_links(text)
         text = _WORD.sub(self._unless_client_key, text)
         lower = text.lower()
         for form, pattern, mask in names:
@@ -126,6 +129,11 @@ def without(text: bytes, *secrets: str) -> bytes:
             for form in _longest_first(forms_of(secret)):
                 text = text.replace(form, REDACTED)
     return text
+
+
+def without_personal_links(text: bytes) -> bytes:
+    """Where Google wants an account's owner to prove who it is; the query does it for them."""
+    return _PERSONAL_LINK.sub(lambda link: link[1] + b"?" + REDACTED if link[2] else link[0], text)
 
 
 def forms_of(secret: str) -> Iterator[bytes]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from antigravity_addon.views.masks import Masks
+from antigravity_addon.views.masks import _ALONE, _BEHIND, _PERSONAL_LINK, Masks, without_personal_links
 
 CREDENTIALS = {
     "a key of Google's APIs": "AIza" + "SyB0cdefghijklmnopqrstuvwxyz1234567",
@@ -121,3 +121,32 @@ def test_a_known_secret_goes_in_every_form(secret: str, before: bytes, behind: b
 def test_any_bytes_can_be_masked(text: bytes) -> None:
     masks = Masks(NAMES, secrets=["hush-hush-hush"])
     assert masks(masks(text)) == masks(text)
+
+
+ENDLESS: dict[str, bytes] = {
+    "beginnings of a token": b"eyJ",
+    "schemes": b"bearer+",
+    "backslashes": b"\\",
+    "backslashes in a field": b'\\"password\\":\\"' + b"\\" * 100,
+    "links without a query": b"https://accounts.google.com/",
+    "links": b"https://accounts.google.com/?",
+    "private keys": b"-----BEGIN PRIVATE KEY----------END ",
+    "users": b"://a:",
+    "letters": b"a",
+}
+
+
+@pytest.mark.parametrize("piece", ENDLESS.values(), ids=ENDLESS)
+def test_a_text_of_beginnings_is_looked_at_once(piece: bytes) -> None:
+    """Looked at again from each of them, it would take minutes, in which nobody is served."""
+    text = piece * (500_000 // len(piece))
+    for pattern in (_ALONE, _BEHIND, _PERSONAL_LINK):
+        assert isinstance(pattern.sub(b"", text), bytes)
+
+
+def test_links_for_an_accounts_owner_lose_what_proves_who_it_is() -> None:
+    link = b"https://accounts.google.com/signin/continue"
+    assert without_personal_links(link) == link
+    assert without_personal_links(b"at %b?a=1&b=2 or %b?c" % (link, link)) == (
+        b"at %b?[redacted] or %b?[redacted]" % (link, link)
+    )
