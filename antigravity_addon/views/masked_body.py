@@ -84,6 +84,8 @@ def _read(data: bytes) -> Json:
 
 def _mask(pieces: list[_Piece], masks: Masks) -> None:
     # what is spelt as it is read was looked at with the bytes
+    if len(pieces) == 1 and not pieces[0].is_escaped:
+        return
     alone = [masks.text(piece.text) if piece.is_escaped else piece.text for piece in pieces]
     joined = "".join(alone)
     masked = masks.text(joined)

@@ -7,6 +7,7 @@ other string is content, whatever its field, since peers invent fields. What can
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from math import isfinite
 
@@ -25,8 +26,8 @@ _LARGEST_KEPT = 10**15
 
 _JSON: TypeAdapter[Json] = TypeAdapter(Json)
 _WORD = re.compile(rf"[A-Za-z0-9_.:/@$#+\[\]-]{{0,{LONGEST_KEPT}}}")
-_REDACTED_NAME = re.compile(r"\[redacted [0-9]+ characters?\]'*")
-_REDACTED = re.compile(r"\[redacted [0-9]+ (?:character|byte|number)s?\]")
+_REDACTED_NAME = re.compile(r"\[redacted [0-9]{1,9} characters?\](?: [0-9]{1,9})?")
+_REDACTED = re.compile(r"\[redacted [0-9]{1,9} (?:character|byte|number)s?\]")
 _DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+(?:;base64)?),")
 
 _KEPT = frozenset(
@@ -180,9 +181,8 @@ def _value(value: Json, *, key: str) -> Json:
 def _object(fields: JsonObject) -> JsonObject:
     names = {_plain(name) for name in fields}
     kept: JsonObject = {}
-    for name, value in fields.items():
+    for name, value, written in _named(fields):
         plain = _plain(name)
-        written = _name(name, kept)
         if plain in _FREE and not (plain == "metadata" and "@type" in names):
             kept[written] = _arguments(value) if plain == "arguments" else _free(value)
         elif plain == "response" and "name" in names:
@@ -199,10 +199,7 @@ def _object(fields: JsonObject) -> JsonObject:
 def _free(value: Json) -> Json:
     match value:
         case dict():
-            free: JsonObject = {}
-            for name, each in value.items():
-                free[_name(name, free)] = _free(each)
-            return free
+            return {written: _free(each) for _, each, written in _named(value)}
         case list() if value and all(_is_number(each) for each in value):
             return _said(len(value), "number")
         case list():
@@ -253,14 +250,19 @@ def _plain(name: str) -> str:
     return name.replace("_", "").lower()
 
 
-def _name(name: str, taken: JsonObject) -> str:
-    """A field's name, unless it is content itself; two that are stay two."""
-    if _WORD.fullmatch(name) or (_REDACTED_NAME.fullmatch(name) and name not in taken):
-        return name
-    written = _said(len(name), "character")
-    while written in taken:
-        written += "'"
-    return written
+def _named(fields: JsonObject) -> Iterator[tuple[str, Json, str]]:
+    """Name, value, and what the field is called now: its name, unless that is content itself; two that are stay two."""
+    taken: set[str] = set()
+    numbers: Counter[str] = Counter()
+    for name, value in fields.items():
+        written = name
+        if not _WORD.fullmatch(name) and (name in taken or not _REDACTED_NAME.fullmatch(name)):
+            said = written = _said(len(name), "character")
+            while written in taken:
+                numbers[said] += 1
+                written = f"{said} {numbers[said] + 1}"
+        taken.add(written)
+        yield name, value, written
 
 
 # --- streams -----------------------------------------------------------------------------------------------
