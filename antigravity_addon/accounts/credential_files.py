@@ -178,6 +178,14 @@ def readable_by_others(path: Path) -> bool:
         return False
 
 
+def changeable_by_others(path: Path) -> bool:
+    """True if somebody besides the file's owner can put something else into it."""
+    try:
+        return bool(path.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH))
+    except (OSError, ValueError):
+        return False
+
+
 def is_confidential(url: str) -> bool:
     """True if what is sent there is encrypted, or does not leave this machine."""
     try:

@@ -30,6 +30,7 @@ from .account import (
 )
 from .credential_files import (
     CredentialFileError,
+    changeable_by_others,
     gcloud_file,
     gemini_cli_file,
     is_confidential,
@@ -84,6 +85,8 @@ class AccountsFile:
     """Those of other programs that it refers to, found or not: another account may be had when one changes."""
     exposed: tuple[Path, ...] = ()
     """Files with secrets in them that others than their owner can read."""
+    changeable: tuple[Path, ...] = ()
+    """Files that others than their owner can change, and so have what pays sent where they like."""
 
 
 class _Strict(BaseModel):
@@ -301,7 +304,8 @@ class _Reading:
         literal = any(not is_reference(secret) for _, secret in self.file.secrets())
         secret_files = (self.path, *files) if literal else files
         exposed = tuple(path for path in secret_files if readable_by_others(path))
-        return AccountsFile(tuple(accounts.values()), tuple(unusable), files, exposed)
+        changeable = tuple(path for path in (self.path, *files) if changeable_by_others(path))
+        return AccountsFile(tuple(accounts.values()), tuple(unusable), files, exposed, changeable)
 
     def _account(self, index: int, entry: _Entry) -> Account:
         here: _Loc = ("accounts", index)

@@ -76,9 +76,15 @@ def read_accounts(scene: Scene) -> ReadAccounts:
         file.accounts,
         (*unusable, *file.unusable),
         places=dict(_disabled_at(path)),
-        warnings=tuple(
-            f"{exposed} holds keys and can be read by other users of this machine: chmod 600 it."
-            for exposed in file.exposed
+        warnings=(
+            *(
+                f"{exposed} holds keys and can be read by other users of this machine: chmod 600 it."
+                for exposed in file.exposed
+            ),
+            *(
+                f"{changeable} can be changed by other users of this machine: chmod 600 it."
+                for changeable in file.changeable
+            ),
         ),
     )
 

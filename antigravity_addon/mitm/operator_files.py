@@ -197,6 +197,8 @@ class OperatorFiles:
         said = {f"Account {each.email} cannot be used: {each.reason}" for each in accounts.unusable}
         for path in self._file.exposed:
             said.add(f"{path} holds keys and can be read by other users of this machine: chmod 600 it.")
+        for path in self._file.changeable:
+            said.add(f"{path} can be changed by other users of this machine: chmod 600 it.")
         for sentence in sorted(said - self._said):
             logger.warning("%s", sentence)
         self._said = frozenset(said)

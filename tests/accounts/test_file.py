@@ -658,6 +658,17 @@ def test_files_that_others_can_read_are_named(home: Path) -> None:
     assert (literal.exposed, referred.exposed) == ((path, home / "key.json"), (home / "key.json",))
 
 
+def test_files_that_others_can_change_are_named_even_without_a_secret(home: Path) -> None:
+    (home / "key.json").chmod(0o602)
+    text = "accounts: [{email: a@b.c, kind: vertex, credentials: key.json}, {email: b@b.c, api_key: 'env:ANAS_KEY'}]"
+    path = home / "accounts.yaml"
+    path.touch()
+    for mode, expected in ((0o600, (home / "key.json",)), (0o620, (path, home / "key.json"))):
+        path.chmod(mode)
+        file = accounts_of(text, path=path, sources=_sources(home, ANAS_KEY="k"))
+        assert (file.changeable, file.exposed) == (expected, ())
+
+
 def test_no_secret_is_shown(home: Path) -> None:
     file = _load(
         home,

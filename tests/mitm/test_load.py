@@ -103,11 +103,12 @@ async def test_a_path_in_the_config_file_counts_from_the_file(
 async def test_keys_that_others_can_read_are_warned_of(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    path = write_accounts(tmp_path, ("ana@example.com", "secret-key"), mode=0o644)
+    path = write_accounts(tmp_path, ("ana@example.com", "secret-key"), mode=0o666)
     master = new_master(tmp_path, gateway_accounts=path)
     addon = GatewayAddon(tmp_path)
     with caplog.at_level("WARNING"):
         master.addons.register(addon)
     addon.done()
     assert "can be read by other users" in caplog.text
+    assert "can be changed by other users" in caplog.text
     assert "secret-key" not in caplog.text
