@@ -17,6 +17,7 @@
     ├── WrongMethod                   405 method_not_supported
     ├── NotReplayable                 409 not_replayable          a saved request that cannot be sent once more
     ├── NoWebSocket                   426 websocket_not_supported
+    ├── GatewayStopping               503 server_is_stopping      the process is about to end
     └── UpstreamFailure               the upstream, or the road to it; see its docstring
         ├── UpstreamRefused           4xx  the upstream holds the client's request at fault
         │   └── NotOnThisUpstream     400 unsupported_value       this kind of upstream has no equal for it; another may
@@ -190,6 +191,13 @@ class NoWebSocket(GatewayError):
     status = 426
     kind = "invalid_request_error"
     code = "websocket_not_supported"
+
+
+class GatewayStopping(GatewayError):
+    """The process is about to end: it begins nothing new, and what takes longer than it has left is given up."""
+
+    status = 503
+    code = "server_is_stopping"
 
 
 _AGAIN = re.compile(r"Please try again in [0-9.]+s\.")

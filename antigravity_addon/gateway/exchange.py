@@ -5,12 +5,13 @@ from collections.abc import Awaitable, Callable
 
 from antigravity_addon.accounts.account import Account
 from antigravity_addon.accounts.policy import Wish
-from antigravity_addon.errors import UpstreamFailure
+from antigravity_addon.errors import GatewayStopping, UpstreamFailure
 
 from .attempt import Conditions
 from .attempts import Attempts
 from .client_stream import ClientStream, Head, Sink
 from .dialects.dialect import Identity, Prepared
+from .ending import Ending
 from .tasks import all_of
 from .trace import Trace
 
@@ -40,10 +41,10 @@ class Exchange:
             for number, body in enumerate(prepared.bodies)
         ]
 
-    async def stream(self, sink: Sink, head: Callable[[Account | None], Head]) -> None:
+    async def stream(self, sink: Sink, head: Callable[[Account | None], Head], ending: Ending) -> None:
         """Send a stream of events as they come.
 
-        Raises: UpstreamFailure: nothing has reached the client, and nothing will.
+        Raises: UpstreamFailure, GatewayStopping: nothing has reached the client, and nothing will.
         """
         answer = self._prepared.streamed(self._identity)
         client = ClientStream(
@@ -65,11 +66,12 @@ class Exchange:
 
         client.start_keepalives()
         try:
-            last = await only_turn() if len(self._turns) == 1 else await self._all(one_of_many)
-            last += answer.finish()
-            await self._prepared.keep()
-            await client.write(last, end=True)
-        except UpstreamFailure as failure:
+            async with ending.heard():
+                last = await only_turn() if len(self._turns) == 1 else await self._all(one_of_many)
+                last += answer.finish()
+                await self._prepared.keep()
+                await client.write(last, end=True)
+        except (UpstreamFailure, GatewayStopping) as failure:
             if not client.committed:
                 raise
             self._trace.error = failure.label

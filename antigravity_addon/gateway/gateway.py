@@ -12,6 +12,7 @@ from antigravity_addon.accounts.account import Account, mask_email
 from antigravity_addon.accounts.policy import Strategy, Wish
 from antigravity_addon.errors import (
     GatewayError,
+    GatewayStopping,
     ModelNotFound,
     NoWebSocket,
     UpstreamFailure,
@@ -32,6 +33,7 @@ from .conversations import conversation_of
 from .deadline import Deadline
 from .dialects.dialect import Call, Identity, Media, Prepared, Surroundings
 from .dialects.registry import DIALECTS
+from .ending import Ending
 from .exchange import Exchange
 from .identity import Naming, new_seed
 from .kept import Kept
@@ -49,6 +51,10 @@ _EXPOSED = (
     "x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests, "
     "x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens"
 )
+
+
+_RETRY_AFTER_STOP = 5.0
+"""Seconds. Another gateway, or this one once it is started again, is there by then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,18 +121,37 @@ class Gateway:
         """That clients may ask for, of those that are known by name."""
         return self._catalog.names()
 
-    def admit(self, request: RequestHead) -> Client | Refusal:
-        """Decide on the head alone, with its keys in it, whether a request is let in: whose it is then."""
+    def admit(self, request: RequestHead, *, is_stopping: bool = False) -> Client | Refusal:
+        """Decide on the head alone, with its keys in it, whether a request is let in: whose it is then.
+
+        A process that `is_stopping` lets nobody in.
+        """
         try:
             if request.method == "OPTIONS":
                 return Refusal(Head(204, self._preflight_headers(request)), b"")
             check_origin(request.origin, self.settings)
-            return self._check_key_and_route(request)
+            client, endpoint = self._check_key_and_route(request)
         except GatewayError as error:
             self._books.metrics.count_request(client="", endpoint=None, status=error.status)
             return Refusal(*self._error(error, request, request_id=new_request_id(), trace=Trace()))
+        # what was counted up to the end is worth a last look
+        if is_stopping and endpoint is not Endpoint.METRICS:
+            return self._turn_away(request, endpoint)
+        return client
 
-    def _check_key_and_route(self, request: RequestHead) -> Client:
+    def _turn_away(self, request: RequestHead, endpoint: Endpoint) -> Refusal:
+        """Whoever comes while the process ends."""
+        error = GatewayStopping(
+            f"The gateway is being stopped and takes no new requests. Please try again in {_RETRY_AFTER_STOP:g}s.",
+            retry_after=_RETRY_AFTER_STOP,
+        )
+        self._books.metrics.count_request(client="", endpoint=endpoint, status=error.status)
+        head, body = self._error(error, request, request_id=new_request_id(), trace=Trace())
+        # or the next request would come by the same connection, which is as good as gone
+        head = replace(head, headers={**head.headers, "connection": "close"})
+        return Refusal(head, b'{"status":"stopping"}' if endpoint is Endpoint.HEALTH else body)
+
+    def _check_key_and_route(self, request: RequestHead) -> tuple[Client, Endpoint]:
         """The key first: a stranger learns nothing of the paths. Which key is needed depends on the path."""
         try:
             # a WebSocket begins with a GET, on the path that POST will take instead
@@ -140,7 +165,7 @@ class Gateway:
             check_metrics_reader(client, request.origin, self.settings)
         if _wants_websocket(request):
             raise NoWebSocket("WebSockets are not served here: send the same request with POST over HTTP.")
-        return client
+        return client, route.endpoint
 
     def _client_of(self, request: RequestHead, *, is_health: bool = False) -> Client:
         return self._books.keys.client(request.headers, self.settings, is_health=is_health)
@@ -154,11 +179,12 @@ class Gateway:
         *,
         through: Through = unseen,
         account: str = "",
+        ending: Ending | None = None,
     ) -> None:
         """Answer a request that was let in: to its last byte, or with an error object.
 
         `read_body` may raise InvalidRequest. Upstream requests go `through` whoever looks on. `account` is the e-mail of
-        the only one that may pay, if it is the operator who asks and wants that.
+        the only one that may pay, if it is the operator who asks and wants that. `ending` cuts it short.
         """
         request_id = trace.exchange = new_request_id()
         with self._books.tally(request.client, trace, sink) as tally:
@@ -166,7 +192,7 @@ class Gateway:
                 route = find_route(request.method, request.target)
                 tally.endpoint = route.endpoint
                 trace.endpoint = route.endpoint.value
-                way = _Way(through, account)
+                way = _Way(through, account, ending or Ending())
                 await self._serve(route, request, read_body, tally, trace, request_id, way)
             except GatewayError as error:
                 await self._refuse(error, request, tally, trace, request_id)
@@ -230,7 +256,8 @@ class Gateway:
     ) -> None:
         deadline = Deadline.after(self.settings.request_timeout)
         if self._ready is not None:
-            await self._ready.wait()
+            async with way.ending.heard():
+                await self._ready.wait()
         call = DIALECTS[endpoint](body, request.headers.get("content-type", ""))
         trace.model_asked = call.model
         match = self._models.match(call.model, request.client)
@@ -244,7 +271,8 @@ class Gateway:
             self._media,
             searches_web=self._catalog.searches_web(call.model),
         )
-        prepared = await self._prepared(call, model, surroundings, deadline)
+        async with way.ending.heard():
+            prepared = await self._prepared(call, model, surroundings, deadline)
         trace.prepared_seconds = trace.seconds
         if self._recordings is not None:
             recording = (
@@ -291,10 +319,11 @@ class Gateway:
             await tally.send(head=head, body=recording.answer, end=True)
         elif call.stream:
             await exchange.stream(
-                tally, lambda account: _stream_head(headers | self._account_header(account))
+                tally, lambda account: _stream_head(headers | self._account_header(account)), way.ending
             )
         else:
-            account, answer = await exchange.whole()
+            async with way.ending.heard():
+                account, answer = await exchange.whole()
             head = Head(200, headers | self._account_header(account) | {"content-type": call.content_type})
             await tally.send(head=head, body=answer, end=True)
 
@@ -410,6 +439,7 @@ class _Way:
     through: Through
     account: str
     """See `Gateway.serve`."""
+    ending: Ending
 
 
 def _wish(model: str, conversation: tuple[str, ...], settings: Settings, *, account: str) -> Wish:

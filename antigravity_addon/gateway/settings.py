@@ -69,6 +69,8 @@ class Settings:
     """Seconds from a request's arrival to its last byte."""
     keepalive_seconds: float = 15.0
     """Silence after which a streaming client is sent a sign of life; 0 for never."""
+    drain_seconds: float = 30.0
+    """That exchanges have to end in, once the process is told to."""
     fetch_urls: bool = True
     """Images and files that clients name by URL are fetched."""
     state_days: int = 30
@@ -105,6 +107,7 @@ class RawOptions:
     first_token_timeout: int = 120
     request_timeout: int = 1800
     keepalive_seconds: int = 15
+    drain_seconds: int = 30
     fetch_urls: bool = True
     state_days: int = 30
     state_megabytes: int = 256
@@ -159,6 +162,7 @@ def to_settings(raw: RawOptions) -> Settings:
         first_token_timeout=_at_least(1, "gateway_first_token_timeout", raw.first_token_timeout),
         request_timeout=_at_least(1, "gateway_request_timeout", raw.request_timeout),
         keepalive_seconds=_at_least(0, "gateway_keepalive_seconds", raw.keepalive_seconds),
+        drain_seconds=_at_least(0, "gateway_drain_seconds", raw.drain_seconds),
         fetch_urls=raw.fetch_urls,
         state_days=_at_least(1, "gateway_state_days", raw.state_days),
         state_megabytes=_at_least(1, "gateway_state_megabytes", raw.state_megabytes),

@@ -12,6 +12,7 @@ from mitmproxy.net.http import status_codes
 from antigravity_addon.errors import GatewayError, InvalidRequest
 from antigravity_addon.gateway.client_stream import Head
 from antigravity_addon.gateway.clients import ANYBODY, Client
+from antigravity_addon.gateway.ending import Ending
 from antigravity_addon.gateway.gateway import Gateway, RequestHead, new_request_id
 from antigravity_addon.gateway.legs import Carrier
 from antigravity_addon.gateway.tasks import spawn
@@ -77,7 +78,7 @@ def refused_response(error: GatewayError, request: http.Request) -> http.Respons
 
 def _to_headers_only(head: Head, request: http.Request) -> http.Response:
     is_http2 = request.is_http2 or request.is_http3
-    return http.Response(
+    response = http.Response(
         http_version=b"HTTP/2.0" if is_http2 else b"HTTP/1.1",
         status_code=head.status,
         reason=b"" if is_http2 else _reason(head.status),
@@ -87,6 +88,9 @@ def _to_headers_only(head: Head, request: http.Request) -> http.Response:
         timestamp_start=time.time(),  # noqa: TID251  mitmproxy's own clock for flows
         timestamp_end=None,
     )
+    if is_http2:
+        response.headers.pop("connection", None)
+    return response
 
 
 def _to_headers(headers: Mapping[str, str]) -> http.Headers:
@@ -126,11 +130,16 @@ class LiveAnswer:
         self._streamed = False
         self._head_sent = False
         self._ended = False
+        self._ending = Ending()
         self.progress = Progress(flow)
         self.task = spawn(self._run(), name=f"exchange {flow.id}")
 
     def cancel(self) -> None:
         self.task.cancel()
+
+    def end(self, error: GatewayError) -> None:
+        """Soon, with this for the client."""
+        self._ending.now(error)
 
     def drop(self) -> None:
         """The process ends, and the client's connection with it: cut off like this, nobody takes it for a whole answer.
@@ -149,7 +158,12 @@ class LiveAnswer:
             with handler.timeout_watchdog.disarm():
                 head = head_of(self._asked, client=self._client)
                 await self._gateway.serve(
-                    head, lambda: body_of(self._asked), self, self.progress.trace, through=self._through
+                    head,
+                    lambda: body_of(self._asked),
+                    self,
+                    self.progress.trace,
+                    through=self._through,
+                    ending=self._ending,
                 )
         except CancelledError:
             with contextlib.suppress(CancelledError):

@@ -16,6 +16,7 @@ from mitmproxy.proxy.layers.modes import ReverseProxy
 from mitmproxy.proxy.mode_specs import ReverseMode
 from mitmproxy.proxy.tunnel import LayerStack
 
+from antigravity_addon.errors import GatewayStopping
 from antigravity_addon.gateway.clients import Client
 from antigravity_addon.gateway.gateway import Refusal
 from antigravity_addon.gateway.known import Known
@@ -40,11 +41,12 @@ from .compose import Runtime, StartError
 from .config_file import FILE_NAME, ConfigError, load_config_file, take_command_line
 from .contentviews.registry import register_views
 from .dispatch import Dispatch
+from .drain import drain_of_the_process, give_signals_back, take_signals
 from .redaction import redact_keys
-from .replay import Replays
+from .replay import Replays, replays_under_way
 from .replay_commands import ReplayCommands
 from .retention import Retention
-from .upstream_layer import InProcessHttpLayer, Wire
+from .upstream_layer import InProcessHttpLayer, Wire, flows_under_way
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +57,22 @@ taken out of the flow. Not in the flow's metadata, which is saved: no file shoul
 """
 _answers: dict[http.HTTPFlow, LiveAnswer] = {}
 """Answers under way. They know their flows, so only taking them out at the end frees both."""
+
+
+class _UnderWay:
+    """What the process still has to do, whichever addon has begun it."""
+
+    def count(self) -> int:
+        admitted = sum(flow in _clients for flow in flows_under_way())
+        return admitted + replays_under_way() or listener.connections_with_bytes_to_send()
+
+    def give_up(self) -> None:
+        error = GatewayStopping("The gateway was stopped before this answer was complete. Please try again.")
+        for answer in tuple(_answers.values()):
+            answer.end(error)
+
+
+UNDER_WAY = _UnderWay()
 
 
 class GatewayAddon:
@@ -113,7 +131,12 @@ class GatewayAddon:
         """No coroutine function, which mitmproxy refuses when it reloads addon.py; at a start it awaits the task."""
         self._is_running = True
         self._dispatch.install()
+        take_signals(self._stop)
         return spawn(self._start(), name="start the gateway")
+
+    def _stop(self, number: int) -> None:
+        seconds = self._runtime.settings.drain_seconds if self._runtime is not None else 0.0
+        drain_of_the_process(UNDER_WAY).hear(number, seconds=seconds)
 
     async def _start(self) -> None:
         if self._runtime is not None:
@@ -126,6 +149,7 @@ class GatewayAddon:
         A task for the same reason as in `running`: mitmproxy waits for it at the end, and not when it reloads.
         """
         self._dispatch.remove()
+        give_signals_back()
         if self._runtime is None:
             return None
         if ctx.master.should_exit.is_set():
@@ -181,7 +205,8 @@ class GatewayAddon:
             flow.response = failed_response(flow.request)
             return
         gateway = self._runtime.gateway_for(flow.client_conn.proxy_mode)
-        match gateway.admit(head_of(flow.request)):
+        is_stopping = drain_of_the_process(UNDER_WAY).has_begun
+        match gateway.admit(head_of(flow.request), is_stopping=is_stopping):
             case Refusal(head=head, body=body):
                 flow.response = to_response(head, body, flow.request)
             case client:

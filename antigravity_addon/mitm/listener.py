@@ -83,6 +83,15 @@ def hold() -> None:
             servers._instances.clear()  # noqa: SLF001  listeners that will never start
 
 
+def connections_with_bytes_to_send() -> int:
+    """Whose client has not taken all of its answer yet."""
+    return sum(
+        isinstance(io.writer, asyncio.StreamWriter) and io.writer.transport.get_write_buffer_size() > 0
+        for connection in proxyserver().connections.values()
+        for io in connection.transports.values()
+    )
+
+
 async def open_all() -> None:
     """Open what is wanted and close what is not. A port that is taken is logged as an error, which ends the start."""
     await proxyserver().setup_servers()

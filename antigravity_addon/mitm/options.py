@@ -162,6 +162,14 @@ _OPTIONS = (
         "the response's head go, and with it the chance of another attempt.",
     ),
     _Option(
+        "gateway_drain_seconds",
+        int,
+        30,
+        "Seconds that exchanges under way have left when the process is told to stop by SIGTERM or Ctrl-C. New requests "
+        "are refused meanwhile, with 503 and Retry-After. What is left then ends with an error. 0: at once. A second "
+        "signal stops at once, too.",
+    ),
+    _Option(
         "gateway_fetch_urls",
         bool,
         True,
@@ -285,6 +293,7 @@ def read() -> RawOptions:
         first_token_timeout=options.gateway_first_token_timeout,
         request_timeout=options.gateway_request_timeout,
         keepalive_seconds=options.gateway_keepalive_seconds,
+        drain_seconds=options.gateway_drain_seconds,
         fetch_urls=options.gateway_fetch_urls,
         state_days=options.gateway_state_days,
         state_megabytes=options.gateway_state_megabytes,

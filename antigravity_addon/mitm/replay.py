@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mitmproxy import connection, ctx, hooks, http
+from mitmproxy.addons.clientplayback import ClientPlayback
 from mitmproxy.flow import Flow
 from mitmproxy.proxy.layers.http import (
     HttpErrorHook,
@@ -55,6 +56,11 @@ logger = logging.getLogger(__name__)
 
 _under_way: set[http.HTTPFlow] = set()
 """Flows of our own making, which nobody answers from a hook. Here, since addon.py may be saved meanwhile."""
+
+
+def replays_under_way() -> int:
+    mitmproxys = ctx.master.addons.get("clientplayback")
+    return len(_under_way) + (isinstance(mitmproxys, ClientPlayback) and mitmproxys.inflight is not None)
 
 
 @dataclass(frozen=True, slots=True)

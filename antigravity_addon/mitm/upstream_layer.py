@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
+from weakref import WeakSet
 
 from mitmproxy import http
 from mitmproxy.connection import ConnectionState, Server
@@ -56,6 +57,8 @@ class Answering(Protocol):
         ...
 
 
+_layers: "WeakSet[InProcessHttpLayer]" = WeakSet()
+
 type StartAnswer = Callable[[http.HTTPFlow, "Wire"], Answering | None]
 """Begins to answer a flow; pushes what there is into the wire. `None` if the flow may not be answered."""
 
@@ -87,12 +90,24 @@ class Wire:
                 await handler.drain_writers()
 
 
+def flows_under_way() -> list[http.HTTPFlow]:
+    """Of clients that are there: from a request's head to the last byte of the answer that is on its way to them."""
+    connections = proxyserver().connections
+    return [
+        stream.flow
+        for layer_ in _layers
+        if layer_.context.client.id in connections
+        for stream in layer_.streams.values()
+    ]
+
+
 class InProcessHttpLayer(HttpLayer):
     """An `HttpLayer` that never opens a connection."""
 
     def __init__(self, context: Context, start: StartAnswer) -> None:
         super().__init__(context, HTTPMode.transparent)
         self._start = start
+        _layers.add(self)
 
     def _handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
         if isinstance(event, Pushed) and event.connection not in self.connections:

@@ -37,10 +37,20 @@ class Mitmdump:
             self._process.terminate()
         await self.end()
 
-    async def end(self) -> None:
+    def signal(self, number: int) -> None:
+        self._process.send_signal(number)
+
+    async def wait_for(self, words: bytes) -> None:
+        """Until it has printed them."""
         async with asyncio.timeout(20):
-            await self._process.wait()
+            while words not in self.output:  # noqa: ASYNC110  whoever reads tells nobody
+                await asyncio.sleep(0.01)
+
+    async def end(self) -> int:
+        """Wait for it: its exit code."""
+        async with asyncio.timeout(20):
             await self._reader
+            return await self._process.wait()
 
 
 @asynccontextmanager

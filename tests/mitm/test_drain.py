@@ -1,0 +1,74 @@
+"""Signals, one after the other, and what is under way meanwhile."""
+
+import asyncio
+import logging
+import signal
+from dataclasses import dataclass, field
+
+import pytest
+
+from antigravity_addon.mitm.drain import Drain
+
+TERM, INT = signal.SIGTERM, signal.SIGINT
+
+
+@dataclass
+class Process:
+    """State: what is under way, what time it is, and whether it was told to end."""
+
+    left: int = 1
+    now: float = 0.0
+    gave_up: int = 0
+    stopped: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def count(self) -> int:
+        return self.left
+
+    def give_up(self) -> None:
+        self.gave_up, self.left = self.left, 0
+
+    def clock(self) -> float:
+        return self.now
+
+    def drain(self) -> Drain:
+        return Drain(self.stopped.set, self, clock=self.clock)
+
+
+SIGNALS: dict[str, tuple[list[tuple[float, int]], bool]] = {
+    "one": ([(0.0, TERM)], False),
+    "the same, handed on": ([(0.0, TERM), (0.1, TERM)], False),
+    "the same, but later": ([(0.0, TERM), (0.6, TERM)], True),
+    "another": ([(0.0, TERM), (0.1, INT)], True),
+}
+"""When each comes -> whether the process ends with the last."""
+
+
+@pytest.mark.parametrize(("signals", "stops"), SIGNALS.values(), ids=SIGNALS)
+async def test_a_second_signal_stops_at_once(signals: list[tuple[float, int]], *, stops: bool) -> None:
+    process = Process()
+    drain = process.drain()
+    for process.now, number in signals:
+        drain.hear(number, seconds=60)
+    assert process.stopped.is_set() is stops
+    process.left = 0
+    await asyncio.wait_for(process.stopped.wait(), 10)
+    assert not process.gave_up
+
+
+async def test_with_nothing_under_way_it_ends_at_once_and_says_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    process = Process(left=0)
+    process.drain().hear(TERM, seconds=60)
+    await asyncio.wait_for(process.stopped.wait(), 10)
+    assert not caplog.text
+
+
+async def test_what_takes_longer_is_given_up(caplog: pytest.LogCaptureFixture) -> None:
+    process = Process(left=3)
+    process.drain().hear(TERM, seconds=60)
+    process.now = 60.0
+    await asyncio.wait_for(process.stopped.wait(), 10)
+    assert process.gave_up == 3
+    assert caplog.messages == ["Gave up on 3 exchanges after 60.0 s."]
