@@ -105,8 +105,13 @@ def drain_of_the_process(under_way: UnderWay) -> Drain:
     """The same one as long as this mitmproxy runs."""
     if (drain := _drains.get(ctx.master)) is None:
         clock = asyncio.get_running_loop().time
-        drain = _drains[ctx.master] = Drain(ctx.master.shutdown, under_way, clock=clock)
+        drain = _drains[ctx.master] = Drain(_shut_down, under_way, clock=clock)
     return drain
+
+
+def _shut_down() -> None:
+    # a method of the master would keep it, in what is kept as long as the master is
+    ctx.master.shutdown()
 
 
 # --- signals ----------------------------------------------------------------------------------------------
