@@ -4,8 +4,9 @@ import logging
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from io import BytesIO
 from pathlib import Path
-from typing import IO
 
 from mitmproxy import ctx, http, io
 from mitmproxy.addonmanager import Loader
@@ -187,7 +188,8 @@ def _pieces(body: bytes, leg: _SavedLeg) -> tuple[tuple[float, bytes], ...]:
 class Recorder:
     """Writes exchanges to `gateway_record` as they end, each with its upstream requests in front of it.
 
-    State: the file, and the flows of upstream requests whose exchange goes on.
+    State: the file, the flows of upstream requests whose exchange goes on, and how many exchanges the file lacks since it
+    could last be written.
     """
 
     name = "gateway_recorder"
@@ -195,7 +197,8 @@ class Recorder:
     def __init__(self) -> None:
         self._named = ""
         self._path: Path | None = None
-        self._file: IO[bytes] | None = None
+        self._file: int | None = None
+        self._missing = 0
         self._attempts: defaultdict[str, list[http.HTTPFlow]] = defaultdict(list)
 
     def load(self, loader: Loader) -> None:  # noqa: ARG002  the options are declared by then
@@ -220,10 +223,10 @@ class Recorder:
         path = named_path("gateway_record", named)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         except OSError as error:
             raise StartError(f"gateway_record: {path} cannot be written ({error.strerror}).") from None
-        self._path, self._file = path, os.fdopen(descriptor, "ab")
+        self._path = path
 
     def response(self, flow: http.HTTPFlow) -> None:
         self._take(flow)
@@ -237,17 +240,51 @@ class Recorder:
         if ATTEMPT_KEY in flow.metadata:
             self._attempts[flow.metadata[ATTEMPT_KEY]["client_flow"]].append(flow)
         elif METADATA_KEY in flow.metadata:
-            writer = io.FlowWriter(self._file)
-            try:
-                for each in (*self._attempts.pop(flow.id, ()), flow):
-                    writer.add(each)
-                self._file.flush()
-            except OSError as error:
-                logger.error("gateway_record: %s cannot be written any more: %s", self._path, error.strerror)  # noqa: TRY400
-                self.done()
+            self._write(self._file, (*self._attempts.pop(flow.id, ()), flow))
+
+    def _write(self, file: int, flows: Iterable[http.HTTPFlow]) -> None:
+        """All or nothing: half a flow at its end would spoil the whole file."""
+        exchange = BytesIO()
+        writer = io.FlowWriter(exchange)
+        for each in flows:
+            writer.add(each)
+        try:
+            _append(file, exchange.getvalue())
+        except OSError as error:
+            if not self._missing:
+                logger.warning(
+                    "gateway_record: %s cannot be written (%s). Exchanges are served and left out of it until it can: "
+                    "make room.",
+                    self._path,
+                    error.strerror,
+                )
+            self._missing += 1
+            return
+        if self._missing:
+            logger.warning(
+                "gateway_record: %s can be written again. Exchanges that it lacks: %d.",
+                self._path,
+                self._missing,
+            )
+            self._missing = 0
 
     def done(self) -> None:
         file, self._file = self._file, None
+        self._missing = 0
         self._attempts.clear()
         if file is not None:
-            file.close()
+            with suppress(OSError):  # some systems tell only now of what they could not write
+                os.close(file)
+
+
+def _append(file: int, content: bytes) -> None:
+    """Raises: OSError: the file is as it was, where it can be made so."""
+    before = os.fstat(file).st_size
+    left = memoryview(content)
+    try:
+        while left:
+            left = left[os.write(file, left) :]
+    except OSError:
+        with suppress(OSError):
+            os.ftruncate(file, before)
+        raise

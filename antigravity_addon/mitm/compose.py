@@ -32,9 +32,11 @@ from antigravity_addon.gateway.settings import Rhythm, Settings, SettingsError, 
 from antigravity_addon.gateway.tasks import spawn
 from antigravity_addon.simulator.server import Simulator
 from antigravity_addon.state.forgiving import ForgivingMemory
+from antigravity_addon.state.memory import Memory
 from antigravity_addon.state.sqlite import SqliteMemory
 from antigravity_addon.state.sqlite_file import IN_MEMORY, SqliteFile
 from antigravity_addon.state.sqlite_pool_store import SqlitePoolStore
+from antigravity_addon.state.steady import SteadyMemory
 from antigravity_addon.upstream.endpoints import Endpoints
 from antigravity_addon.upstream.remedies import Lessons
 from antigravity_addon.upstream.web_media import WebMedia
@@ -74,7 +76,7 @@ class Runtime:
             chance=random.random,
         )
         state = _state_file()
-        self._memory = _memory(state, settings)
+        self._memory = _steady_memory(state, settings)
         self._pool_store = SqlitePoolStore(state, unix_time=time.time)  # noqa: TID251  as above
         self._prices = Prices(files.prices)
         self._books = Bookkeeping(account_states=self._pool.reports, prices=self._prices)
@@ -376,6 +378,12 @@ def _memory[M: SqliteMemory](file: SqliteFile, settings: Settings, kind: type[M]
         clock=time.time,  # noqa: TID251  what is kept outlives the process, and so must its dates
         max_age=settings.state_days * 86_400.0,
         max_bytes=settings.state_megabytes * 1_000_000,
+    )
+
+
+def _steady_memory(file: SqliteFile, settings: Settings) -> Memory:
+    return SteadyMemory(
+        _memory(file, settings), lambda: _memory(SqliteFile(IN_MEMORY), settings), clock=time.monotonic
     )
 
 

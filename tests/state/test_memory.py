@@ -9,6 +9,7 @@ import pytest
 from antigravity_addon.state.memory import KeptConversation, KeptItem, KeptResponse, KeptSignature, Memory
 from antigravity_addon.state.sqlite import SqliteMemory
 from antigravity_addon.state.sqlite_file import IN_MEMORY, SqliteFile
+from antigravity_addon.state.steady import SteadyMemory
 
 ANA, BO = "owner-ana", "owner-bo"
 DAY = 86_400.0
@@ -29,10 +30,25 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(params=["file", "memory"])
+def at(path: Path | str, clock: Clock) -> SqliteMemory:
+    return SqliteMemory(SqliteFile(path), clock=clock, max_age=30 * DAY, max_bytes=10_000_000)
+
+
+@pytest.fixture(params=["file", "memory", "steady", "steady without a file"])
 async def memory(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> AsyncGenerator[Memory]:
-    path = tmp_path / "state.sqlite" if request.param == "file" else IN_MEMORY
-    made = SqliteMemory(SqliteFile(path), clock=clock, max_age=30 * DAY, max_bytes=10_000_000)
+    made: Memory
+    match request.param:
+        case "file":
+            made = at(tmp_path / "state.sqlite", clock)
+        case "memory":
+            made = at(IN_MEMORY, clock)
+        case "steady":
+            made = SteadyMemory(
+                at(tmp_path / "state.sqlite", clock), lambda: at(IN_MEMORY, clock), clock=clock
+            )
+        case _:
+            # a folder stands where the file should be
+            made = SteadyMemory(at(tmp_path, clock), lambda: at(IN_MEMORY, clock), clock=clock)
     yield made
     await made.aclose()
 
