@@ -185,11 +185,14 @@ def _pieces(body: bytes, leg: _SavedLeg) -> tuple[tuple[float, bytes], ...]:
 # --- writing -----------------------------------------------------------------------------------------------
 
 
+_attempts: defaultdict[str, list[http.HTTPFlow]] = defaultdict(list)
+"""Upstream requests, by the client's flow, whose exchange goes on. Here, since addon.py may be saved meanwhile."""
+
+
 class Recorder:
     """Writes exchanges to `gateway_record` as they end, each with its upstream requests in front of it.
 
-    State: the file, the flows of upstream requests whose exchange goes on, and how many exchanges the file lacks since it
-    could last be written.
+    State: the file, and how many exchanges it lacks since it could last be written.
     """
 
     name = "gateway_recorder"
@@ -199,7 +202,6 @@ class Recorder:
         self._path: Path | None = None
         self._file: int | None = None
         self._missing = 0
-        self._attempts: defaultdict[str, list[http.HTTPFlow]] = defaultdict(list)
 
     def load(self, loader: Loader) -> None:  # noqa: ARG002  the options are declared by then
         try:
@@ -219,6 +221,7 @@ class Recorder:
         self.done()
         self._named = named
         if not named:
+            _attempts.clear()
             return
         path = named_path("gateway_record", named)
         try:
@@ -238,9 +241,9 @@ class Recorder:
         if self._file is None or _is_repeated_attempt(flow):
             return
         if ATTEMPT_KEY in flow.metadata:
-            self._attempts[flow.metadata[ATTEMPT_KEY]["client_flow"]].append(flow)
+            _attempts[flow.metadata[ATTEMPT_KEY]["client_flow"]].append(flow)
         elif METADATA_KEY in flow.metadata:
-            self._write(self._file, (*self._attempts.pop(flow.id, ()), flow))
+            self._write(self._file, (*_attempts.pop(flow.id, ()), flow))
 
     def _write(self, file: int, flows: Iterable[http.HTTPFlow]) -> None:
         """All or nothing: half a flow at its end would spoil the whole file."""
@@ -271,7 +274,6 @@ class Recorder:
     def done(self) -> None:
         file, self._file = self._file, None
         self._missing = 0
-        self._attempts.clear()
         if file is not None:
             with suppress(OSError):  # some systems tell only now of what they could not write
                 os.close(file)

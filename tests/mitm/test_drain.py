@@ -6,7 +6,10 @@ import signal
 from dataclasses import dataclass, field
 
 import pytest
+from mitmproxy.test import tflow
 
+from antigravity_addon.gateway.client_stream import Head
+from antigravity_addon.mitm.answer import to_response
 from antigravity_addon.mitm.drain import Drain
 
 TERM, INT = signal.SIGTERM, signal.SIGINT
@@ -72,3 +75,11 @@ async def test_what_takes_longer_is_given_up(caplog: pytest.LogCaptureFixture) -
     await asyncio.wait_for(process.stopped.wait(), 10)
     assert process.gave_up == 3
     assert caplog.messages == ["Gave up on 3 exchanges after 60.0 s."]
+
+
+@pytest.mark.parametrize(("version", "sent"), [("HTTP/1.1", "close"), ("HTTP/2.0", None)])
+def test_only_http_1_is_told_that_its_connection_ends(version: str, sent: str | None) -> None:
+    request = tflow.tflow().request
+    request.http_version = version
+    response = to_response(Head(503, {"connection": "close"}), b"", request)
+    assert response.headers.get("connection") == sent

@@ -1,19 +1,23 @@
-"""The file of `gateway_record`, where the system lets it grow no further."""
+"""The file of `gateway_record`."""
 
-import resource
-import signal
+import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from mitmproxy import http
+from mitmproxy.addonmanager import Loader
 from mitmproxy.test import taddons, tflow
 
-from antigravity_addon.mitm.annotate import METADATA_KEY
+from antigravity_addon.mitm.annotate import ATTEMPT_KEY, METADATA_KEY
 from antigravity_addon.mitm.cassette import Recorder, read_flows
 
-pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGXFSZ"), reason="needs limits of files")
+
+def attempt_of(client: http.HTTPFlow) -> http.HTTPFlow:
+    flow = tflow.tflow(resp=True)
+    flow.metadata[ATTEMPT_KEY] = {"client_flow": client.id}
+    return flow
 
 
 def exchange(name: str) -> http.HTTPFlow:
@@ -24,7 +28,19 @@ def exchange(name: str) -> http.HTTPFlow:
 
 
 @contextmanager
+def recording(path: Path) -> Generator[Recorder]:
+    with taddons.context(loadcore=False) as context:
+        context.options.add_option("gateway_record", str, str(path), "")
+        recorder = Recorder()
+        recorder.load(Loader(context.master))
+        yield recorder
+        recorder.done()
+
+
+@contextmanager
 def no_file_grows_beyond(size: int) -> Generator[None]:
+    import resource  # noqa: PLC0415  not everywhere
+
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     # Python ignores the signal that goes with it
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
@@ -34,14 +50,12 @@ def no_file_grows_beyond(size: int) -> Generator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="has no limits of files")
 def test_exchanges_that_do_not_fit_are_left_out_and_the_file_stays_whole(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "recorded.mitm"
-    recorder = Recorder()
-    with taddons.context(loadcore=False) as context:
-        context.options.add_option("gateway_record", str, str(path), "")
-        recorder._switch_to(str(path))
+    with recording(path) as recorder:
         recorder.response(exchange("first"))
         size = path.stat().st_size
         with no_file_grows_beyond(size + size // 2):
@@ -49,10 +63,21 @@ def test_exchanges_that_do_not_fit_are_left_out_and_the_file_stays_whole(
             recorder.response(exchange("third"))
         assert path.stat().st_size == size
         recorder.response(exchange("fourth"))
-        recorder.done()
     assert [flow.comment for flow in read_flows(path)] == ["first", "fourth"]
     failed, again = caplog.messages
     assert failed.startswith(
         f"gateway_record: {path} cannot be written (File too large). Exchanges are served"
     )
     assert again == f"gateway_record: {path} can be written again. Exchanges that it lacks: 2."
+
+
+def test_an_exchange_keeps_its_upstream_requests_over_a_reload(tmp_path: Path) -> None:
+    path = tmp_path / "recorded.mitm"
+    client = exchange("over the reload")
+    attempts = [attempt_of(client), attempt_of(client)]
+    for each in attempts:
+        with recording(path) as recorder:
+            recorder.response(each)
+    with recording(path) as recorder:
+        recorder.response(client)
+    assert [flow.id for flow in read_flows(path)] == [each.id for each in (*attempts, client)]
