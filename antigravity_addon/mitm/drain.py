@@ -6,6 +6,8 @@ mitmproxy (12.2.3) would end at once. Its own ways out, `shutdown` and the keys 
 import asyncio
 import logging
 import signal
+import sys
+import threading
 from collections.abc import Callable
 from types import FrameType
 from typing import Protocol
@@ -24,6 +26,8 @@ _SAME_SIGNAL_SECONDS = 0.5
 """In which a signal that comes again is the same one: systemd sends it to every process of a service, and `uv run`
 hands it on to the one that it has started.
 """
+MAIN = "mitmproxy.tools.main"
+"""Where mitmproxy's programs begin, and take the signals."""
 _LOOK_SECONDS = 0.02
 """Between two looks at what goes on. mitmproxy tells nobody when an answer has left it."""
 
@@ -120,18 +124,20 @@ def _shut_down() -> None:
 def take_signals(hear: Callable[[int], None]) -> None:
     """In mitmproxy's place. Nothing happens where mitmproxy has not taken them, since somebody else is in charge there."""
     for number in _numbers():
-        if callable(signal.getsignal(signal.SIGTERM)):
-            _on_signal(number, lambda number=number: hear(number))
+        _on_signal(number, lambda number=number: hear(number))
 
 
 def give_signals_back() -> None:
     """As `mitmproxy.tools.main` has them."""
     for number in _numbers():
-        if callable(signal.getsignal(signal.SIGTERM)):
-            _on_signal(number, ctx.master.shutdown)
+        _on_signal(number, ctx.master.shutdown)
 
 
 def _numbers() -> tuple[int, ...]:
+    """None in a program that has mitmproxy inside."""
+    is_mitmproxys = MAIN in sys.modules and threading.current_thread() is threading.main_thread()
+    if not is_mitmproxys or not callable(signal.getsignal(signal.SIGTERM)):
+        return ()
     # in its console, Ctrl-C is a key that asks first
     return (signal.SIGTERM,) if hasattr(ctx.master, "prompt_for_exit") else (signal.SIGTERM, signal.SIGINT)
 

@@ -3,14 +3,18 @@
 import asyncio
 import logging
 import signal
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import FrameType, ModuleType
 
 import pytest
-from mitmproxy.test import tflow
+from mitmproxy.test import taddons, tflow
 
 from antigravity_addon.gateway.client_stream import Head
 from antigravity_addon.mitm.answer import to_response
-from antigravity_addon.mitm.drain import Drain
+from antigravity_addon.mitm.drain import MAIN, Drain, give_signals_back, take_signals
 
 TERM, INT = signal.SIGTERM, signal.SIGINT
 
@@ -83,3 +87,57 @@ def test_only_http_1_is_told_that_its_connection_ends(version: str, sent: str | 
     request.http_version = version
     response = to_response(Head(503, {"connection": "close"}), b"", request)
     assert response.headers.get("connection") == sent
+
+
+# --- whose the signals are ----------------------------------------------------------------------------------
+
+
+def nobody(_number: int, _frame: FrameType | None) -> None:
+    """A handler of signals."""
+
+
+@contextmanager
+def term_is_handled() -> Generator[None]:
+    before = signal.signal(TERM, nobody)
+    try:
+        yield
+    finally:
+        signal.signal(TERM, before)
+
+
+async def test_a_program_that_has_mitmproxy_inside_keeps_its_signals(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, MAIN, raising=False)
+    with term_is_handled(), taddons.context():
+        take_signals(lambda _: pytest.fail("it is not ours"))
+        give_signals_back()
+        assert signal.getsignal(TERM) is nobody
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="loops take no signals there")
+async def test_mitmproxy_s_signals_are_taken_and_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, MAIN, ModuleType(MAIN))
+    heard: asyncio.Queue[int] = asyncio.Queue()
+    with term_is_handled(), taddons.context() as context:
+        try:
+            take_signals(heard.put_nowait)
+            signal.raise_signal(INT)
+            assert await asyncio.wait_for(heard.get(), 10) == INT
+            give_signals_back()
+            signal.raise_signal(TERM)
+            await asyncio.wait_for(context.master.should_exit.wait(), 10)
+            assert heard.empty()
+        finally:
+            for number in (TERM, INT):
+                asyncio.get_running_loop().remove_signal_handler(number)
+
+
+async def test_in_its_console_ctrl_c_stays_mitmproxy_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, MAIN, ModuleType(MAIN))
+    with term_is_handled(), taddons.context() as context:
+        monkeypatch.setattr(context.master, "prompt_for_exit", lambda: None, raising=False)
+        before = signal.getsignal(INT)
+        try:
+            take_signals(lambda _: None)
+            assert signal.getsignal(INT) is before
+        finally:
+            asyncio.get_running_loop().remove_signal_handler(TERM)
