@@ -27,7 +27,10 @@ def spawn(coroutine: Coroutine[object, object, None], *, name: str) -> asyncio.T
 
 def _end(task: asyncio.Task[None]) -> None:
     _kept.discard(task)
-    if not task.cancelled() and (error := task.exception()) is not None:
+    if task.cancelled() or (error := task.exception()) is None:
+        return
+    # mitmproxy ends the process like this where it cannot write flows that it is to save, and has said so
+    if not isinstance(error, SystemExit):
         logger.error("The task %r ended with an error.", task.get_name(), exc_info=error)
 
 

@@ -1,6 +1,7 @@
 """Tasks that nobody may be waiting for."""
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -46,3 +47,16 @@ async def test_a_task_that_is_cancelled_is_no_news(caplog: pytest.LogCaptureFixt
 
 async def _wait() -> None:
     await asyncio.Event().wait()
+
+
+def test_the_end_of_the_process_is_no_task_s_error(caplog: pytest.LogCaptureFixture) -> None:
+    async def end() -> None:
+        sys.exit(1)
+
+    async def main() -> None:
+        spawn(end(), name="end")
+        await asyncio.Event().wait()
+
+    with pytest.raises(SystemExit):
+        asyncio.run(main())
+    assert not caplog.records
