@@ -1,7 +1,6 @@
 """The addon: mitmproxy's hooks on one side, the gateway on the other. Decides nothing, and fails closed."""
 
 import asyncio
-import ipaddress
 import logging
 from pathlib import Path
 from weakref import WeakKeyDictionary
@@ -13,7 +12,7 @@ from mitmproxy.net.tls import starts_like_tls_record
 from mitmproxy.proxy import layer
 from mitmproxy.proxy.layers import ClientTLSLayer
 from mitmproxy.proxy.layers.modes import ReverseProxy
-from mitmproxy.proxy.mode_specs import ReverseMode
+from mitmproxy.proxy.mode_specs import LocalMode, ProxyMode, ReverseMode
 from mitmproxy.proxy.tunnel import LayerStack
 
 from antigravity_addon.errors import GatewayStopping
@@ -142,6 +141,23 @@ class GatewayAddon:
         if self._runtime is not None:
             await self._runtime.start()
             await listener.open_all()
+            self._say_who_is_let_in()
+
+    def _say_who_is_let_in(self) -> None:
+        for mode, address in listener.open_to_others():
+            if self._runtime is None or not self._runtime.settings.allow_lan_access:
+                logger.warning(
+                    "%s is open on %s, and refuses other machines: gateway_allow_lan_access is off.",
+                    mode.full_spec,
+                    address,
+                )
+            elif not isinstance(mode, ReverseMode) and not ctx.options.proxyauth:
+                logger.warning(
+                    "%s is open on %s: other machines can use it to go wherever this one can. "
+                    "Give it an address of this machine alone (@127.0.0.1:PORT), or set proxyauth.",
+                    mode.full_spec,
+                    address,
+                )
 
     def done(self) -> asyncio.Task[None] | None:
         """The process ends, with what is under way; or addon.py was saved, and streams end in their own time.
@@ -161,16 +177,24 @@ class GatewayAddon:
     # --- connections ------------------------------------------------------------------------------------
 
     def client_connected(self, client: connection.Client) -> None:
-        if isinstance(client.proxy_mode, ReverseMode) and not self._may_connect(client):
+        if isinstance(client.proxy_mode, LocalMode):
+            return  # a program of this machine, whose connections the operator had redirected
+        if not self._is_open(client.proxy_mode):
+            client.error = "This listener is not open."
+        elif not self._may_connect(client):
             client.error = "Other machines may not use this gateway: gateway_allow_lan_access is off."
             logger.warning("%s was refused: gateway_allow_lan_access is off.", client.peername[0])
 
+    def _is_open(self, mode: ProxyMode) -> bool:
+        """Other modes are mitmproxy's own, and lead to the network: for nobody but whom they were opened for."""
+        is_ready = self._runtime is not None or isinstance(mode, ReverseMode)
+        return is_ready and listener.is_wanted(mode)
+
     def _may_connect(self, client: connection.Client) -> bool:
+        """On any listener: through an ordinary proxy, other machines would reach this one's own addresses."""
         if self._runtime is not None and self._runtime.settings.allow_lan_access:
             return True
-        peer = ipaddress.ip_address(client.peername[0].partition("%")[0])
-        mapped = getattr(peer, "ipv4_mapped", None)
-        return (mapped or peer).is_loopback
+        return listener.is_loopback(client.peername[0])
 
     def next_layer(self, nextlayer: layer.NextLayer) -> None:
         """Put the in-process upstream where the way to the real one would be, for every reverse-mode client."""

@@ -3,10 +3,13 @@
 mitmproxy loads scripts in a task of its own, after it has read its listeners' modes and addresses and begun to
 resolve these (seen in 12.2.3). Without a `--mode` it would open an ordinary proxy on port 8080, and a listener
 without an address on all interfaces. So it is stopped before it opens a socket, and ours are opened instead.
+What was given an address is open by then, be it an ordinary proxy: nobody is served there unless it was asked for.
 """
 # pyright: reportPrivateUsage=false
 
 import asyncio
+import ipaddress
+from collections.abc import Iterator
 
 from mitmproxy import ctx
 from mitmproxy.addons.proxyserver import Proxyserver
@@ -41,7 +44,7 @@ def open_mode(mode: ProxyMode) -> ProxyMode:
     """`mode` if there is a listener of it, or else the main one. A flow that comes from a file may
     name any other target: what accounts pay with must not go there.
     """
-    return mode if mode in [ProxyMode.parse(spec) for spec in ctx.options.mode] else main_mode()
+    return mode if is_wanted(mode) else main_mode()
 
 
 def main_mode() -> ProxyMode:
@@ -72,9 +75,14 @@ def settle(*, target: str, allow_lan_access: bool) -> None:
 def hold() -> None:
     """Keep mitmproxy from opening listeners that nobody gave an address. `open_all` does what it would have done.
 
-    A listener with an address of its own needs no name resolved and is open by now, where it was asked for.
+    A listener with an address of its own needs no name resolved and is open by now. Who has connected to it already has
+    passed by the hook that would have looked at them.
     """
     servers = proxyserver().servers
+    for early in tuple(proxyserver().connections.values()):
+        for io in early.transports.values():
+            if isinstance(io.writer, asyncio.StreamWriter):
+                io.writer.transport.abort()
     if any(instance.mode.listen_host(ctx.options.listen_host) for instance in servers):
         return
     for task in asyncio.all_tasks():
@@ -92,6 +100,26 @@ def connections_with_bytes_to_send() -> int:
     )
 
 
+def is_wanted(mode: ProxyMode) -> bool:
+    """False for what mitmproxy opened before the gateway had its say: `open_all` closes it."""
+    return mode in [ProxyMode.parse(spec) for spec in ctx.options.mode]
+
+
 async def open_all() -> None:
     """Open what is wanted and close what is not. A port that is taken is logged as an error, which ends the start."""
     await proxyserver().setup_servers()
+
+
+def open_to_others() -> Iterator[tuple[ProxyMode, str]]:
+    """Listeners that other machines can reach, each with its address."""
+    for instance in proxyserver().servers:
+        for host, port, *_ in instance.listen_addrs:
+            if not is_loopback(host):
+                yield instance.mode, f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def is_loopback(host: str) -> bool:
+    """Of an IP address as a socket names it."""
+    address = ipaddress.ip_address(host.partition("%")[0])
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (mapped or address).is_loopback

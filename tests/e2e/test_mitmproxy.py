@@ -9,10 +9,9 @@ from typing import Any
 import aiohttp
 import httpx
 import pytest
-from mitmproxy import connection, http, io
+from mitmproxy import http, io
 from mitmproxy.exceptions import OptionsError
 from mitmproxy.proxy.layers import HttpLayer
-from mitmproxy.proxy.mode_specs import ProxyMode
 from mitmproxy.test import tflow
 
 from antigravity_addon.gateway.gateway import Gateway
@@ -247,21 +246,6 @@ async def test_a_wrong_change_is_refused_and_changes_nothing(tmp_path: Path, cha
         with pytest.raises(OptionsError):
             gateway.master.options.update(**change)
         assert (await ask(gateway)).status_code == 200
-
-
-async def test_other_machines_are_refused_without_lan_access(tmp_path: Path) -> None:
-    async with run_gateway(None, tmp_path, gateway_upstream="simulator") as gateway:
-        for peer, refused in {
-            "192.168.1.7": True,
-            "127.0.0.1": False,
-            "::1": False,
-            "::ffff:127.0.0.1": False,
-        }.items():
-            client = connection.Client(
-                peername=(peer, 1), sockname=("127.0.0.1", 2), proxy_mode=ProxyMode.parse("reverse:http://x")
-            )
-            gateway.addon.client_connected(client)
-            assert (client.error is not None) is refused, peer
 
 
 async def test_the_embedded_simulator_answers(tmp_path: Path) -> None:
