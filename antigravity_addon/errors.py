@@ -8,9 +8,12 @@
     │   ├── UnsupportedInput          400 unsupported_value       well formed, but Gemini has no equal for it
     │   └── RequestTooLarge           413
     ├── WrongClientKey                401 invalid_api_key
+    │   └── UnknownClientKey          401 invalid_api_key         one that nobody gave out
     ├── ClientLimited                 429 rate_limit_exceeded     a client key's own rate
     ├── ClientBudgetSpent             429 insufficient_quota      a client key's own budget of the day
     ├── OriginRefused                 403 origin_refused          a web page that may not call this gateway
+    ├── TlsRequired                   403 tls_required            another machine, in the clear
+    ├── HostRefused                   421 host_refused            a name that is not this gateway's
     ├── UnknownPath                   404
     ├── UnknownObject                 404                         nothing is kept under this id
     ├── ModelNotFound                 404 model_not_found
@@ -122,6 +125,10 @@ class WrongClientKey(GatewayError):
     code = "invalid_api_key"
 
 
+class UnknownClientKey(WrongClientKey):
+    """A key that nobody gave out: it may be a guess."""
+
+
 class ClientLimited(GatewayError):
     """The client's key is used faster than its operator allows. Nothing was sent upstream."""
 
@@ -143,6 +150,20 @@ class OriginRefused(GatewayError):
     status = 403
     kind = "invalid_request_error"
     code = "origin_refused"
+
+
+class TlsRequired(GatewayError):
+    status = 403
+    kind = "invalid_request_error"
+    code = "tls_required"
+
+
+class HostRefused(GatewayError):
+    """The name that the client called us by is not ours: somebody may have made their own lead here."""
+
+    status = 421
+    kind = "invalid_request_error"
+    code = "host_refused"
 
 
 class UnknownPath(GatewayError):

@@ -1,5 +1,6 @@
-"""The one certificate authority of a test run: mitmproxy signs with it, and clients trust no other."""
+"""Certificate authorities: the one of a test run, with which mitmproxy signs and which clients trust, and others."""
 
+import ipaddress
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -37,27 +38,81 @@ def settle_authority(confdir: Path) -> Path:
     return path
 
 
+_SERVES = x509.KeyUsage(
+    digital_signature=True,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=False,
+    crl_sign=False,
+    encipher_only=False,
+    decipher_only=False,
+)
+
+
+def issue(folder: Path, *names: str) -> tuple[Path, Path]:
+    """Have an authority of an operator's own make a certificate: (key and certificate, the authority's certificate)."""
+    authority_key, authority = _new_authority(
+        x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "an operator")])
+    )
+    key = ec.generate_private_key(ec.SECP256R1())
+    certificate = (
+        _begun(x509.Name([]), authority.subject, key)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_SERVES, critical=True)
+        .add_extension(x509.SubjectAlternativeName([_general_name(name) for name in names]), critical=True)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()), critical=False
+        )
+        .sign(authority_key, hashes.SHA256())
+    )
+    own, trusted = folder / "gateway.pem", folder / "authority.pem"
+    own.write_bytes(_to_pem(key) + certificate.public_bytes(serialization.Encoding.PEM))
+    trusted.write_bytes(authority.public_bytes(serialization.Encoding.PEM))
+    return own, trusted
+
+
+def _general_name(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
+
+
 @cache
 def _authority() -> tuple[bytes, bytes]:
-    """(key, certificate). Elliptic, for mitmproxy's own kind of key, RSA, takes longer to read than most tests."""
+    """(key, certificate)."""
+    key, certificate = _new_authority(_NAME)
+    return _to_pem(key), certificate.public_bytes(serialization.Encoding.PEM)
+
+
+def _new_authority(name: x509.Name) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
+    """Elliptic, for mitmproxy's own kind of key, RSA, takes longer to read than most tests."""
     key = ec.generate_private_key(ec.SECP256R1())
-    now = datetime.now(UTC)
     certificate = (
-        x509.CertificateBuilder(
-            issuer_name=_NAME,
-            subject_name=_NAME,
-            public_key=key.public_key(),
-            serial_number=x509.random_serial_number(),
-            not_valid_before=now - timedelta(days=1),
-            not_valid_after=now + timedelta(days=1),
-        )
+        _begun(name, name, key)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .add_extension(_SIGNS_ONLY, critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA256())
     )
-    pem = serialization.Encoding.PEM
-    return (
-        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()),
-        certificate.public_bytes(pem),
+    return key, certificate
+
+
+def _begun(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+    now = datetime.now(UTC)
+    return x509.CertificateBuilder(
+        issuer_name=issuer,
+        subject_name=subject,
+        public_key=key.public_key(),
+        serial_number=x509.random_serial_number(),
+        not_valid_before=now - timedelta(days=1),
+        not_valid_after=now + timedelta(days=1),
+    )
+
+
+def _to_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )

@@ -17,6 +17,7 @@ from .prices import Prices
 from .routes import Endpoint
 from .trace import AttemptRecord, Trace
 from .usage import Entry, UsageLedger
+from .wrong_keys import WrongKeys
 
 _CANCELLED = "cancelled"
 _CLIENT_GONE = 499
@@ -42,6 +43,7 @@ class Bookkeeping:
         self.prices = prices or Prices()
         self._models = ModelNames()
         self.keys = ClientKeys(unix_time)
+        self.wrong_keys = WrongKeys(clock)
         self.ledger = UsageLedger(unix_time)
         self.limits = Limits(self.ledger, clock)
         self.metrics = Metrics(account_states, self._models)

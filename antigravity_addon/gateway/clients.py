@@ -1,22 +1,18 @@
-"""Who a request comes from, and who may come in: client keys and web pages."""
+"""Who a request comes from: client keys."""
 
 import hashlib
 import hmac
-import ipaddress
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC
-from urllib.parse import urlsplit
 
-from antigravity_addon.errors import OriginRefused, WrongClientKey
+from antigravity_addon.errors import OriginRefused, UnknownClientKey, WrongClientKey
 
 from .client_keys import OPERATORS_KEY, ClientKey, hash_key
 from .settings import AuthMode, Settings
 
 KEY_HEADERS = ("authorization", "x-api-key", "x-goog-api-key", "api-key")
 """Headers that may hold a client key, `api-key` being Azure's. Any that matches lets the client in."""
-
-_LOOPBACK_NAMES = {"localhost", "127.0.0.1", "::1"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +25,6 @@ class Client:
     """Stands for the client wherever something is kept for it."""
     key: ClientKey | None = None
     """With the limits of the name; `None` where there are none."""
-    host: str = ""
-    """What it called this machine, as the Host header has it; of clients without a name alone."""
 
     def may_use(self, *names: str) -> bool:
         """See `ClientKey.may_use`."""
@@ -59,6 +53,7 @@ class ClientKeys:
         """Tell who it is. `headers` has lower-case names and still has its keys.
 
         Raises: WrongClientKey: no key that lets the client in, or one that the operator has ended, whoever else is let in.
+            UnknownClientKey: one that nobody gave out.
         """
         shown = tuple(shown_keys(headers))
         is_free = settings.auth_mode is AuthMode.OFF
@@ -76,13 +71,13 @@ class ClientKeys:
             raise ended
         if is_free:
             # clients that show different keys do not want to share
-            return Client(owner=_owner(next(iter(shown), "")), host=headers.get("host", ""))
+            return Client(owner=_owner(next(iter(shown), "")))
         if not shown:
             raise WrongClientKey(
                 "You didn't provide an API key. Send the gateway's key in an Authorization header: "
                 "`Authorization: Bearer YOUR_KEY`."
             )
-        raise WrongClientKey(
+        raise UnknownClientKey(
             "Incorrect API key provided. It must be the key that this gateway was started with, "
             "or one that its operator made."
         )
@@ -123,20 +118,8 @@ def shown_keys(headers: Mapping[str, str]) -> Iterator[str]:
             yield key
 
 
-def check_origin(origin: str | None, settings: Settings) -> None:
-    """With no key to show, any web page in a browser on this machine could call us: only local ones may."""
-    if not allows_origin(origin, settings):
-        raise OriginRefused(
-            "Web pages from other hosts may not call this gateway while it asks for no key: "
-            "set gateway_api_key and gateway_auth_mode=strict."
-        )
-
-
 def check_metrics_reader(client: Client, origin: str | None, settings: Settings) -> None:
-    """Metrics tell of every client and account, so not every client may read them, and without a key no web page at all.
-
-    A page whose own name was made to lead to this machine (DNS rebinding) sends no origin, but that name: it is read under
-    addresses and as localhost only.
+    """Metrics tell of every client and account: not every client may read them, and without a key no page at all.
 
     Raises: WrongClientKey, OriginRefused.
     """
@@ -144,51 +127,8 @@ def check_metrics_reader(client: Client, origin: str | None, settings: Settings)
         raise WrongClientKey(
             f"The API key {client.name!r} may not read /metrics: show gateway_api_key, or a key with `metrics: true`."
         )
-    if settings.auth_mode is AuthMode.OFF and _is_web_page(origin):
+    if settings.auth_mode is AuthMode.OFF and origin is not None:
         raise OriginRefused(
             "Web pages may not read /metrics while this gateway asks for no key: "
             "set gateway_api_key and gateway_auth_mode=strict."
         )
-    if settings.auth_mode is AuthMode.OFF and not client.name and not _is_address(client.host):
-        raise OriginRefused(
-            f"Under the host name {client.host[:100]!r} you may not read /metrics while this gateway asks for no key: "
-            "call it by its address, as http://127.0.0.1:8045/metrics, or set gateway_api_key and "
-            "gateway_auth_mode=strict. In mitmproxy, keep_host_header has to be on."
-        )
-
-
-def allows_origin(origin: str | None, settings: Settings) -> bool:
-    """`origin` is the header as a browser sends it; apps such as `vscode-webview://` are no web pages."""
-    if settings.auth_mode is not AuthMode.OFF:
-        return True
-    return not _is_web_page(origin) or _host(origin or "") in _LOOPBACK_NAMES
-
-
-def _is_web_page(origin: str | None) -> bool:
-    if origin is None:
-        return False
-    if origin == "null":
-        return True  # a page that hides where it comes from
-    try:
-        return urlsplit(origin).scheme in {"http", "https"}
-    except ValueError:
-        return True
-
-
-def _is_address(host: str) -> bool:
-    """An IP address or `localhost`, with or without a port: names that no page can have."""
-    name = _host(f"//{host}") or ""
-    if name == "localhost":
-        return True
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
-
-
-def _host(url: str) -> str | None:
-    try:
-        return urlsplit(url).hostname
-    except ValueError:
-        return None

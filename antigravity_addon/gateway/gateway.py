@@ -13,8 +13,12 @@ from antigravity_addon.accounts.policy import Strategy, Wish
 from antigravity_addon.errors import (
     GatewayError,
     GatewayStopping,
+    HostRefused,
     ModelNotFound,
     NoWebSocket,
+    OriginRefused,
+    TlsRequired,
+    UnknownClientKey,
     UpstreamFailure,
     WrongClientKey,
     WrongMethod,
@@ -28,11 +32,12 @@ from .attempt import Conditions, Upstream
 from .bookkeeping import Bookkeeping, Tally
 from .catalog import Catalog, Match
 from .client_stream import Head, Sink
-from .clients import ANYBODY, Client, allows_origin, check_metrics_reader, check_origin
+from .clients import ANYBODY, Client, check_metrics_reader, shown_keys
 from .conversations import conversation_of
 from .deadline import Deadline
 from .dialects.dialect import Call, Identity, Media, Prepared, Surroundings
 from .dialects.registry import DIALECTS
+from .doors import NOWHERE, Came
 from .ending import Ending
 from .exchange import Exchange
 from .identity import Naming, new_seed
@@ -46,6 +51,7 @@ from .trace import Trace
 logger = logging.getLogger(__name__)
 
 _JSON = "application/json"
+_METHODS = "GET, POST, DELETE, HEAD, OPTIONS"
 _EXPOSED = (
     "x-request-id, x-mapped-model, x-account-email, retry-after, retry-after-ms, x-should-retry, "
     "x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests, "
@@ -68,6 +74,7 @@ class RequestHead:
     """Names in lower case."""
     client: Client = ANYBODY
     """What `Gateway.admit` gave while the headers still had their keys."""
+    came: Came = NOWHERE
 
     @property
     def owner(self) -> str:
@@ -85,6 +92,8 @@ class Refusal:
 
     head: Head
     body: bytes
+    delay: float = 0.0
+    """Seconds that it is to wait."""
 
 
 class Gateway:
@@ -127,17 +136,33 @@ class Gateway:
         A process that `is_stopping` lets nobody in.
         """
         try:
+            self.settings.doors.check(request.method, request.headers, request.came)
             if request.method == "OPTIONS":
                 return Refusal(Head(204, self._preflight_headers(request)), b"")
-            check_origin(request.origin, self.settings)
             client, endpoint = self._check_key_and_route(request)
         except GatewayError as error:
             self._books.metrics.count_request(client="", endpoint=None, status=error.status)
-            return Refusal(*self._error(error, request, request_id=new_request_id(), trace=Trace()))
+            head, body = self._error(error, request, request_id=new_request_id(), trace=Trace())
+            return Refusal(head, body, delay=self._count_refusal(error, request))
         # what was counted up to the end is worth a last look
         if is_stopping and endpoint is not Endpoint.METRICS:
             return self._turn_away(request, endpoint)
         return client
+
+    def _count_refusal(self, error: GatewayError, request: RequestHead) -> float:
+        """Take down who was not let in, and why: the seconds that the answer is to wait."""
+        if (reason := _reason(error, request)) is None:
+            return 0.0
+        self._books.metrics.count_refusal(reason)
+        if not isinstance(error, UnknownClientKey):
+            return 0.0
+        address = self.settings.doors.client_address(request.headers, request.came)
+        verdict = self._books.wrong_keys.judge(address)
+        if verdict.is_worth_a_line:
+            logger.warning(
+                "%s showed a wrong key, for the %d. time in a row.", address or "A client", verdict.count
+            )
+        return verdict.delay
 
     def _turn_away(self, request: RequestHead, endpoint: Endpoint) -> Refusal:
         """Whoever comes while the process ends."""
@@ -399,8 +424,10 @@ class Gateway:
 
     def _cors_headers(self, request: RequestHead) -> dict[str, str]:
         """Only browsers name an origin, and only they read these."""
-        if request.origin is None or not allows_origin(request.origin, self.settings):
+        if not self.settings.doors.origins:
             return {}
+        if request.origin is None or not self.settings.doors.allows_origin(request.origin):
+            return {"vary": "Origin"}
         return {
             "access-control-allow-origin": request.origin,
             "access-control-expose-headers": _EXPOSED,
@@ -408,13 +435,16 @@ class Gateway:
         }
 
     def _preflight_headers(self, request: RequestHead) -> dict[str, str]:
-        asked = request.headers.get("access-control-request-headers", "*")
-        return self._cors_headers(request) | {
-            "x-request-id": new_request_id(),
-            "access-control-allow-methods": "GET, POST, DELETE, HEAD, OPTIONS",
-            "access-control-allow-headers": asked,
+        headers = {"x-request-id": new_request_id(), "allow": _METHODS} | self._cors_headers(request)
+        if "access-control-allow-origin" not in headers:
+            return headers
+        if "access-control-request-private-network" in request.headers:
+            headers["access-control-allow-private-network"] = "true"
+        return headers | {
+            "access-control-allow-methods": _METHODS,
+            # named one by one, since `*` does not stand for `authorization`
+            "access-control-allow-headers": request.headers.get("access-control-request-headers", "*"),
             "access-control-max-age": "3600",
-            "access-control-allow-private-network": "true",
         }
 
     def _account_header(self, account: Account | None) -> dict[str, str]:
@@ -492,6 +522,19 @@ def _stream_head(headers: Mapping[str, str]) -> Head:
         },
         streamed=True,
     )
+
+
+def _reason(error: GatewayError, request: RequestHead) -> str | None:
+    """Why a request was not let in, for the metrics; `None` if its path or method was wrong."""
+    match error:
+        case UnknownClientKey():
+            return "wrong_key"
+        case WrongClientKey() if not any(shown_keys(request.headers)):
+            return "no_key"
+        case WrongClientKey() | HostRefused() | OriginRefused() | TlsRequired():
+            return error.code
+        case _:
+            return None
 
 
 def _wants_websocket(request: RequestHead) -> bool:

@@ -222,6 +222,17 @@ class Metrics:
             registry=registry,
         )
 
+        self._refusals = Counter(
+            "gateway_refusals",
+            "Requests that were not let in, by why: wrong_key, no_key, or a code; and connections: other_machine.",
+            ("reason",),
+            registry=registry,
+        )
+
+    def count_refusal(self, reason: str) -> None:
+        """Before it was known whose the request is. `reason` is none of the client's words."""
+        self._refusals.labels(reason).inc()
+
     def count_request(self, *, client: str, endpoint: Endpoint | None, status: int) -> None:
         """`endpoint` is `None` for a path that nobody serves."""
         self._requests.labels(client, "" if endpoint is None else endpoint.value, str(status)).inc()

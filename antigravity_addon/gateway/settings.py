@@ -1,6 +1,7 @@
 """What the operator decided, checked and typed: option values in, one frozen object out."""
 
-from collections.abc import Mapping, Sequence
+import ipaddress
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 
@@ -9,6 +10,8 @@ from pydantic import SecretStr
 from antigravity_addon.accounts.policy import Strategy
 
 from .catalog import Rule, parse_rule
+from .doors import AS_SHIPPED, AllowedHost, AllowedOrigin, Doors, Network
+from .key_strength import is_weak
 
 
 class SettingsError(ValueError):
@@ -50,7 +53,7 @@ class Settings:
     """What clients must show, where `auth_mode` asks for it."""
     auth_mode: AuthMode = AuthMode.OFF
     """As it takes effect: never `AUTO`."""
-    allow_lan_access: bool = False
+    doors: Doors = AS_SHIPPED
     model_rules: tuple[Rule, ...] = ()
     default_model: str = ""
     account_header: AccountHeader = AccountHeader.FULL
@@ -93,6 +96,10 @@ class RawOptions:
     api_key: str = field(default="", repr=False)
     auth_mode: str = "auto"
     allow_lan_access: bool = False
+    allowed_hosts: Sequence[str] = ()
+    allowed_origins: Sequence[str] = ()
+    trusted_proxies: Sequence[str] = ()
+    require_tls: bool = False
     model_map: Sequence[str] = ()
     default_model: str = ""
     account_header: str = "full"
@@ -149,7 +156,7 @@ def to_settings(raw: RawOptions) -> Settings:
         upstream=_member(UpstreamKind, "gateway_upstream", raw.upstream),
         client_key=key,
         auth_mode=auth_mode,
-        allow_lan_access=raw.allow_lan_access,
+        doors=_doors(raw, auth_mode),
         model_rules=tuple(_rule(text) for text in raw.model_map),
         default_model=_default_model(raw.default_model),
         account_header=_member(AccountHeader, "gateway_account_header", raw.account_header),
@@ -175,15 +182,74 @@ def to_settings(raw: RawOptions) -> Settings:
 
 def _effective_auth_mode(raw: RawOptions, *, has_key: bool) -> AuthMode:
     mode = _member(AuthMode, "gateway_auth_mode", raw.auth_mode)
+    opened = _opened_by(raw)
     if mode is AuthMode.AUTO:
-        mode = AuthMode.ALL_EXCEPT_HEALTH if raw.allow_lan_access else AuthMode.OFF
+        mode = AuthMode.ALL_EXCEPT_HEALTH if opened else AuthMode.OFF
+    if mode is AuthMode.OFF and opened:
+        raise SettingsError(
+            f"gateway_auth_mode cannot be 'off' with {opened}: others than this machine must show a client key."
+        )
     if mode is not AuthMode.OFF and not has_key:
-        why = "" if raw.auth_mode == mode else " (auto, with gateway_allow_lan_access)"
+        why = "" if raw.auth_mode == mode else f" (auto, with {opened})"
         raise SettingsError(
             f"gateway_auth_mode is {mode.value!r}{why}, which needs a client key: "
-            "set gateway_api_key, the environment variable GATEWAY_API_KEY, or gateway_client_keys."
+            "`uv run antigravity keys add NAME` makes one for gateway_client_keys; or set gateway_api_key, or the "
+            "environment variable GATEWAY_API_KEY."
+        )
+    if opened and raw.api_key and is_weak(raw.api_key):
+        raise SettingsError(
+            f"gateway_api_key is too easy to guess for a gateway with {opened}: `uv run antigravity keys add NAME` "
+            "makes a good one for gateway_client_keys, and `openssl rand -hex 32` one for here."
         )
     return mode
+
+
+def _opened_by(raw: RawOptions) -> str:
+    """The option that lets others than this machine in; empty for none."""
+    if raw.allow_lan_access:
+        return "gateway_allow_lan_access"
+    return "gateway_trusted_proxies" if raw.trusted_proxies else ""
+
+
+def _doors(raw: RawOptions, auth_mode: AuthMode) -> Doors:
+    hosts = _each("gateway_allowed_hosts", AllowedHost.parse, raw.allowed_hosts)
+    origins = _each("gateway_allowed_origins", AllowedOrigin.parse, raw.allowed_origins)
+    if auth_mode is AuthMode.OFF:
+        _check_narrow("gateway_allowed_hosts", raw.allowed_hosts, [each.is_any for each in hosts])
+        _check_narrow("gateway_allowed_origins", raw.allowed_origins, [each.is_any for each in origins])
+    return Doors(
+        lan=raw.allow_lan_access,
+        hosts=hosts,
+        origins=origins,
+        proxies=_each("gateway_trusted_proxies", _network, raw.trusted_proxies),
+        requires_tls=raw.require_tls,
+    )
+
+
+def _each[T](option: str, parse: Callable[[str], T], written: Sequence[str]) -> tuple[T, ...]:
+    try:
+        return tuple(parse(text) for text in written)
+    except ValueError as error:
+        raise SettingsError(f"{option}: {error}") from None
+
+
+def _check_narrow(option: str, written: Sequence[str], is_any: Sequence[bool]) -> None:
+    """Without a key, whatever is let in may spend the operator's quota."""
+    for text, opens_to_all in zip(written, is_any, strict=True):
+        if opens_to_all:
+            raise SettingsError(
+                f"{option} cannot have {text!r} while this gateway asks for no key: any web page could use it. "
+                "Name those that may, or set gateway_auth_mode=strict."
+            )
+
+
+def _network(text: str) -> Network:
+    try:
+        return ipaddress.ip_network(text.strip())
+    except ValueError:
+        raise ValueError(
+            f"{text!r} is no address and no network: give it as 192.168.1.5 or 10.0.0.0/24."
+        ) from None
 
 
 def _strategy(raw: RawOptions) -> Strategy:

@@ -12,6 +12,7 @@ from mitmproxy.net.http import status_codes
 from antigravity_addon.errors import GatewayError, InvalidRequest
 from antigravity_addon.gateway.client_stream import Head
 from antigravity_addon.gateway.clients import ANYBODY, Client
+from antigravity_addon.gateway.doors import NOWHERE, Came
 from antigravity_addon.gateway.ending import Ending
 from antigravity_addon.gateway.gateway import Gateway, RequestHead, new_request_id
 from antigravity_addon.gateway.legs import Carrier
@@ -29,15 +30,27 @@ _ENCODINGS = ("identity", "gzip", "deflate", "br", "zstd")
 """Of bodies. mitmproxy would take any codec that Python has."""
 
 
-def head_of(request: http.Request, *, client: Client = ANYBODY) -> RequestHead:
+_WHERE_FROM = frozenset({"host", "origin", "sec-fetch-site", "x-forwarded-for", "forwarded"})
+"""Headers that say where a request came from: of several, no one may stand for all."""
+
+
+def head_of(request: http.Request, *, client: Client = ANYBODY, came: Came = NOWHERE) -> RequestHead:
     # not `headers.items()`, which joins and decodes each header twice
-    headers = {
-        name.lower().decode("utf-8", "surrogateescape"): value.decode("utf-8", "surrogateescape")
+    fields = [
+        (name.lower().decode("utf-8", "surrogateescape"), value.decode("utf-8", "surrogateescape"))
         for name, value in request.headers.fields
-    }
+    ]
+    headers = dict(fields)
     if request.authority:
-        headers.setdefault("host", request.authority)  # as HTTP/2 calls it
-    return RequestHead(request.method.upper(), request.path, headers, client=client)
+        # as HTTP/2 calls the host, and HTTP/1.1 to a proxy
+        fields.append(("host", request.authority))
+        headers["host"] = request.authority
+    if len(headers) != len(fields):
+        headers |= {
+            name: ", ".join(dict.fromkeys(value for other, value in fields if other == name))
+            for name in headers.keys() & _WHERE_FROM
+        }
+    return RequestHead(request.method.upper(), request.path, headers, client=client, came=came)
 
 
 def body_of(request: http.Request) -> bytes:

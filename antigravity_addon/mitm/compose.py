@@ -19,9 +19,11 @@ from antigravity_addon.accounts.pool import AccountPool
 from antigravity_addon.gateway.account_check import AccountCheck
 from antigravity_addon.gateway.attempt import Upstream
 from antigravity_addon.gateway.bookkeeping import Bookkeeping
+from antigravity_addon.gateway.client_keys import ClientKey
 from antigravity_addon.gateway.connections import TOKEN_FILE, USER_AGENT, Connections
 from antigravity_addon.gateway.gateway import Gateway
 from antigravity_addon.gateway.keeper import Keeper
+from antigravity_addon.gateway.key_strength import is_well_known
 from antigravity_addon.gateway.known import Known
 from antigravity_addon.gateway.legs import Direct
 from antigravity_addon.gateway.operator import Operator, RunningGateway
@@ -130,13 +132,14 @@ class Runtime:
             accounts = files.read_accounts(settings)
             check_fixed_account(settings, accounts)
             files.read_client_keys()
+            check_client_keys(settings, files.client_keys)
             files.read_prices()
             recordings = _recordings(settings)
         except (SettingsError, StartError):
             if simulator is not None:
                 simulator.close()
             raise
-        listener.settle(target=target, allow_lan_access=settings.allow_lan_access)
+        listener.settle(target=target, allow_lan_access=settings.doors.lan)
         return cls(settings, files, accounts, simulator, recordings)
 
     async def known(self) -> Known:
@@ -203,7 +206,7 @@ class Runtime:
 
         Raises: SettingsError, StartError: nothing was changed.
         """
-        if updated & {"stream_large_bodies", "connection_strategy"}:
+        if updated & {"stream_large_bodies", "connection_strategy", "keep_host_header"}:
             check_mitmproxy_options()
         if not updated & options.NAMES:
             return
@@ -218,6 +221,7 @@ class Runtime:
         check_fixed_account(settings, accounts)
         if "gateway_client_keys" in updated:
             self._files.read_client_keys()
+        check_client_keys(settings, self._files.client_keys)
         if updated & {"gateway_replay", "gateway_replay_ignore", "gateway_replay_rhythm"}:
             recordings = _recordings(settings)
             if self._recordings is not None:
@@ -238,7 +242,16 @@ class Runtime:
             self._pool.replace_accounts(accounts.usable)
 
     def _take_keys(self) -> None:
+        try:
+            check_client_keys(self._settings, self._files.client_keys)
+        except StartError as error:
+            logger.error("%s The client keys stay as they were.", error)  # noqa: TRY400  a sentence for the operator
+            return
         self._books.replace_keys(self._files.client_keys)
+
+    def count_other_machine(self) -> None:
+        """One that was not let in, as soon as it had connected."""
+        self._books.metrics.count_refusal("other_machine")
 
     def _take_prices(self) -> None:
         self._prices.replace(self._files.prices)
@@ -330,6 +343,9 @@ def check_mitmproxy_options() -> None:
         raise StartError(
             "stream_large_bodies cannot be used: requests would be passed on before they are read."
         )
+    if not ctx.options.keep_host_header:
+        # the upstream's name would stand where the gateway looks for what the client called it
+        ctx.options.update(keep_host_header=True)
     if ctx.options.connection_strategy != "lazy":
         # eager would open, for each client connection, one to the upstream that nobody uses
         ctx.options.update(connection_strategy="lazy")
@@ -340,6 +356,18 @@ def check_fixed_account(settings: Settings, accounts: Accounts) -> None:
     email = settings.fixed_account
     if email and email not in {account.email for account in accounts.usable}:
         raise StartError(f"gateway_fixed_account: {email!r} is none of the accounts that can be used.")
+
+
+def check_client_keys(settings: Settings, keys: Collection[ClientKey]) -> None:
+    """Raises: StartError: others than this machine could guess one."""
+    if not settings.doors.is_open_to_others:
+        return
+    for key in keys:
+        if is_well_known(key.hash):
+            raise StartError(
+                f"The client key {key.name!r} is one that stands in tutorials, which is too easy to guess for a gateway "
+                "that other machines can reach: `uv run antigravity keys add NAME` makes a good one."
+            )
 
 
 def _state_file() -> SqliteFile:

@@ -17,6 +17,7 @@ from mitmproxy.proxy.tunnel import LayerStack
 
 from antigravity_addon.errors import GatewayStopping
 from antigravity_addon.gateway.clients import Client
+from antigravity_addon.gateway.doors import Came
 from antigravity_addon.gateway.gateway import Refusal
 from antigravity_addon.gateway.known import Known
 from antigravity_addon.gateway.settings import SettingsError
@@ -144,8 +145,11 @@ class GatewayAddon:
             self._say_who_is_let_in()
 
     def _say_who_is_let_in(self) -> None:
+        if self._runtime is None:
+            return
+        doors = self._runtime.settings.doors
         for mode, address in listener.open_to_others():
-            if self._runtime is None or not self._runtime.settings.allow_lan_access:
+            if not doors.is_open_to_others:
                 logger.warning(
                     "%s is open on %s, and refuses other machines: gateway_allow_lan_access is off.",
                     mode.full_spec,
@@ -192,9 +196,12 @@ class GatewayAddon:
 
     def _may_connect(self, client: connection.Client) -> bool:
         """On any listener: through an ordinary proxy, other machines would reach this one's own addresses."""
-        if self._runtime is not None and self._runtime.settings.allow_lan_access:
-            return True
-        return listener.is_loopback(client.peername[0])
+        if self._runtime is None:
+            return listener.is_loopback(client.peername[0])
+        may = self._runtime.settings.doors.may_connect(client.peername[0])
+        if not may:
+            self._runtime.count_other_machine()
+        return may
 
     def next_layer(self, nextlayer: layer.NextLayer) -> None:
         """Put the in-process upstream where the way to the real one would be, for every reverse-mode client."""
@@ -211,30 +218,37 @@ class GatewayAddon:
 
     # --- flows ------------------------------------------------------------------------------------------
 
-    def requestheaders(self, flow: http.HTTPFlow) -> None:
+    async def requestheaders(self, flow: http.HTTPFlow) -> None:
         if not _is_ours(flow) or flow.is_replay:
             return
+        delay = 0.0
         try:
             if redacts_bodies():
                 will_be_redacted(flow)
-            self._admit(flow)
+            delay = self._admit(flow)
         except Exception:
             logger.exception("A request's head could not be judged, so the request is refused.")
             flow.response = failed_response(flow.request)
         finally:
             redact_keys(flow)
+        if delay:
+            await asyncio.sleep(delay)
 
-    def _admit(self, flow: http.HTTPFlow) -> None:
+    def _admit(self, flow: http.HTTPFlow) -> float:
+        """Give the flow its client, or its refusal: the seconds that this is to wait."""
         if self._runtime is None:
             flow.response = failed_response(flow.request)
-            return
+            return 0.0
         gateway = self._runtime.gateway_for(flow.client_conn.proxy_mode)
         is_stopping = drain_of_the_process(UNDER_WAY).has_begun
-        match gateway.admit(head_of(flow.request), is_stopping=is_stopping):
-            case Refusal(head=head, body=body):
+        came = Came(peer=flow.client_conn.peername[0], is_tls=flow.client_conn.tls_established)
+        match gateway.admit(head_of(flow.request, came=came), is_stopping=is_stopping):
+            case Refusal(head=head, body=body, delay=delay):
                 flow.response = to_response(head, body, flow.request)
+                return delay
             case client:
                 _clients[flow] = client
+                return 0.0
 
     async def request(self, flow: http.HTTPFlow) -> None:
         """Replays come without a client connection, so they are answered here or would go to the network."""

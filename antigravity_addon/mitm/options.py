@@ -111,7 +111,38 @@ _OPTIONS = (
         bool,
         False,
         "Listen on all interfaces and serve other machines. Off: listen on 127.0.0.1 and refuse everybody else. "
-        "The listening address changes with a restart, the refusal at once.",
+        "The listening address changes with a restart, the refusal at once. A client key is required, see docs/lan.md.",
+    ),
+    _Option(
+        "gateway_allowed_hosts",
+        Sequence[str],
+        [],
+        "Names under which the gateway may be called, beside localhost and addresses of this machine: "
+        "gateway.example.com, *.example.com, host.docker.internal. With gateway_allow_lan_access, all IP addresses and "
+        "names that nobody can register (without a dot, *.local, *.internal) are allowed anyway. "
+        "*: any, where a key is required.",
+    ),
+    _Option(
+        "gateway_allowed_origins",
+        Sequence[str],
+        [],
+        "Origins of web pages and apps that may call the gateway from a browser, as browsers write them: "
+        "https://app.example.com, http://localhost:3000, http://localhost:*, app://obsidian.md, chrome-extension://*. All "
+        "others are refused. * or null: any, where a key is required.",
+    ),
+    _Option(
+        "gateway_trusted_proxies",
+        Sequence[str],
+        [],
+        "Addresses and networks of reverse proxies, such as 127.0.0.1 or 10.0.0.0/24, that may connect, and whose "
+        "X-Forwarded-For or Forwarded says who the client is. From all others these headers do not count. A client key is "
+        "then required.",
+    ),
+    _Option(
+        "gateway_require_tls",
+        bool,
+        False,
+        "Refuse plain HTTP from other machines than this one and gateway_trusted_proxies.",
     ),
     _Option(
         "gateway_model_map",
@@ -280,6 +311,10 @@ def read() -> RawOptions:
         api_key=operators_key.operators_key(),
         auth_mode=options.gateway_auth_mode,
         allow_lan_access=options.gateway_allow_lan_access,
+        allowed_hosts=options.gateway_allowed_hosts,
+        allowed_origins=options.gateway_allowed_origins,
+        trusted_proxies=options.gateway_trusted_proxies,
+        require_tls=options.gateway_require_tls,
         model_map=options.gateway_model_map,
         default_model=options.gateway_default_model,
         account_header=options.gateway_account_header,

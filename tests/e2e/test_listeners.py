@@ -4,6 +4,7 @@ import asyncio
 import socket
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -70,7 +71,8 @@ async def test_who_connected_before_the_addon_was_there_is_cut_off(tmp_path: Pat
         writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert await reader.readuntil(b"}")
         listener.hold()
-        assert await asyncio.wait_for(reader.read(), 10) == b""
+        with suppress(ConnectionResetError):
+            assert await reader.read() == b""
         writer.close()
         async with gateway.client() as later:
             assert (await later.get("/healthz")).status_code == 200
@@ -79,9 +81,7 @@ async def test_who_connected_before_the_addon_was_there_is_cut_off(tmp_path: Pat
 def test_from_the_first_moment_on_only_the_gateway_answers(folder: Path) -> None:
     """With an address on the command line, mitmproxy opens its ordinary proxy before it knows the addon."""
     port = free_port()
-    request = (
-        f"GET http://127.0.0.1:9/healthz HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n"
-    )
+    request = "GET http://127.0.0.1:9/healthz HTTP/1.1\r\nHost: 127.0.0.1:9\r\nConnection: close\r\n\r\n"
     arguments = ("--listen-host", "127.0.0.1", "--listen-port", str(port))
     process = subprocess.Popen(
         command(folder, "--set", "gateway_upstream=simulator", *arguments),

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from antigravity_addon.gateway.client_keys import new_key
 from tests.authority import settle_authority
 from tests.running import write_accounts
 
@@ -155,5 +156,5 @@ def test_lan_access_listens_everywhere(folder: Path) -> None:
         "--set",
         "gateway_allow_lan_access=true",
     )
-    with started(folder, *arguments, GATEWAY_API_KEY="k") as (address, _):
+    with started(folder, *arguments, GATEWAY_API_KEY=new_key()) as (address, _):
         assert address.startswith("*:") or "0.0.0.0" in address

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field, replace
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from antigravity_addon.gateway.attempt import Upstream
 from antigravity_addon.gateway.bookkeeping import Bookkeeping
 from antigravity_addon.gateway.client_keys import ClientKey, hash_key
 from antigravity_addon.gateway.client_stream import Head
+from antigravity_addon.gateway.doors import AllowedOrigin, Came, Doors
 from antigravity_addon.gateway.gateway import Gateway, Refusal, RequestHead
 from antigravity_addon.gateway.legs import Direct
 from antigravity_addon.gateway.settings import AccountHeader, AuthMode, Settings
@@ -434,9 +436,95 @@ async def test_accounts_are_masked_as_the_settings_say(world: World) -> None:
 
 
 async def test_without_a_key_metrics_are_for_no_web_page(world: World) -> None:
-    world.gateway = world.under(Settings())
+    page = "http://localhost:3000"
+    world.gateway = world.under(Settings(doors=Doors(origins=(AllowedOrigin.parse(page),))))
     here = "127.0.0.1:8045"
     assert (await world.ask("/metrics", key="", host=here)).status == 200
-    assert (await world.ask("/metrics", key="", host="evil.example:8045")).status == 403
-    assert (await world.ask("/metrics", key="", host=here, origin="http://localhost:3000")).status == 403
-    assert (await world.ask("/v1/models", key="", origin="http://localhost:3000")).status == 200
+    assert (await world.ask("/metrics", key="", host="evil.example:8045")).status == 421
+    assert (await world.ask("/metrics", key="", host=here, origin=page)).status == 403
+    assert (await world.ask("/v1/models", key="", host=here, origin=page)).status == 200
+
+
+# --- doors -------------------------------------------------------------------------------------------------
+
+
+async def test_pages_that_may_call_read_our_headers_and_no_other_reads_any(world: World) -> None:
+    app = AllowedOrigin.parse("https://app.test")
+    world.gateway = world.under(replace(STRICT, doors=Doors(origins=(app,))))
+    answer = await world.ask("/v1/models", key="sk-operator", origin="https://app.test")
+    assert answer.headers["access-control-allow-origin"] == "https://app.test"
+    assert "x-mapped-model" in answer.headers["access-control-expose-headers"]
+    for other in (
+        await world.ask("/v1/models", key="sk-operator"),
+        await world.ask("/v1/models", key="sk-operator", origin="https://x.test"),
+    ):
+        assert other.headers["vary"] == "Origin", "a cache keeps them apart"
+        assert not [name for name in other.headers if name.startswith("access-control-")]
+    assert (other.status, other.json["error"]["code"]) == (403, "origin_refused")
+
+
+def preflight(world: World, **headers: str) -> Refusal:
+    verdict = world.gateway.admit(RequestHead("OPTIONS", "/v1/chat/completions", headers))
+    assert isinstance(verdict, Refusal)
+    return verdict
+
+
+async def test_a_preflight_is_answered_for_pages_that_may_call(world: World) -> None:
+    app = AllowedOrigin.parse("https://app.test")
+    world.gateway = world.under(replace(STRICT, doors=Doors(origins=(app,))))
+    private = {"access-control-request-private-network": "true"}
+    asked = {"origin": "https://app.test", "access-control-request-headers": "authorization,x-stainless-os"}
+    answer = preflight(world, **asked, **private).head
+    assert answer.status == 204
+    assert {
+        name: text for name, text in answer.headers.items() if name.startswith("access-control-allow-")
+    } == {
+        "access-control-allow-origin": "https://app.test",
+        "access-control-allow-methods": "GET, POST, DELETE, HEAD, OPTIONS",
+        "access-control-allow-headers": "authorization,x-stainless-os",
+        "access-control-allow-private-network": "true",
+    }
+    assert "access-control-allow-private-network" not in preflight(world, **asked).head.headers
+    assert preflight(world).head.status == 204
+    for refused in (preflight(world, **private), preflight(world, **asked | {"origin": "https://x.test"})):
+        assert not [name for name in refused.head.headers if name.startswith("access-control-")]
+    assert refused.head.status == 403
+
+
+async def test_wrong_keys_are_counted_and_wait(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    def shown(key: str, *, peer: str = "192.168.1.7", **headers: str) -> float:
+        head = RequestHead(
+            "GET", "/v1/models", {"authorization": f"Bearer {key}", **headers}, came=Came(peer)
+        )
+        verdict = world.gateway.admit(head)
+        return verdict.delay if isinstance(verdict, Refusal) else -1.0
+
+    assert [shown("sk-guess") for _ in range(5)] == [0.0, 0.0, 0.0, 0.25, 0.5]
+    assert shown("sk-operator") == -1.0, "a good one comes in at once"
+    assert shown("sk-guess", peer="192.168.1.8") == 0.0
+    assert shown("") == 0.0, "no key is no guess"
+    assert await world.sample("gateway_refusals_total", reason="wrong_key") == 6
+    assert await world.sample("gateway_refusals_total", reason="no_key") == 1
+    assert "192.168.1.7 showed a wrong key, for the 4. time in a row." in caplog.text
+    assert "sk-guess" not in caplog.text
+
+
+async def test_behind_a_trusted_proxy_each_client_waits_for_itself(world: World) -> None:
+    world.gateway = world.under(replace(STRICT, doors=Doors(proxies=(ip_network("10.0.0.0/24"),))))
+    delays: dict[str, float] = {}
+    for peer, client in [("10.0.0.2", "a"), ("10.0.0.2", "b"), ("192.168.1.7", "a")] * 4:
+        headers = {"x-api-key": "sk-guess", "x-forwarded-for": {"a": "1.1.1.1", "b": "2.2.2.2"}[client]}
+        verdict = world.gateway.admit(RequestHead("GET", "/v1/models", headers, came=Came(peer)))
+        assert isinstance(verdict, Refusal)
+        delays[f"{peer} {client}"] = verdict.delay
+    assert delays == {"10.0.0.2 a": 0.25, "10.0.0.2 b": 0.25, "192.168.1.7 a": 0.25}
+
+
+async def test_refusals_are_counted_by_why(world: World) -> None:
+    await world.ask("/v1/models", host="evil.example")
+    await world.ask("/v1/models", origin="https://x.test")
+    await world.ask("/metrics")
+    await world.ask("/v1/nothing")
+    reasons = ("host_refused", "origin_refused", "invalid_api_key")
+    assert [await world.sample("gateway_refusals_total", reason=reason) for reason in reasons] == [1, 1, 1]
+    assert await world.sample("gateway_refusals_total") == 3

@@ -86,6 +86,7 @@ def test_the_whole_text(golden: Golden) -> None:
     made.observe(replace(SERVED, endpoint=Endpoint.COMPLETIONS, account="", attempts=(), error="timeout"))
     made.count_request(client="ci", endpoint=Endpoint.CHAT_COMPLETIONS, status=200)
     made.count_request(client="", endpoint=None, status=401)
+    made.count_refusal("wrong_key")
     # buckets are the conventions' own, and say nothing that sum and count do not
     lines = (line for line in text_of(made).splitlines(keepends=True) if "_bucket{" not in line)
     golden("metrics.txt", "".join(lines))

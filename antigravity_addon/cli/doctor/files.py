@@ -14,7 +14,7 @@ from ruamel.yaml import YAML, YAMLError
 
 from antigravity_addon.accounts.file import AccountsFileError
 from antigravity_addon.cli.answer import ReadAccounts
-from antigravity_addon.gateway.client_keys import ClientKey, ClientKeysFileError, read_client_keys
+from antigravity_addon.gateway.client_keys import ClientKey, ClientKeysFileError, new_key, read_client_keys
 from antigravity_addon.gateway.operator import OperatorError
 from antigravity_addon.gateway.settings import (
     OPTION_NAMES,
@@ -36,7 +36,7 @@ _KINDS: Mapping[str, TypeAdapter[object]] = {
 }
 _FULL_BYTES = 50_000_000
 """With less, a gateway can keep next to nothing."""
-_STAND_IN = "stand-in"
+_STAND_IN = new_key()
 
 
 # --- the configuration -------------------------------------------------------------------------------------

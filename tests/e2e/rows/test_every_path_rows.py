@@ -270,7 +270,11 @@ async def test_row_110_a_preflight_passes_without_a_key(tmp_path: Path) -> None:
         "access-control-request-method": "POST",
         "access-control-request-headers": "authorization,content-type,x-stainless-lang",
     }
-    async with gateway_and_simulator(tmp_path, **KEYED) as (gateway, _), gateway.client() as http:
+    allowed = {"gateway_allowed_origins": [page["origin"]]}
+    async with (
+        gateway_and_simulator(tmp_path, **KEYED, **allowed) as (gateway, _),
+        gateway.client() as http,
+    ):
         preflight = await http.options(RESPONSES, headers=page)
         answer = await http.post(
             RESPONSES,
