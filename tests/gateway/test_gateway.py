@@ -448,7 +448,7 @@ async def test_without_a_key_metrics_are_for_no_web_page(world: World) -> None:
 # --- doors -------------------------------------------------------------------------------------------------
 
 
-async def test_pages_that_may_call_read_our_headers_and_no_other_reads_any(world: World) -> None:
+async def test_c99_pages_that_may_call_read_our_headers_and_no_other_reads_any(world: World) -> None:
     app = AllowedOrigin.parse("https://app.test")
     world.gateway = world.under(replace(STRICT, doors=Doors(origins=(app,))))
     answer = await world.ask("/v1/models", key="sk-operator", origin="https://app.test")
