@@ -89,7 +89,7 @@ async def test_head_and_an_old_http_get_what_they_always_get(tmp_path: Path) -> 
         reader, writer = await asyncio.open_connection(host, int(port))
         body = json.dumps(BODY).encode()
         writer.write(
-            b"POST /v1/chat/completions HTTP/1.0\r\nhost: x\r\ncontent-type: application/json\r\n"
+            b"POST /v1/chat/completions HTTP/1.0\r\nhost: localhost\r\ncontent-type: application/json\r\n"
             b"content-length: %d\r\n\r\n%b" % (len(body), body)
         )
         answer = await reader.read()

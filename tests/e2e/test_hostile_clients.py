@@ -20,7 +20,7 @@ BEYOND_A_DOUBLE = 10**309
 async def raw(gateway: RunningGateway, method: bytes, path: bytes) -> tuple[int, Any]:
     """Status and body for a request line that no client library would send."""
     reader, writer = await asyncio.open_connection("127.0.0.1", int(gateway.url.rpartition(":")[2]))
-    writer.write(method + b" " + path + b" HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+    writer.write(method + b" " + path + b" HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
     head, _, body = (await reader.read()).partition(b"\r\n\r\n")
     writer.close()
     return int(head.split(b" ")[1]), json.loads(body)
