@@ -28,6 +28,13 @@ _NOBODYS_DOMAINS = ("local", "internal", "lan", "home.arpa", "test")
 """Nobody can register a name in them, nor one without a dot: a page cannot come from there. Docker's
 `host.docker.internal` is one, and what routers and mDNS call the machines of a network.
 """
+_METHODS = "GET, POST, DELETE, HEAD, OPTIONS"
+_EXPOSED = (
+    "x-request-id, x-mapped-model, x-account-email, retry-after, retry-after-ms, x-should-retry, "
+    "x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests, "
+    "x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens"
+)
+"""Headers of answers that pages may read."""
 _SIMPLE_TYPES = ("", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data")
 """What pages may send to other sites without asking them first."""
 _LONGEST_HOST = 300
@@ -182,6 +189,33 @@ class Doors:
                 "A page may not send forms to this gateway. If this is none, send it without a Referer header, or with "
                 "`Content-Type: application/json`."
             )
+
+    def cors_headers(self, origin: str | None) -> dict[str, str]:
+        """Of every answer. Only browsers read them."""
+        if not self.origins:
+            return {}
+        if origin is None or not self.allows_origin(origin):
+            return {"vary": "Origin"}
+        return {
+            "access-control-allow-origin": origin,
+            "access-control-expose-headers": _EXPOSED,
+            "vary": "Origin",
+        }
+
+    def preflight_headers(self, headers: Mapping[str, str]) -> dict[str, str]:
+        """Of the answer to OPTIONS, which asks what the page of `headers` may do."""
+        origin = headers.get("origin")
+        answer = {"allow": _METHODS} | self.cors_headers(origin)
+        if not self.allows_origin(origin):
+            return answer
+        if "access-control-request-private-network" in headers:
+            answer["access-control-allow-private-network"] = "true"
+        return answer | {
+            "access-control-allow-methods": _METHODS,
+            # named one by one, since `*` does not stand for `authorization`
+            "access-control-allow-headers": headers.get("access-control-request-headers", "*"),
+            "access-control-max-age": "3600",
+        }
 
     # --- addresses --------------------------------------------------------------------------------------
 

@@ -51,12 +51,6 @@ from .trace import Trace
 logger = logging.getLogger(__name__)
 
 _JSON = "application/json"
-_METHODS = "GET, POST, DELETE, HEAD, OPTIONS"
-_EXPOSED = (
-    "x-request-id, x-mapped-model, x-account-email, retry-after, retry-after-ms, x-should-retry, "
-    "x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests, "
-    "x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens"
-)
 
 
 _RETRY_AFTER_STOP = 5.0
@@ -138,7 +132,8 @@ class Gateway:
         try:
             self.settings.doors.check(request.method, request.headers, request.came)
             if request.method == "OPTIONS":
-                return Refusal(Head(204, self._preflight_headers(request)), b"")
+                preflight = self.settings.doors.preflight_headers(request.headers)
+                return Refusal(Head(204, {"x-request-id": new_request_id()} | preflight), b"")
             client, endpoint = self._check_key_and_route(request)
         except GatewayError as error:
             self._books.metrics.count_request(client="", endpoint=None, status=error.status)
@@ -420,32 +415,7 @@ class Gateway:
             headers["x-mapped-model"] = trace.model
         if request.client.key is not None:
             headers |= self._books.limits.headers(request.client.key)
-        return headers | self._cors_headers(request)
-
-    def _cors_headers(self, request: RequestHead) -> dict[str, str]:
-        """Only browsers name an origin, and only they read these."""
-        if not self.settings.doors.origins:
-            return {}
-        if request.origin is None or not self.settings.doors.allows_origin(request.origin):
-            return {"vary": "Origin"}
-        return {
-            "access-control-allow-origin": request.origin,
-            "access-control-expose-headers": _EXPOSED,
-            "vary": "Origin",
-        }
-
-    def _preflight_headers(self, request: RequestHead) -> dict[str, str]:
-        headers = {"x-request-id": new_request_id(), "allow": _METHODS} | self._cors_headers(request)
-        if "access-control-allow-origin" not in headers:
-            return headers
-        if "access-control-request-private-network" in request.headers:
-            headers["access-control-allow-private-network"] = "true"
-        return headers | {
-            "access-control-allow-methods": _METHODS,
-            # named one by one, since `*` does not stand for `authorization`
-            "access-control-allow-headers": request.headers.get("access-control-request-headers", "*"),
-            "access-control-max-age": "3600",
-        }
+        return headers | self.settings.doors.cors_headers(request.origin)
 
     def _account_header(self, account: Account | None) -> dict[str, str]:
         if account is None or self.settings.account_header is AccountHeader.OFF:
