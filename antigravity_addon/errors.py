@@ -6,7 +6,13 @@
     │   ├── MissingParameter          400 missing_required_parameter
     │   ├── UnknownReference          400 previous_response_not_found
     │   ├── UnsupportedInput          400 unsupported_value       well formed, but Gemini has no equal for it
-    │   └── RequestTooLarge           413
+    │   ├── RequestTooLarge           413 request_too_large
+    │   ├── UnsupportedEncoding       415 unsupported_encoding    of the body
+    │   ├── InvalidHttp               400 invalid_http            no request that can be read in one way only
+    │   ├── RequestTimeout            408 request_timeout         the rest of the request did not come
+    │   ├── RequestLineTooLong        414 uri_too_long
+    │   ├── HeadTooLarge              431 headers_too_large
+    │   └── VersionNotSupported       505 http_version_not_supported
     ├── WrongClientKey                401 invalid_api_key
     │   └── UnknownClientKey          401 invalid_api_key         one that nobody gave out
     ├── ClientLimited                 429 rate_limit_exceeded     a client key's own rate
@@ -117,6 +123,38 @@ class UnsupportedInput(InvalidRequest):
 class RequestTooLarge(InvalidRequest):
     status = 413
     code = "request_too_large"
+
+
+class UnsupportedEncoding(InvalidRequest):
+    status = 415
+    code = "unsupported_encoding"
+    param = "content-encoding"
+
+
+class InvalidHttp(InvalidRequest):
+    code = "invalid_http"
+
+
+class RequestTimeout(InvalidRequest):
+    """The client began a request and then said no more. Sent again it may well come whole."""
+
+    status = 408
+    code = "request_timeout"
+
+
+class RequestLineTooLong(InvalidRequest):
+    status = 414
+    code = "uri_too_long"
+
+
+class HeadTooLarge(InvalidRequest):
+    status = 431
+    code = "headers_too_large"
+
+
+class VersionNotSupported(InvalidRequest):
+    status = 505
+    code = "http_version_not_supported"
 
 
 class WrongClientKey(GatewayError):

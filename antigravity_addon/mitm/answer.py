@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from mitmproxy import http
 from mitmproxy.net.http import status_codes
 
-from antigravity_addon.errors import GatewayError, InvalidRequest
+from antigravity_addon.errors import GatewayError
 from antigravity_addon.gateway.client_stream import Head
 from antigravity_addon.gateway.clients import ANYBODY, Client
 from antigravity_addon.gateway.doors import NOWHERE, Came
@@ -18,16 +18,15 @@ from antigravity_addon.gateway.gateway import Gateway, RequestHead, new_request_
 from antigravity_addon.gateway.legs import Carrier
 from antigravity_addon.gateway.tasks import spawn
 from antigravity_addon.translate.openai_error import to_openai_error
+from antigravity_addon.wire.content_encoding import decoded
 
 from .attempts import shown_through
 from .body_redaction import is_redacted, redact_request, redact_response, redacts_bodies
+from .door import most_bytes
 from .progress import Progress
 from .upstream_layer import Wire
 
 logger = logging.getLogger(__name__)
-
-_ENCODINGS = ("identity", "gzip", "deflate", "br", "zstd")
-"""Of bodies. mitmproxy would take any codec that Python has."""
 
 
 _WHERE_FROM = frozenset({"host", "origin", "sec-fetch-site", "x-forwarded-for", "forwarded"})
@@ -56,15 +55,11 @@ def head_of(request: http.Request, *, client: Client = ANYBODY, came: Came = NOW
 def body_of(request: http.Request) -> bytes:
     """The request's body, its content encoding undone.
 
-    Raises: InvalidRequest: it is not what its `content-encoding` says, or that is nothing HTTP knows.
+    Raises: InvalidRequest: it is not what its `content-encoding` says, that is unknown, or it would be too long.
     """
-    encoding = request.headers.get("content-encoding") or "identity"
-    if encoding.strip().lower() not in _ENCODINGS:
-        raise InvalidRequest(f"The body has the content-encoding {encoding!r}: use {', '.join(_ENCODINGS)}.")
-    try:
-        return request.get_content(strict=True) or b""
-    except ValueError as error:
-        raise InvalidRequest(f"The body cannot be decoded as content-encoding {encoding!r}.") from error
+    encoding = request.headers.get("content-encoding", "")
+    body = request.raw_content or b""
+    return decoded(body, encoding, limit=most_bytes()) if encoding and body else body
 
 
 def to_response(head: Head, body: bytes, request: http.Request) -> http.Response:

@@ -7,6 +7,7 @@ an ordinary response, and a client that goes away is reported at once. Seen with
 
 import logging
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -35,7 +36,13 @@ from mitmproxy.proxy.layers.http import (
 )
 from mitmproxy.proxy.server import ConnectionHandler
 
+from .door import ClientGone, Door, Overdue, ReadsNothing
+from .http1_door import Http1Door
+from .http2_door import PREFACE, Http2Door
 from .listener import proxyserver
+from .request_stream import RequestStream
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -66,9 +73,12 @@ type StartAnswer = Callable[[http.HTTPFlow, "Wire"], Answering | None]
 class Wire:
     """The exchange's end of an in-process connection."""
 
-    def __init__(self, flow: http.HTTPFlow, connection: Server) -> None:
+    def __init__(self, flow: http.HTTPFlow, connection: Server, door: Door, stream_id: int) -> None:
         self._flow = flow
         self._connection = connection
+        self._door = door
+        self._stream_id = stream_id
+        self._last_handler: ConnectionHandler | None = None
 
     @property
     def handler(self) -> ConnectionHandler | None:
@@ -84,10 +94,22 @@ class Wire:
         abort: str | None = None,
     ) -> None:
         """Returns when the client has room for more; at the end at once, since there is no more."""
-        if (handler := self.handler) is not None:
-            await handler.server_event(Pushed(self._connection, response, body, end, abort))
-            if not end:
-                await handler.drain_writers()
+        handler = self._last_handler = self.handler or self._last_handler
+        if handler is None:
+            return
+        await handler.server_event(Pushed(self._connection, response, body, end, abort))
+        if not end:
+            await handler.drain_writers()
+            while self._door.is_full(self._stream_id):
+                await self._door.moved()
+        if _is_lost(handler):
+            await handler.server_event(ClientGone())
+
+
+def _is_lost(handler: ConnectionHandler) -> bool:
+    """Mitmproxy tells its layers that a client is gone when it can be read from no more, and then no second time."""
+    io = handler.transports.get(handler.client)
+    return io is None or io.writer is None or io.writer.is_closing()
 
 
 def flows_under_way() -> list[http.HTTPFlow]:
@@ -102,23 +124,76 @@ def flows_under_way() -> list[http.HTTPFlow]:
 
 
 class InProcessHttpLayer(HttpLayer):
-    """An `HttpLayer` that never opens a connection."""
+    """An `HttpLayer` that never opens a connection.
+
+    State: the first bytes of a client, until they tell in which version of HTTP it speaks.
+    """
 
     def __init__(self, context: Context, start: StartAnswer) -> None:
         super().__init__(context, HTTPMode.transparent)
         self._start = start
         _layers.add(self)
+        self._first = b""
+
+    @property
+    def door(self) -> Door | None:
+        """`None` while nothing has come that HTTP begins with."""
+        door = self.connections.get(self.context.client)
+        return door if isinstance(door, Http1Door | Http2Door) else None
 
     def _handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
-        if isinstance(event, Pushed) and event.connection not in self.connections:
-            return  # the stream ended while this was on its way
-        for command in super()._handle_event(event):
-            # "Streaming response from …", once per stream: each log record visits every addon
-            if not isinstance(command, commands.Log) or command.level > logging.INFO:
-                yield command
+        try:
+            for command in self._events(event):
+                # "Streaming response from …", once per stream: each log record visits every addon
+                if not isinstance(command, commands.Log) or command.level > logging.INFO:
+                    yield command
+        except Exception as error:  # noqa: BLE001
+            # mitmproxy's assertions repeat whole bodies, which do not belong into a log
+            where = "".join(traceback.format_tb(error.__traceback__))
+            logger.error(  # noqa: TRY400
+                "A client's connection failed in a way that nobody foresaw, so it is closed: %s at\n%s",
+                type(error).__name__,
+                where,
+            )
+            yield commands.CloseConnection(self.context.client)
+
+    def _events(self, event: events.Event) -> layer.CommandGenerator[None]:
+        match event:
+            case events.Start():
+                if self.context.client.tls:
+                    yield from self._open_door(is_http2=self.context.client.alpn == b"h2")
+            case Overdue() | ClientGone() | ReadsNothing():
+                if self.door is not None:
+                    yield from self.event_to_child(self.connections[self.context.client], event)
+            case events.DataReceived() if self.door is None:
+                yield from self._begin(event.data)
+            case events.ConnectionClosed() if self.door is None:
+                yield commands.CloseConnection(self.context.client)
+            case Pushed() if event.connection not in self.connections:
+                pass  # the stream ended while this was on its way
+            case _:
+                yield from super()._handle_event(event)
         if isinstance(event, Pushed) and (event.end or event.abort is not None):
             # one connection per request, and clients keep theirs open for hours
             self.connections.pop(event.connection, None)
+
+    def _begin(self, received: bytes) -> layer.CommandGenerator[None]:
+        """Without TLS nothing was agreed upon; who begins with HTTP/2 has to begin with its preface."""
+        self._first += received
+        if len(self._first) < len(PREFACE) and PREFACE.startswith(self._first):
+            return
+        yield from self._open_door(is_http2=self._first.startswith(PREFACE))
+        first, self._first = self._first, b""
+        yield from super()._handle_event(events.DataReceived(self.context.client, first))
+
+    def _open_door(self, *, is_http2: bool) -> layer.CommandGenerator[None]:
+        door = (Http2Door if is_http2 else Http1Door)(self.context.fork())
+        self.connections[self.context.client] = door
+        yield from self.event_to_child(door, events.Start())
+
+    def make_stream(self, stream_id: int) -> layer.CommandGenerator[None]:
+        stream = self.streams[stream_id] = RequestStream(self.context.fork(), stream_id)
+        yield from self.event_to_child(stream, events.Start())
 
     def get_connection(
         self,
@@ -130,7 +205,9 @@ class InProcessHttpLayer(HttpLayer):
         assert isinstance(stream, HttpStream)  # noqa: S101  nothing else asks for HTTP connections
         server = Server(address=event.address, timestamp_start=time.time())  # noqa: TID251
         server.state = ConnectionState.OPEN
-        child = _ExchangeLayer(self.context.fork(), server, flow=stream.flow, start=self._start)
+        door = self.door
+        assert door is not None  # noqa: S101  a request came in by it
+        child = _ExchangeLayer(self.context.fork(), server, flow=stream.flow, door=door, start=self._start)
         self.connections[server] = child
         yield from self.event_to_child(child, events.Start())
         yield from self.event_to_child(stream, GetHttpConnectionCompleted(event, (server, None)))
@@ -139,10 +216,13 @@ class InProcessHttpLayer(HttpLayer):
 class _ExchangeLayer(HttpConnection):
     """Plays the server for one request."""
 
-    def __init__(self, context: Context, server: Server, *, flow: http.HTTPFlow, start: StartAnswer) -> None:
+    def __init__(
+        self, context: Context, server: Server, *, flow: http.HTTPFlow, door: Door, start: StartAnswer
+    ) -> None:
         super().__init__(context, server)
         self._server = server
         self._flow = flow
+        self._door = door
         self._start = start
         self._stream_id = 0
         self._answering: Answering | None = None
@@ -152,7 +232,8 @@ class _ExchangeLayer(HttpConnection):
             case RequestHeaders():
                 self._stream_id = event.stream_id
             case RequestEndOfMessage():
-                self._answering = self._start(self._flow, Wire(self._flow, self._server))
+                wire = Wire(self._flow, self._server, self._door, self._stream_id)
+                self._answering = self._start(self._flow, wire)
                 if self._answering is None:
                     yield from self._receive(Pushed(self._server, abort="This request was not let in."))
             case RequestProtocolError():

@@ -162,7 +162,7 @@ async def test_c19_and_c20_only_public_addresses_are_fetched_and_no_path_is_open
 
 
 async def test_c96_a_body_of_thirty_megabytes_passes_unchanged(tmp_path: Path) -> None:
-    # the limit of C96 is not there yet: a larger body passes, too
+    # and what is longer than the limit is refused: test_http_requests.py
     png = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(22_000_000)).decode()
     content = [{"type": "image_url", "image_url": {"url": f"data:image/png;base64,{png}"}}]
     body = {**BODY, "messages": [{"role": "user", "content": content}]}

@@ -206,11 +206,3 @@ async def test_a_conversation_takes_many_responses_at_once_each_in_one_piece(tmp
         texts = [item["content"][0]["text"] for item in page["data"]]
         assert sorted(texts[1::2]) == list("abcdefghij")
         assert texts[::2] == [f"echo:{text}" for text in texts[1::2]]
-
-
-@pytest.mark.parametrize("encoding", ["rot13", "base64", "gzip, gzip", "undefined"])
-async def test_a_body_in_an_encoding_that_is_none_of_http_s(tmp_path: Path, encoding: str) -> None:
-    async with gateway_and_simulator(tmp_path) as (gateway, _), gateway.client() as http:
-        headers = {"content-encoding": encoding, "content-type": "application/json"}
-        answer = await http.post("/v1/chat/completions", content=json.dumps(CHAT).encode(), headers=headers)
-        assert (answer.status_code, answer.json()["error"]["type"]) == (400, "invalid_request_error")

@@ -1,0 +1,254 @@
+"""Where HTTP/1 clients come in: mitmproxy's server side of HTTP/1, strict about heads and with bounds to everything.
+
+mitmproxy (12.2.3) is a proxy for people who look at what odd software says. It reads heads of any size, keeps any amount of
+what a client sends ahead, answers with pages of HTML, and never gets over the trailers of a body.
+"""
+
+from collections.abc import Iterator
+
+import h11
+from h11._readers import ChunkedReader  # no public one for a body alone; mitmproxy uses the same
+from h11._receivebuffer import ReceiveBuffer
+from mitmproxy import http
+from mitmproxy.connection import ConnectionState
+from mitmproxy.net.http import http1
+from mitmproxy.proxy import commands, events, layer
+from mitmproxy.proxy.context import Context
+from mitmproxy.proxy.layers.http import (
+    ErrorCode,
+    HttpEvent,
+    ReceiveHttp,
+    RequestHeaders,
+    RequestProtocolError,
+    ResponseEndOfMessage,
+    ResponseHeaders,
+    ResponseProtocolError,
+)
+from mitmproxy.proxy.layers.http._http1 import Http1Server, make_body_reader
+
+from antigravity_addon.errors import GatewayError, InvalidHttp, RequestTimeout
+from antigravity_addon.wire.http1_head import head_size, lines_of
+
+from .door import (
+    AHEAD_BYTES,
+    BODY_SECONDS,
+    HEAD_SECONDS,
+    LINGER_SECONDS,
+    ClientGone,
+    Overdue,
+    RequestOverdue,
+    error_of,
+    now,
+    refusal,
+)
+
+_CHUNK_LINE_BYTES = 4096
+"""A chunk's size with its extensions; also all trailers together."""
+
+
+class Http1Door(Http1Server):
+    """State, beside mitmproxy's: until when the client must have gone on, and whether this request is the last."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self._deadline: float | None = now() + HEAD_SECONDS
+        self._sent_too_much_ahead = False
+
+    def next_deadline(self) -> float | None:
+        return self._deadline
+
+    def is_full(self, stream_id: int) -> bool:  # noqa: ARG002
+        """Never: all that waits is in the socket's buffer."""
+        return False
+
+    async def moved(self) -> None:
+        return
+
+    def waiting(self) -> dict[int, int]:
+        return {}
+
+    def _handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
+        match event:
+            case Overdue():
+                yield from self._give_up()
+            case ClientGone():
+                yield from self._tell_that_the_client_is_gone()
+            case _:
+                yield from super()._handle_event(event)
+
+    # --- heads ------------------------------------------------------------------------------------------
+
+    def read_headers(self, event: events.ConnectionEvent) -> layer.CommandGenerator[None]:
+        if not isinstance(event, events.DataReceived):
+            yield from super().read_headers(event)
+            return
+        try:
+            request = self._request_in_buffer()
+            if request is None:
+                return
+            size = http1.expected_http_body_size(request)
+        except GatewayError as error:
+            yield from self._refuse(error)
+            return
+        except ValueError as error:
+            yield from self._refuse(InvalidHttp(f"{error}."))
+            return
+        self.request = request
+        self._deadline = now() + BODY_SECONDS
+        yield ReceiveHttp(RequestHeaders(self.stream_id, request, end_stream=size == 0))
+        self.body_reader = _Chunks() if size is None else make_body_reader(size)
+        self.state = self.read_body
+        yield from self.state(event)
+
+    def _request_in_buffer(self) -> http.Request | None:
+        received = bytes(self.buf)
+        # empty lines before a request, which some send after a body
+        if skipped := len(received) - len(received := received.lstrip(b"\r\n")):
+            self.buf.maybe_extract_at_most(skipped)
+        if not received:
+            return None
+        size = head_size(received)
+        if size is None:
+            self._deadline = self._deadline or now() + HEAD_SECONDS
+            return None
+        lines = lines_of(received[:size])
+        self.buf.maybe_extract_at_most(size)
+        request = http1.read_request_head(lines)
+        if "connection" in request.headers:
+            # its words are of any case, and mitmproxy knows them in one
+            request.headers["connection"] = request.headers["connection"].lower()
+        return request
+
+    # --- bodies, and what follows -----------------------------------------------------------------------
+
+    def read_body(self, event: events.Event) -> layer.CommandGenerator[None]:
+        self._deadline = now() + BODY_SECONDS
+        for command in super().read_body(event):
+            if isinstance(command, commands.CloseConnection) and self.response is None:
+                # mitmproxy closes in front of telling why
+                yield from self._refuse(InvalidHttp("The request's body is broken, or it ends too soon."))
+            else:
+                yield command
+
+    def wait(self, event: events.Event) -> layer.CommandGenerator[None]:
+        """For our answer. A client that closes its side is gone, unless it has said that it would."""
+        if isinstance(event, events.DataReceived):
+            if self._sent_too_much_ahead or len(self.buf) > AHEAD_BYTES:
+                self._sent_too_much_ahead = True
+                self.buf = ReceiveBuffer()
+        elif self._asks_to_close() and self.conn.state & ConnectionState.CAN_WRITE:
+            pass
+        else:
+            yield from super().wait(event)
+
+    def _linger(self, event: events.Event) -> layer.CommandGenerator[None]:
+        """Closed at once, a socket that was sent more than was read tells the client so, which then never reads why."""
+        self.buf = ReceiveBuffer()
+        if isinstance(event, events.ConnectionClosed):
+            yield commands.CloseConnection(self.conn)
+            self.state = self.done
+
+    def mark_done(self, *, request: bool = False, response: bool = False) -> layer.CommandGenerator[None]:
+        yield from super().mark_done(request=request, response=response)
+        if self.state != self._linger:
+            is_reading = self.state == self.read_body or (self.state == self.read_headers and self.buf)
+            self._deadline = self._deadline if is_reading else None
+
+    # --- answers ----------------------------------------------------------------------------------------
+
+    def send(self, event: HttpEvent) -> layer.CommandGenerator[None]:
+        match event:
+            case ResponseProtocolError() if self.response is None and (error := error_of(event)) is not None:
+                yield from self._refuse(error)
+            case ResponseHeaders(response=response) if response.status_code == 100:
+                # not by way of mitmproxy, which takes it for the answer
+                yield commands.SendData(self.conn, http1.assemble_response_head(response))
+            case ResponseHeaders(response=response):
+                self._say_whether_it_goes_on(response)
+                yield from super().send(event)
+            case ResponseEndOfMessage():
+                is_last = not self.request_done or self._sent_too_much_ahead
+                if is_last:
+                    self.buf = ReceiveBuffer()
+                yield from super().send(event)  # which may begin with the next request
+                if is_last and self.state != self.done:
+                    yield from self._begin_to_linger()
+            case _:
+                yield from super().send(event)
+
+    def _say_whether_it_goes_on(self, response: http.Response) -> None:
+        if not self.request_done or self._sent_too_much_ahead or self._asks_to_close():
+            response.headers["connection"] = "close"
+        elif self.request is not None and not self.request.is_http11:
+            response.headers.setdefault("connection", "keep-alive")
+
+    def _asks_to_close(self) -> bool:
+        if self.request is None:
+            return False
+        tokens = {token.strip() for token in self.request.headers.get("connection", "").split(",")}
+        return "close" in tokens or (not self.request.is_http11 and "keep-alive" not in tokens)
+
+    # --- ends -------------------------------------------------------------------------------------------
+
+    def _refuse(self, error: GatewayError) -> layer.CommandGenerator[None]:
+        if self.conn.state & ConnectionState.CAN_WRITE:
+            response = refusal(error)
+            response.headers["connection"] = "close"
+            yield commands.SendData(self.conn, http1.assemble_response(response))
+        yield from self._begin_to_linger()
+
+    def _begin_to_linger(self) -> layer.CommandGenerator[None]:
+        self._deadline = now() + LINGER_SECONDS
+        self.buf = ReceiveBuffer()
+        if self.conn.state is ConnectionState.OPEN:
+            self.state = self._linger
+            yield commands.CloseTcpConnection(self.conn, half_close=True)
+        else:
+            self.state = self.done
+            yield commands.CloseConnection(self.conn)
+
+    def _give_up(self) -> layer.CommandGenerator[None]:
+        self._deadline = None
+        if self.state == self.read_body:
+            # the flow is answered, and the answer ends the connection
+            yield ReceiveHttp(RequestOverdue(self.stream_id))
+        elif self.state == self.read_headers and self.buf:
+            yield from self._refuse(
+                RequestTimeout(f"The request's head did not come within {HEAD_SECONDS:g} seconds.")
+            )
+        elif self.state in {self.read_headers, self._linger}:
+            yield commands.CloseConnection(self.conn)
+            self.state = self.done
+
+    def _tell_that_the_client_is_gone(self) -> layer.CommandGenerator[None]:
+        if self.state == self.wait:
+            self.state = self.done
+            yield ReceiveHttp(
+                RequestProtocolError(self.stream_id, "Client disconnected.", ErrorCode.CLIENT_DISCONNECTED)
+            )
+
+
+class _Chunks(ChunkedReader):
+    """h11's reader of chunks for a client that may send anything: as many at once as there are, and no long line.
+
+    Trailers are dropped: nothing of what is served here has any.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._end: h11.EndOfMessage | None = None
+
+    def __call__(self, buf: ReceiveBuffer) -> h11.Data | h11.EndOfMessage | None:
+        if self._end is not None:
+            return self._end
+        pieces = b"".join(self._pieces(buf))
+        return h11.Data(data=pieces) if pieces else self._end
+
+    def _pieces(self, buf: ReceiveBuffer) -> Iterator[bytes]:
+        while (event := super().__call__(buf)) is not None:
+            if isinstance(event, h11.EndOfMessage):
+                self._end = h11.EndOfMessage()
+                return
+            yield bytes(event.data)
+        if len(buf) > _CHUNK_LINE_BYTES:
+            raise h11.RemoteProtocolError("a chunk's size, or the trailers, are too long")

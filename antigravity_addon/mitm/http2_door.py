@@ -1,0 +1,164 @@
+"""Where HTTP/2 clients come in: mitmproxy's server side of HTTP/2, with bounds to what one connection may cost.
+
+The h2 library has its own against floods of headers and CONTINUATION frames, and ends the connection with GOAWAY.
+"""
+
+import asyncio
+
+import h2.errors
+import h2.events
+from mitmproxy.proxy import commands, events, layer
+from mitmproxy.proxy.context import Context
+from mitmproxy.proxy.layers.http import (
+    ErrorCode,
+    ReceiveHttp,
+    RequestProtocolError,
+    ResponseEndOfMessage,
+    ResponseProtocolError,
+)
+from mitmproxy.proxy.layers.http._http2 import Http2Server
+
+from antigravity_addon.errors import GatewayError
+
+from .door import (
+    BODY_SECONDS,
+    HEAD_SECONDS,
+    WRITE_BYTES,
+    ClientGone,
+    Overdue,
+    ReadsNothing,
+    RequestOverdue,
+    error_of,
+    now,
+    refusal,
+)
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+_RESETS = 200
+"""Requests that a client may take back at once; from then on so many in a second:"""
+_RESETS_PER_SECOND = 20.0
+
+
+class Http2Door(Http2Server):
+    """State, beside mitmproxy's: when each request was last heard of, and how many more may be taken back."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self._begins_by: float | None = now() + HEAD_SECONDS
+        self._heard: dict[int, float] = {}
+        """Of requests that are not all there: when something came."""
+        self._moved = asyncio.Event()
+        self._resets_left = float(_RESETS)
+        self._counted_at = now()
+
+    def next_deadline(self) -> float | None:
+        due = [heard + BODY_SECONDS for heard in self._heard.values()]
+        return min((*due, self._begins_by)) if self._begins_by is not None else min(due, default=None)
+
+    def is_full(self, stream_id: int) -> bool:
+        return self._waiting_for(stream_id) > WRITE_BYTES
+
+    async def moved(self) -> None:
+        self._moved.clear()
+        await self._moved.wait()
+
+    def waiting(self) -> dict[int, int]:
+        return {stream_id: self._waiting_for(stream_id) for stream_id in self.h2_conn.stream_buffers}
+
+    def _waiting_for(self, stream_id: int) -> int:
+        """Mitmproxy keeps, without a bound, what the client's flow control does not let it send."""
+        return sum(len(piece.data) for piece in self.h2_conn.stream_buffers.get(stream_id, ()))
+
+    def _handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
+        match event:
+            case Overdue():
+                yield from self._give_up(event.at)
+            case ReadsNothing():
+                yield from self._cut(event.stream_id)
+            case ClientGone():
+                pass  # a connection that is closed from one side only has no streams left
+            case ResponseProtocolError() if self._can_still_say_why(event):
+                error = error_of(event)
+                assert error is not None  # noqa: S101  asked above
+                yield from self._refuse(event.stream_id, error)
+            case ResponseEndOfMessage():
+                yield from super()._handle_event(event)
+                yield from self._want_no_more(event.stream_id)
+            case _:
+                yield from super()._handle_event(event)
+                if isinstance(event, events.DataReceived):
+                    yield from self._check_frame()
+        self._moved.set()
+
+    def _check_frame(self) -> layer.CommandGenerator[None]:
+        """h2 (4.3) waits for all of a frame, up to 16 MB, before it finds it too long."""
+        begun = bytes(self.h2_conn.incoming_buffer._data[:3])  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        if len(begun) == 3 and int.from_bytes(begun) > self.h2_conn.max_inbound_frame_size:
+            yield from self.protocol_error("A frame is too long.", h2.errors.ErrorCodes.FRAME_SIZE_ERROR)
+
+    def handle_h2_event(self, event: h2.events.Event) -> layer.CommandGenerator[bool]:
+        match event:
+            case h2.events.RequestReceived():
+                self._begins_by = None
+                if not event.stream_ended:
+                    self._heard[event.stream_id] = now()
+            case h2.events.DataReceived() if event.stream_id in self._heard and event.data:
+                self._heard[event.stream_id] = now()
+            case h2.events.StreamEnded():
+                self._heard.pop(event.stream_id, None)
+            case h2.events.StreamReset():
+                self._heard.pop(event.stream_id, None)
+                if not self._may_reset():
+                    yield from self.protocol_error(
+                        "Too many requests were taken back.", h2.errors.ErrorCodes.ENHANCE_YOUR_CALM
+                    )
+                    return True
+            case _:
+                pass
+        return (yield from super().handle_h2_event(event))
+
+    def _may_reset(self) -> bool:
+        """A request that is taken back costs its client nothing (CVE-2023-44487)."""
+        earned = (now() - self._counted_at) * _RESETS_PER_SECOND
+        self._counted_at = now()
+        self._resets_left = min(self._resets_left + earned, _RESETS) - 1
+        return self._resets_left >= 0
+
+    # --- ends -------------------------------------------------------------------------------------------
+
+    def _can_still_say_why(self, event: ResponseProtocolError) -> bool:
+        if error_of(event) is None or not self.is_open_for_us(event.stream_id):
+            return False
+        return not self.h2_conn.streams[event.stream_id].state_machine.headers_sent
+
+    def _refuse(self, stream_id: int, error: GatewayError) -> layer.CommandGenerator[None]:
+        response = refusal(error)
+        self.h2_conn.send_headers(
+            stream_id, [(b":status", b"%d" % response.status_code), *response.headers.fields]
+        )
+        self.h2_conn.send_data(stream_id, response.raw_content or b"", end_stream=True)
+        yield commands.SendData(self.conn, self.h2_conn.data_to_send())
+        yield from self._want_no_more(stream_id)
+
+    def _want_no_more(self, stream_id: int) -> layer.CommandGenerator[None]:
+        """The request was answered before it was all there."""
+        if self._heard.pop(stream_id, None) is not None and not self.is_closed(stream_id):
+            self.streams.pop(stream_id, None)
+            self.h2_conn.reset_stream(stream_id, h2.errors.ErrorCodes.NO_ERROR)
+            yield commands.SendData(self.conn, self.h2_conn.data_to_send())
+
+    def _give_up(self, at: float) -> layer.CommandGenerator[None]:
+        if self._begins_by is not None and self._begins_by <= at:
+            self._begins_by = None
+            yield from self.protocol_error("No request came.", h2.errors.ErrorCodes.NO_ERROR)
+            return
+        for stream_id, heard in tuple(self._heard.items()):
+            if heard + BODY_SECONDS <= at:
+                yield ReceiveHttp(RequestOverdue(stream_id))
+
+    def _cut(self, stream_id: int) -> layer.CommandGenerator[None]:
+        if not self.is_closed(stream_id):
+            self.streams.pop(stream_id, None)
+            self.h2_conn.reset_stream(stream_id, h2.errors.ErrorCodes.CANCEL)
+            yield commands.SendData(self.conn, self.h2_conn.data_to_send())
+        yield ReceiveHttp(RequestProtocolError(stream_id, "Client reads nothing.", ErrorCode.CANCEL))

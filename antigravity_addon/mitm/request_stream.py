@@ -1,0 +1,120 @@
+"""One request of a client, from its head to its answer: mitmproxy's stream, with our limits and no waiting for nothing.
+
+What is refused once its head is known is an ordinary answer in an ordinary flow. It is given at once; mitmproxy (12.2.3)
+would first read the body, and ask for it where the client waits to be asked.
+"""
+
+from mitmproxy.net.http.http1 import expected_http_body_size
+from mitmproxy.proxy import events, layer
+from mitmproxy.proxy.context import Context
+from mitmproxy.proxy.layers.http import (
+    HttpRequestHeadersHook,
+    HttpStream,
+    RequestData,
+    RequestEndOfMessage,
+    RequestHeaders,
+    RequestTrailers,
+)
+
+from antigravity_addon.errors import GatewayError, HeadTooLarge, RequestTimeout, RequestTooLarge
+from antigravity_addon.wire.content_encoding import check_decodable, encodings_in
+from antigravity_addon.wire.http1_head import FIELDS
+
+from .door import BODY_SECONDS, SMALL_BODY_BYTES, RequestOverdue, most_bytes, refusal
+
+
+class RequestStream(HttpStream):
+    """State, beside mitmproxy's: whether the rest of the request is no longer wanted."""
+
+    def __init__(self, context: Context, stream_id: int) -> None:
+        super().__init__(context, stream_id)
+        self._has_enough = False
+
+    def _handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
+        match event:
+            case RequestOverdue():
+                if self.client_state == self.state_consume_request_body:
+                    yield from self._refuse(
+                        RequestTimeout(
+                            f"Nothing more of the request's body came for {BODY_SECONDS:g} seconds."
+                        )
+                    )
+            case RequestData() | RequestTrailers() | RequestEndOfMessage() if self._has_enough:
+                pass
+            case _:
+                yield from super()._handle_event(event)
+
+    def state_wait_for_request_headers(self, event: RequestHeaders) -> layer.CommandGenerator[None]:
+        if event.request.http_version == "HTTP/1.0":
+            event.request.headers.pop("expect", None)  # RFC 9110, section 10.1.1
+        for command in super().state_wait_for_request_headers(event):
+            yield command
+            if isinstance(command, HttpRequestHeadersHook) and not self.flow.error:
+                self._judge_head()
+                if self.flow.response is not None and not self._is_soon_read(event):
+                    if not (yield from self.check_killed(emit_error_hook=True)):
+                        yield from self._answer()
+                    return
+
+    def _judge_head(self) -> None:
+        request = self.flow.request
+        try:
+            if len(request.headers.fields) > FIELDS:
+                raise HeadTooLarge(f"The request has more than {FIELDS} header fields.")
+            encodings_in(request.headers.get("content-encoding", ""))
+            self._check_size(expected_http_body_size(request) or 0)
+        except GatewayError as error:
+            # a stranger hears first that he is one
+            self.flow.response = self.flow.response or refusal(error)
+
+    def _is_soon_read(self, event: RequestHeaders) -> bool:
+        if event.end_stream:
+            return True
+        headers = self.flow.request.headers
+        if "content-length" not in headers or "expect" in headers:
+            return False
+        return (expected_http_body_size(self.flow.request) or 0) <= SMALL_BODY_BYTES
+
+    def check_body_size(self, request: bool) -> layer.CommandGenerator[bool]:  # noqa: FBT001  mitmproxy's
+        """Requests are measured here, and not as mitmproxy does it, which has no answer for them but a page."""
+        if not request:
+            return (yield from super().check_body_size(request))
+        return False
+
+    def state_consume_request_body(self, event: events.Event) -> layer.CommandGenerator[None]:
+        if isinstance(event, RequestEndOfMessage):
+            self._judge_body()
+        yield from super().state_consume_request_body(event)
+        if isinstance(event, RequestData):
+            try:
+                self._check_size(len(self.request_body_buf))
+            except RequestTooLarge as error:
+                yield from self._refuse(error)
+
+    def _judge_body(self) -> None:
+        """Whoever looks at the flow undoes the encoding without a bound, so none may be there that has to have one."""
+        encoding = self.flow.request.headers.get("content-encoding", "")
+        if not encoding or not self.request_body_buf:
+            return
+        try:
+            check_decodable(bytes(self.request_body_buf), encoding, limit=most_bytes())
+        except GatewayError as error:
+            self.request_body_buf.clear()
+            self.flow.response = self.flow.response or refusal(error)
+
+    @staticmethod
+    def _check_size(size: int) -> None:
+        if size > (most := most_bytes()):
+            raise RequestTooLarge(f"The request's body is longer than {most} bytes.")
+
+    def _refuse(self, error: GatewayError) -> layer.CommandGenerator[None]:
+        self.flow.response = self.flow.response or refusal(error)
+        yield from self._answer()
+
+    def _answer(self) -> layer.CommandGenerator[None]:
+        """As if the request were all there."""
+        self._has_enough = True
+        self.request_body_buf.clear()
+        self.client_state = self.state_consume_request_body
+        self.server_state = self.state_wait_for_response_headers
+        yield from super().state_consume_request_body(RequestEndOfMessage(self.stream_id))

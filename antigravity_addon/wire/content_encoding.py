@@ -1,0 +1,166 @@
+"""Content encodings of bodies (RFC 9110, section 8.4), undone piece by piece, and no further than allowed.
+
+A few kilobytes may stand for gigabytes. What comes out is counted after each encoding, also in between: a body can be made
+to swell up there and to vanish again.
+"""
+# brotli has no types
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+
+import brotli
+import zstandard
+
+from antigravity_addon.errors import InvalidRequest, RequestTooLarge, UnsupportedEncoding
+
+ACCEPTED = ("gzip", "deflate", "br", "zstd")
+
+_PIECE = 64 * 1024
+_MOST_ENCODINGS = 4
+"""One on top of the other; nobody uses two."""
+_ZSTD_WINDOW = 8 * 1024 * 1024
+"""What RFC 9659 allows in HTTP; the format itself has no bound."""
+
+type _Decoder = Callable[[Iterable[bytes]], Iterator[bytes]]
+
+
+def encodings_in(header: str) -> tuple[str, ...]:
+    """Those that `content-encoding` names, in the order in which they were applied.
+
+    Raises: UnsupportedEncoding: one of them is not known, or there are too many.
+    """
+    named = tuple(each for each in (each.strip().lower() for each in header.split(",")) if each)
+    for each in named:
+        if each not in _DECODERS:
+            raise UnsupportedEncoding(
+                f"The body has the content-encoding {each[:60]!r}: use {', '.join(ACCEPTED)}, or none."
+            )
+    if len(named) > _MOST_ENCODINGS:
+        raise UnsupportedEncoding(
+            f"The body has more than {_MOST_ENCODINGS} encodings, one on top of the other."
+        )
+    return tuple(each for each in named if each != "identity")
+
+
+def decoded(body: bytes, header: str, *, limit: int) -> bytes:
+    """`body` as it was before it was encoded.
+
+    Raises: UnsupportedEncoding. RequestTooLarge: it would be longer than `limit` bytes. InvalidRequest: it is not what
+    `content-encoding` says.
+    """
+    encodings = encodings_in(header)
+    return b"".join(_pieces(body, encodings, limit)) if encodings else body
+
+
+def check_decodable(body: bytes, header: str, *, limit: int) -> None:
+    """Raises what `decoded` would, and keeps nothing."""
+    for _ in _pieces(body, encodings_in(header), limit):
+        pass
+
+
+def _pieces(body: bytes, encodings: tuple[str, ...], limit: int) -> Iterator[bytes]:
+    pieces: Iterable[bytes] = (body,)
+    for encoding in reversed(encodings):
+        pieces = _counted(_DECODERS[encoding](pieces), limit)
+    try:
+        yield from pieces
+    except (zlib.error, brotli.error, zstandard.ZstdError, EOFError) as error:
+        raise InvalidRequest(
+            f"The body cannot be decoded as content-encoding {', '.join(encodings)!r}.",
+            param="content-encoding",
+        ) from error
+
+
+def _counted(pieces: Iterable[bytes], limit: int) -> Iterator[bytes]:
+    size = 0
+    for piece in pieces:
+        size += len(piece)
+        if size > limit:
+            raise RequestTooLarge(
+                f"The body is longer than {limit} bytes once its content-encoding is undone.",
+                param="content-encoding",
+            )
+        yield piece
+
+
+def _inflated(pieces: Iterable[bytes], wbits: int) -> Iterator[bytes]:
+    """Raises: EOFError: the end is missing."""
+    inflate = zlib.decompressobj(wbits)
+    for piece in pieces:
+        rest = piece
+        while rest:
+            if inflate.eof:  # gzip allows several, one after the other
+                inflate = zlib.decompressobj(wbits)
+            yield inflate.decompress(rest, _PIECE)
+            rest = inflate.unused_data if inflate.eof else inflate.unconsumed_tail
+    while not inflate.eof:
+        if not (piece := inflate.decompress(b"", _PIECE)):
+            raise EOFError
+        yield piece
+
+
+def _gunzipped(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    return _inflated(pieces, wbits=zlib.MAX_WBITS + 16)
+
+
+def _undeflated(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Some send what zlib makes, as the RFC has it, and some leave its head out."""
+    pieces = iter(pieces)
+    first = next(pieces, b"")
+    has_head = len(first) >= 2 and first[0] & 0x0F == 8 and (first[0] << 8 | first[1]) % 31 == 0
+    return _inflated(_joined(first, pieces), wbits=zlib.MAX_WBITS if has_head else -zlib.MAX_WBITS)
+
+
+def _joined(first: bytes, others: Iterable[bytes]) -> Iterator[bytes]:
+    yield first
+    yield from others
+
+
+def _unbrotlied(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    decompressor = brotli.Decompressor()
+    for piece in pieces:
+        rest = piece
+        # until nothing comes: its word that it can take more is about its input alone (brotli 1.2)
+        while out := decompressor.process(rest, output_buffer_limit=_PIECE):
+            yield out
+            rest = b""
+    if not decompressor.is_finished():
+        raise EOFError
+
+
+def _unzstandarded(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    decompressor = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW)
+    with decompressor.stream_reader(_Source(pieces), read_across_frames=True) as reader:  # pyright: ignore[reportArgumentType]  it needs no more than `read`
+        while piece := reader.read(_PIECE):
+            yield piece
+
+
+class _Source:
+    """Pieces as a file of which somebody reads."""
+
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        self._pieces = iter(pieces)
+        self._rest = b""
+
+    def read(self, size: int) -> bytes:
+        while not self._rest:
+            if (piece := next(self._pieces, None)) is None:
+                return b""
+            self._rest = piece
+        read, self._rest = self._rest[:size], self._rest[size:]
+        return read
+
+
+def _unchanged(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    return iter(pieces)
+
+
+_DECODERS: dict[str, _Decoder] = {
+    "identity": _unchanged,
+    "gzip": _gunzipped,
+    "x-gzip": _gunzipped,
+    "deflate": _undeflated,
+    "br": _unbrotlied,
+    "zstd": _unzstandarded,
+}

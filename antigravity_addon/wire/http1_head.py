@@ -1,0 +1,123 @@
+"""Heads of HTTP/1 requests, read as strictly as RFC 9112 allows.
+
+What two servers could read in two ways is refused: a proxy in front of this gateway that reads a head otherwise would let
+requests pass that it has never seen ("request smuggling").
+"""
+
+import re
+from collections.abc import Sequence
+
+from antigravity_addon.errors import (
+    HeadTooLarge,
+    InvalidHttp,
+    RequestLineTooLong,
+    VersionNotSupported,
+    WrongMethod,
+)
+
+LINE_BYTES = 16 * 1024
+"""A request line may have so many."""
+HEAD_BYTES = 64 * 1024
+FIELDS = 200
+"""Header fields of one request."""
+
+_END = b"\r\n\r\n"
+# the last CR may be the first half of CRLF
+_FORBIDDEN = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+# methods are shown to clients that invent one: whatever has no space in it is one
+_LINE = re.compile(rb"([^ \t]+) ([^ \t]+) HTTP/([0-9])\.([0-9])")
+_NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_HOST = re.compile(rb"[^\s/?#@,\\]*")
+_ABSOLUTE = re.compile(rb"https?://([^/?#]*)", re.IGNORECASE)
+_LENGTH = re.compile(rb"0|[1-9][0-9]{0,18}")
+
+
+def head_size(received: bytes) -> int | None:
+    """How many of the bytes are a request's head with its empty line; `None` if more of it is to come.
+
+    Raises: RequestLineTooLong, HeadTooLarge, InvalidHttp: no head can begin like this.
+    """
+    end = received.find(_END, 0, HEAD_BYTES + len(_END))
+    size = end + len(_END) if end >= 0 else len(received)
+    line = received.find(b"\r\n", 0, size)
+    if (line if line >= 0 else size) > LINE_BYTES:
+        raise RequestLineTooLong(f"The request line is longer than {LINE_BYTES} bytes.")
+    if size > HEAD_BYTES:
+        raise HeadTooLarge(f"The request's head is longer than {HEAD_BYTES} bytes.")
+    if found := _FORBIDDEN.search(received, 0, size):
+        raise InvalidHttp(f"The request's head has the byte {found[0][:1]!r} where it must not be.")
+    return size if end >= 0 else None
+
+
+def lines_of(head: bytes) -> list[bytes]:
+    """The request line and the header fields of a head that is all there.
+
+    Raises: InvalidHttp, VersionNotSupported, HeadTooLarge, WrongMethod.
+    """
+    line, *fields = head.removesuffix(_END).split(b"\r\n")
+    if (found := _LINE.fullmatch(line)) is None:
+        raise InvalidHttp(f"The request line {line[:100]!r} is none of HTTP/1.1: method, target, version.")
+    method, target, version = found[1], found[2], (int(found[3]), int(found[4]))
+    if version not in {(1, 0), (1, 1)}:
+        raise VersionNotSupported(
+            f"HTTP/{version[0]}.{version[1]} is not spoken here: use HTTP/1.1, or HTTP/2 with its own preface."
+        )
+    if len(fields) > FIELDS:
+        raise HeadTooLarge(f"The request has {len(fields)} header fields: {FIELDS} is the most.")
+    named = [_field(each) for each in fields]
+    _check_length(named, has_chunks=version == (1, 1))
+    hosts = [value for name, value in named if name == b"host"]
+    _check_host(hosts, is_needed=version == (1, 1))
+    _check_target(method, target, hosts)
+    return [line, *fields]
+
+
+def _field(line: bytes) -> tuple[bytes, bytes]:
+    """A header's name in lower case, and its value. A value that goes on in the next line is refused like any bad name."""
+    name, colon, value = line.partition(b":")
+    if not colon or _NAME.fullmatch(name) is None:
+        raise InvalidHttp(f"{line[:100]!r} is no header field.")
+    return name.lower(), value.strip(b" \t")
+
+
+def _check_length(fields: Sequence[tuple[bytes, bytes]], *, has_chunks: bool) -> None:
+    """There is one way to tell where the body ends."""
+    lengths = [value for name, value in fields if name == b"content-length"]
+    codings = [value for name, value in fields if name == b"transfer-encoding"]
+    if codings and lengths:
+        raise InvalidHttp(
+            "A request has content-length or transfer-encoding, and not both.", param="transfer-encoding"
+        )
+    if codings and (not has_chunks or [coding.lower() for coding in codings] != [b"chunked"]):
+        raise InvalidHttp(
+            f"transfer-encoding {b', '.join(codings)[:100]!r}: 'chunked' is the only one, in HTTP/1.1.",
+            param="transfer-encoding",
+        )
+    if len(lengths) > 1:
+        raise InvalidHttp("The request has more than one content-length.", param="content-length")
+    if lengths and _LENGTH.fullmatch(lengths[0]) is None:
+        raise InvalidHttp(
+            f"content-length {lengths[0][:60]!r} is no number of bytes.", param="content-length"
+        )
+
+
+def _check_host(hosts: Sequence[bytes], *, is_needed: bool) -> None:
+    if len(hosts) > 1 or (is_needed and not hosts):
+        raise InvalidHttp(f"The request has {len(hosts) or 'no'} host headers: it must be one.", param="host")
+    if hosts and _HOST.fullmatch(hosts[0]) is None:
+        raise InvalidHttp(f"{hosts[0][:100]!r} is no host.", param="host")
+
+
+def _check_target(method: bytes, target: bytes, hosts: Sequence[bytes]) -> None:
+    if method.upper() == b"CONNECT":
+        raise WrongMethod(
+            "This gateway is no proxy: CONNECT is not served.", allowed=("GET", "POST", "DELETE")
+        )
+    if target.startswith(b"/") or (target == b"*" and method.upper() == b"OPTIONS"):
+        return
+    # as for a proxy, which this is not; the same host twice does no harm
+    found = _ABSOLUTE.match(target)
+    if found is None or [found[1].lower()] != [host.lower() for host in hosts]:
+        raise InvalidHttp(
+            f"The target {target[:100]!r} is another server's, or none: it begins with a slash, or repeats the host."
+        )
