@@ -8,7 +8,6 @@ from weakref import WeakKeyDictionary
 from mitmproxy import connection, ctx, http
 from mitmproxy.addonmanager import Loader
 from mitmproxy.exceptions import OptionsError
-from mitmproxy.net.tls import starts_like_tls_record
 from mitmproxy.proxy import layer
 from mitmproxy.proxy.layers import ClientTLSLayer
 from mitmproxy.proxy.layers.modes import ReverseProxy
@@ -42,6 +41,7 @@ from .config_file import FILE_NAME, ConfigError, load_config_file, take_command_
 from .contentviews.registry import register_views
 from .dispatch import Dispatch
 from .drain import drain_of_the_process, give_signals_back, take_signals
+from .patience import Patience
 from .redaction import redact_keys
 from .replay import Replays, replays_under_way
 from .replay_commands import ReplayCommands
@@ -49,6 +49,9 @@ from .retention import Retention
 from .upstream_layer import InProcessHttpLayer, Wire, flows_under_way
 
 logger = logging.getLogger(__name__)
+
+_TLS_HANDSHAKE = b"\x16"
+"""What TLS begins with, and nothing of HTTP."""
 
 # Kept here, not in the addon: mitmproxy makes a new one when addon.py is saved, and streams go on.
 _clients: WeakKeyDictionary[http.HTTPFlow, Client] = WeakKeyDictionary()
@@ -84,6 +87,7 @@ class GatewayAddon:
         self._runtime: Runtime | None = None
         """`None` if the options cannot be used; every request is then refused."""
         self._is_running = False
+        self._patience = Patience()
         self._replays = Replays(lambda: self._runtime, _clients)
         self.addons = [
             ReplayCommands(lambda: self._runtime, self._replays),
@@ -141,6 +145,7 @@ class GatewayAddon:
     async def _start(self) -> None:
         if self._runtime is not None:
             await self._runtime.start()
+            self._patience.begin()
             await listener.open_all()
             self._say_who_is_let_in()
 
@@ -170,6 +175,7 @@ class GatewayAddon:
         """
         self._dispatch.remove()
         give_signals_back()
+        self._patience.end()
         if self._runtime is None:
             return None
         if ctx.master.should_exit.is_set():
@@ -188,6 +194,12 @@ class GatewayAddon:
         elif not self._may_connect(client):
             client.error = "Other machines may not use this gateway: gateway_allow_lan_access is off."
             logger.warning("%s was refused: gateway_allow_lan_access is off.", client.peername[0])
+        elif isinstance(client.proxy_mode, ReverseMode) and (why := self._patience.take(client)) is not None:
+            client.error = why
+            logger.warning("%s was refused. %s", client.peername[0], why)
+
+    def client_disconnected(self, client: connection.Client) -> None:
+        self._patience.let_go(client)
 
     def _is_open(self, mode: ProxyMode) -> bool:
         """Other modes are mitmproxy's own, and lead to the network: for nobody but whom they were opened for."""
@@ -211,7 +223,7 @@ class GatewayAddon:
         # whoever was asked before us may have chosen the way to the network: the choice is ours alone
         del context.layers[1:]
         stack = LayerStack()
-        if starts_like_tls_record(nextlayer.data_client()):
+        if nextlayer.data_client().startswith(_TLS_HANDSHAKE):
             stack /= ClientTLSLayer(context)
         stack /= InProcessHttpLayer(context, start_answer)
         nextlayer.layer = stack[0]

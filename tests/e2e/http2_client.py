@@ -31,7 +31,7 @@ class Received:
 class Http2Client:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         config = h2.config.H2Configuration(
-            header_encoding="utf-8", validate_outbound_headers=False, normalize_outbound_headers=False
+            header_encoding=None, validate_outbound_headers=False, normalize_outbound_headers=False
         )
         self.h2 = h2.connection.H2Connection(config)
         self.reads = True
@@ -94,7 +94,7 @@ class Http2Client:
         match event:
             case h2.events.ResponseReceived():
                 stream = self.streams[event.stream_id]
-                stream.headers = dict(event.headers)
+                stream.headers = {name.decode(): value.decode() for name, value in event.headers}
                 stream.status = int(stream.headers[":status"])
             case h2.events.DataReceived():
                 self.streams[event.stream_id].body += event.data

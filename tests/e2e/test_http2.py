@@ -1,0 +1,200 @@
+"""HTTP/2 clients, with TLS and without: many requests on one connection, and what one connection may not do."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import h2.errors
+import h2.settings
+import pytest
+from hyperframe.frame import ContinuationFrame, HeadersFrame
+
+from antigravity_addon.mitm.door import BODY_SECONDS, HEAD_SECONDS, READ_SECONDS, WRITE_BYTES
+from antigravity_addon.simulator.exchange import Exchange
+from antigravity_addon.wire.http1_head import FIELDS
+from tests.e2e.http2_client import Received, connected_by_http2
+from tests.e2e.raw_http import CHAT, POST, connected, sized
+from tests.e2e.test_chat import gateway_and_simulator
+from tests.e2e.test_http_connections import SILENT, STREAM, Endless, look
+
+
+def text_of(answer: Received) -> str:
+    """Whole or streamed."""
+    lines = answer.body.decode().removeprefix("data: ").split("\n\ndata: ")
+    choices = [json.loads(line)["choices"][0] for line in lines if line.startswith("{")]
+    return "".join(choice.get("delta", choice.get("message")).get("content") or "" for choice in choices)
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["prior knowledge", "TLS"])
+async def test_many_requests_share_a_connection(tmp_path: Path, *, tls: bool) -> None:
+    async with (
+        gateway_and_simulator(tmp_path) as (gateway, _),
+        connected_by_http2(gateway, tls=tls) as client,
+    ):
+        words = [f"word{number}" for number in range(50)]
+        bodies = [
+            (STREAM if number % 2 else CHAT).replace(b"hello", word.encode())
+            for number, word in enumerate(words)
+        ]
+        streams = [client.ask(body) for body in bodies]
+        for stream, word in zip(streams, words, strict=True):
+            answer = await client.answer(stream)
+            assert (answer.status, text_of(answer)) == (200, word)
+            assert not answer.headers.keys() & {"connection", "transfer-encoding", "keep-alive"}
+        assert (await gateway.recorder.wait(50)).request.http_version == "HTTP/2.0"
+
+
+async def test_an_http2_client_may_begin_byte_by_byte(tmp_path: Path) -> None:
+    async with gateway_and_simulator(tmp_path) as (gateway, _), connected_by_http2(gateway) as client:
+        first = client.h2.data_to_send()
+        for byte in first:
+            client.send(bytes([byte]))
+            await asyncio.sleep(0)
+        assert (await client.answer(client.ask(method="GET", path="/healthz"))).body == b'{"status":"ok"}'
+
+
+REFUSED: dict[str, tuple[dict[str, str], str, int, str | None]] = {
+    "a body too long by its length": ({"content-length": "200000"}, "POST", 413, "request_too_large"),
+    "an encoding of its own": ({"content-encoding": "rot13"}, "POST", 415, "unsupported_encoding"),
+    "a web page": ({"origin": "https://x.test"}, "POST", 403, "origin_refused"),
+    "many fields": ({f"x-{number}": "a" for number in range(FIELDS + 1)}, "POST", 431, "headers_too_large"),
+    "a method that nobody serves": ({}, "PUT", 405, "method_not_supported"),
+}
+
+
+async def test_a_request_that_is_refused_leaves_the_others_alone(tmp_path: Path) -> None:
+    async with (
+        gateway_and_simulator(tmp_path, SILENT, body_size_limit="100000") as (gateway, simulator),
+        connected_by_http2(gateway) as client,
+    ):
+        other = client.ask(STREAM)
+        for case, (headers, method, status, code) in REFUSED.items():
+            stream = client.ask(method=method, headers=headers, end=False)
+            answer = await client.answer(stream)
+            assert not client.is_closed, case
+            assert (answer.status, json.loads(answer.body)["error"]["code"]) == (status, code), case
+            await client.until(lambda answer=answer: answer.reset is not None)
+            assert answer.reset == h2.errors.ErrorCodes.NO_ERROR, case
+        answer = await client.answer(client.ask(bytes(100_001), end=False))
+        assert (answer.status, json.loads(answer.body)["error"]["code"]) == (413, "request_too_large")
+        assert not client.streams[other].ended
+        assert [request.disconnected for request in simulator.requests][:1] == [False]
+
+
+async def test_a_client_that_gives_no_room_holds_the_upstream_back_and_is_cut_in_the_end(
+    tmp_path: Path,
+) -> None:
+    endless = Endless(2000)
+    async with (
+        gateway_and_simulator(tmp_path) as (gateway, simulator),
+        connected_by_http2(gateway) as client,
+    ):
+        simulator.script([Exchange(pieces=endless)])
+        client.h2.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: 10})
+        client.reads = False
+        slow = client.ask(STREAM)
+        await client.until(lambda: client.streams[slow].status == 200)
+        (connection,) = gateway.addon._patience._connections.values()
+        door = connection.door
+        assert door is not None
+        async with asyncio.timeout(20):
+            while not door.is_full(slow):  # noqa: ASYNC110  nobody is told
+                await asyncio.sleep(0)
+            sent = -1
+            while sent < endless.sent:
+                sent = endless.sent
+                for _ in range(200):
+                    await asyncio.sleep(0)
+        assert sent < len(endless) // 2, "what is left is the upstream's"
+        assert door.waiting()[slow] < 3 * WRITE_BYTES
+        other = client.ask(method="GET", path="/healthz")
+        await client.until(lambda: client.streams[other].status == 200)
+        await look(gateway, after=0)
+        await look(gateway, after=READ_SECONDS + 1)
+        assert (await client.answer(slow)).reset == h2.errors.ErrorCodes.CANCEL
+        async with asyncio.timeout(20):
+            await simulator.wait_for(lambda requests: requests[0].disconnected)
+        assert not client.is_closed
+
+
+async def test_a_client_of_little_room_gets_all_of_its_answer(tmp_path: Path) -> None:
+    async with gateway_and_simulator(tmp_path) as (gateway, _), connected_by_http2(gateway) as client:
+        client.h2.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: 1000})
+        await client.answer(client.ask(method="GET", path="/healthz"))
+        text = "a" * 200_000
+        answer = await client.answer(client.ask(STREAM.replace(b"hello", text.encode())))
+        assert (answer.status, text_of(answer)) == (200, text)
+
+
+async def test_requests_that_are_taken_back_without_end_end_the_connection(tmp_path: Path) -> None:
+    async with (
+        gateway_and_simulator(tmp_path, SILENT) as (gateway, simulator),
+        connected_by_http2(gateway) as client,
+    ):
+        for _ in range(300):
+            client.h2.reset_stream(client.ask(CHAT), h2.errors.ErrorCodes.CANCEL)
+        client.send()
+        await client.until(lambda: client.is_closed)
+        assert client.goaway == h2.errors.ErrorCodes.ENHANCE_YOUR_CALM
+        assert len(simulator.requests) <= 200
+        async with asyncio.timeout(20):
+            await simulator.wait_for(lambda requests: all(request.disconnected for request in requests))
+
+
+async def test_a_client_that_takes_some_requests_back_is_served(tmp_path: Path) -> None:
+    async with (
+        gateway_and_simulator(tmp_path, SILENT, ("bo@example.com", "key-b")) as (gateway, _),
+        connected_by_http2(gateway) as client,
+    ):
+        for _ in range(50):
+            client.h2.reset_stream(client.ask(CHAT), h2.errors.ErrorCodes.CANCEL)
+        assert (await client.answer(client.ask(method="GET", path="/healthz"))).status == 200
+
+
+def flood_of_fields() -> bytes:
+    """A header that is repeated by one byte each time, far beyond what may be said in all."""
+    indexed = b"\x40\x03x-a\x7f\x89\x1f" + b"a" * 4000
+    block = b"\x82\x86\x84\x41\x01x" + indexed + b"\xbe" * 10_000
+    return HeadersFrame(1, block, flags=["END_HEADERS", "END_STREAM"]).serialize()
+
+
+def flood_of_continuations() -> bytes:
+    return HeadersFrame(1, b"\x82").serialize() + ContinuationFrame(1, b"").serialize() * 1000
+
+
+def flood_of_nonsense() -> bytes:
+    return b"\xff" * 100_000
+
+
+@pytest.mark.parametrize("flood", [flood_of_fields, flood_of_continuations, flood_of_nonsense])
+async def test_a_flood_ends_its_connection_and_no_other(tmp_path: Path, flood: Callable[[], bytes]) -> None:
+    async with gateway_and_simulator(tmp_path) as (gateway, simulator), connected(gateway) as other:
+        async with connected_by_http2(gateway) as client:
+            client.send(flood())
+            await client.until(lambda: client.is_closed)
+            assert client.goaway != 0
+        await other.send(POST + sized(CHAT))
+        assert (await other.answer()).status == 200
+        assert len(simulator.requests) == 1
+
+
+async def test_a_request_that_does_not_go_on_is_given_up_alone(tmp_path: Path) -> None:
+    async with gateway_and_simulator(tmp_path) as (gateway, simulator), connected_by_http2(gateway) as client:
+        begun = client.ask(CHAT, end=False)
+        assert (await client.answer(client.ask(method="GET", path="/healthz"))).status == 200
+        await look(gateway, after=BODY_SECONDS - 5)
+        await look(gateway, after=BODY_SECONDS + 5)
+        answer = await client.answer(begun)
+        assert (answer.status, json.loads(answer.body)["error"]["code"]) == (408, "request_timeout")
+        assert (await client.answer(client.ask(method="GET", path="/healthz"))).status == 200
+        assert not simulator.requests
+
+
+async def test_a_connection_without_a_request_is_ended(tmp_path: Path) -> None:
+    async with gateway_and_simulator(tmp_path) as (gateway, _), connected_by_http2(gateway) as client:
+        client.send()
+        await client.until(lambda: client.h2.remote_settings.max_concurrent_streams == 100)
+        await look(gateway, after=HEAD_SECONDS + 1)
+        await client.until(lambda: client.is_closed)
+        assert client.goaway == h2.errors.ErrorCodes.NO_ERROR
