@@ -30,7 +30,7 @@ from antigravity_addon.views.masks import without
 from antigravity_addon.wire.gemini import GenerateContentRequest, GenerateContentResponse
 from antigravity_addon.wire.sse import ServerSentEvent, SseDecoder, StrayJson
 
-from .deadline import Deadline, Patience
+from .deadline import Deadline, SilenceLimit
 from .dialects.dialect import Turn
 from .legs import Carrier, Leg
 from .prices import Prices
@@ -249,9 +249,9 @@ class Attempt:
         decoder = SseDecoder()
         try:
             async with (
-                Patience(self._settings.first_token_timeout, self._deadline) as patience,
+                SilenceLimit(self._settings.first_token_timeout, self._deadline) as silence,
                 self._upstream.carrier.carry(
-                    request, self._next_leg(patience, is_as_asked=is_as_asked)
+                    request, self._next_leg(silence, is_as_asked=is_as_asked)
                 ) as response,
             ):
                 if response.status != 200:
@@ -260,14 +260,14 @@ class Attempt:
                 async with aclosing(response.chunks()) as chunks:
                     async for chunk in chunks:
                         # a slow client is not the upstream's silence
-                        patience.stop_listening()
+                        silence.stop_listening()
                         await self._pass_on(decoder.feed(chunk), gemini)
-                        patience.listen()
+                        silence.listen()
         except TimeoutError as error:
             raise self._timed_out() from error
         await self._pass_on(decoder.finish(), gemini)
 
-    def _next_leg(self, patience: Patience, *, is_as_asked: bool) -> Leg:
+    def _next_leg(self, silence: SilenceLimit, *, is_as_asked: bool) -> Leg:
         self._hops += 1
         return Leg(
             self.lease.account,
@@ -277,14 +277,14 @@ class Attempt:
             choice=self.choice,
             asked=self._asked,
             is_as_asked=is_as_asked,
-            held=lambda: self._held(patience),
+            held=lambda: self._held(silence),
         )
 
     @contextmanager
-    def _held(self, patience: Patience) -> Generator[None]:
+    def _held(self, silence: SilenceLimit) -> Generator[None]:
         """For as long as this lasts, nobody's patience ends."""
         began = self._clock()
-        with patience.held():
+        with silence.held():
             try:
                 yield
             finally:

@@ -34,7 +34,7 @@ class Deadline:
         return UpstreamTimeout(f"The answer was not complete after {self.seconds:g} seconds.")
 
 
-class Patience:
+class SilenceLimit:
     """A timeout around one upstream request, as `asyncio.timeout` is one: silence ends it, and so does the deadline.
 
     State: since when the upstream has been silent. It speaks many times a second, so that is only written down; one timer

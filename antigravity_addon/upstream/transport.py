@@ -8,16 +8,19 @@ accounts.
 import asyncio
 import ssl
 import time
+import zlib
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import override
 from weakref import WeakKeyDictionary
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
+from aiohttp.helpers import _EXC_SENTINEL  # pyright: ignore[reportPrivateUsage]  the default of what is overridden
 from aiohttp.tracing import Trace
 from yarl import URL
 
@@ -32,6 +35,15 @@ ERROR_BODY_BYTES = 256 * 1024
 """As much of an error answer as is read; real ones have a few kilobytes."""
 SMALL_BYTES = 1024 * 1024
 """Nothing is read as a whole that is larger."""
+
+MOST_BYTES = 128 * 1024 * 1024
+"""Of one answer. The longest that Gemini gives, image by image or token by token, has less than half of it."""
+_NO_CODINGS = frozenset({"", "identity"})
+_CODINGS = frozenset({"gzip", "x-gzip", "deflate"})
+"""None is asked for, and some relays pack all the same. Others, and several in a row, make gigabytes of a few kilobytes
+before anybody can look."""
+_GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
+"""zlib looks which of the two it is."""
 
 PIECE_BYTES = 256 * 1024
 """A larger body is sent in pieces of this size, so that others get their turn in between."""
@@ -73,14 +85,19 @@ class UpstreamResponse:
     """`None` if none was needed, or it was gone too soon to be looked at."""
     is_recorded: bool = False
     """It came from no upstream, but from a recording of one."""
+    most_bytes: int = MOST_BYTES
 
     async def chunks(self) -> AsyncGenerator[bytes]:
         """The body as it arrives, content encoding undone.
 
-        Raises: StreamTruncated: the connection broke or the encoding did not hold.
+        Raises: StreamTruncated: the connection broke, the encoding did not hold, or there is no end to it.
         """
+        left = self.most_bytes
         try:
             async for chunk in self._pieces:
+                left -= len(chunk)
+                if left < 0:
+                    raise StreamTruncated(f"The upstream's answer is longer than {self.most_bytes:,} bytes.")
                 yield chunk
         except (aiohttp.ClientError, OSError) as error:
             raise StreamTruncated(f"The upstream cut the answer off ({kind_of_cause(error)}).") from error
@@ -152,7 +169,7 @@ class Transport:
             raise UpstreamBroken(f"The upstream answered no HTTP ({kind_of_cause(error)}).") from error
         async with response:
             connection = carriers[-1] if carriers else None
-            yield UpstreamResponse(response.status, response.headers, response.content.iter_any(), connection)
+            yield UpstreamResponse(response.status, response.headers, _unpacked(response), connection)
 
     async def aclose(self) -> None:
         session, self._session = self._session, None
@@ -166,6 +183,7 @@ class Transport:
             skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
             # waiting for the first byte and between bytes is timed by the exchange, which knows what is due
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
+            auto_decompress=False,
             trust_env=False,
         )
 
@@ -185,6 +203,7 @@ class _Connector(aiohttp.TCPConnector):
 
     def __init__(self, unix_time: Callable[[], float]) -> None:
         super().__init__(limit=0, keepalive_timeout=IDLE_CONNECTION_SECONDS)  # pyright: ignore[reportUnknownMemberType]  its socket factory
+        self._factory = partial(_Protocol, loop=self._loop)
         self._unix_time = unix_time
         self._known: WeakKeyDictionary[asyncio.Transport, Connected] = WeakKeyDictionary()
 
@@ -194,6 +213,9 @@ class _Connector(aiohttp.TCPConnector):
     ) -> Connection:
         began = self._unix_time()
         connection = await super().connect(req, traces, timeout)
+        while _has_said_more(connection):
+            connection.close()
+            connection = await super().connect(req, traces, timeout)
         transport = connection.transport
         if transport is not None:
             known = self._known.get(transport)
@@ -202,6 +224,25 @@ class _Connector(aiohttp.TCPConnector):
                 self._known[transport] = replace(known, is_reused=True)
             _carriers.get([]).append(known)
         return connection
+
+
+class _Protocol(ResponseHandler):
+    """Wakes whoever reads a body when what comes is no HTTP any more: aiohttp (3.14.5) lets it wait for ever."""
+
+    @override
+    def set_exception(self, exc: BaseException, exc_cause: BaseException = _EXC_SENTINEL) -> None:
+        body = self._payload
+        super().set_exception(exc, exc_cause)
+        if body is not None and not body.is_eof() and body.exception() is None:
+            body.set_exception(aiohttp.ClientPayloadError("no HTTP"), exc)
+
+
+def _has_said_more(connection: Connection) -> bool:
+    """Since its last answer: what nobody has asked for would be taken for the answer to the next request.
+
+    aiohttp does not look for it: https://github.com/aio-libs/aiohttp/issues/13656, seen in 3.14.5.
+    """
+    return connection.protocol is not None and connection.protocol.should_close
 
 
 def _described(transport: asyncio.Transport, *, began: float, ready: float) -> Connected:
@@ -223,6 +264,32 @@ def _body(request: UpstreamRequest) -> bytes | AsyncGenerator[bytes] | None:
     if not request.body:
         return None
     return request.body if len(request.body) <= PIECE_BYTES else _in_pieces(request.body)
+
+
+def _unpacked(response: aiohttp.ClientResponse) -> AsyncIterable[bytes]:
+    coding = ", ".join(response.headers.getall("content-encoding", ())).strip().lower()
+    if coding in _NO_CODINGS:
+        return response.content.iter_any()
+    return _inflated(response.content.iter_any(), coding)
+
+
+async def _inflated(packed: AsyncIterable[bytes], coding: str) -> AsyncGenerator[bytes]:
+    """Raises: StreamTruncated: the body is not what `coding` says, or that is none of the two that are read."""
+    if coding not in _CODINGS:
+        raise StreamTruncated(
+            f"The upstream's answer has the content-encoding {coding!r}, which nobody asked for."
+        )
+    inflating = zlib.decompressobj(_GZIP_OR_ZLIB)
+    try:
+        async for chunk in packed:
+            left = chunk
+            while left:
+                yield inflating.decompress(left, PIECE_BYTES)
+                left = inflating.unconsumed_tail
+    except zlib.error as error:
+        raise StreamTruncated("The upstream's answer cannot be unpacked.") from error
+    if not inflating.eof:
+        raise StreamTruncated("The upstream cut the answer off in the middle of what it had packed.")
 
 
 async def _in_pieces(body: bytes) -> AsyncGenerator[bytes]:

@@ -1,10 +1,16 @@
-"""Addresses that no connection can be made to."""
+"""Addresses that no connection can be made to, and connections that are not good for another request."""
+
+import asyncio
+import gzip
+from collections.abc import AsyncGenerator
+from contextlib import suppress
 
 import pytest
+import zstandard
 
-from antigravity_addon.errors import UpstreamUnreachable
+from antigravity_addon.errors import StreamTruncated, UpstreamUnreachable
 from antigravity_addon.upstream.endpoint import UpstreamRequest
-from antigravity_addon.upstream.transport import Transport
+from antigravity_addon.upstream.transport import Transport, UpstreamResponse
 
 NOWHERE: dict[str, str] = {
     "an empty label": "https://a..b/",
@@ -19,7 +25,167 @@ NOWHERE: dict[str, str] = {
 @pytest.mark.parametrize("url", NOWHERE.values(), ids=NOWHERE)
 async def test_an_address_that_leads_nowhere_is_an_upstream_that_is_not_reached(url: str) -> None:
     transport = Transport()
-    with pytest.raises(UpstreamUnreachable):
+    with pytest.raises(UpstreamUnreachable, match="reached"):
         async with transport.open(UpstreamRequest(url, {}, b"")):
             pass
     await transport.aclose()
+
+
+_ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"
+
+
+class _Talkative:
+    """Behind its first answer it says something more, once its reader has the whole of it."""
+
+    def __init__(self, more: bytes) -> None:
+        self._more = more
+        self._answers = 0
+        self.was_read = asyncio.Event()
+        self.has_said_more = asyncio.Event()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(asyncio.IncompleteReadError):
+            while await reader.readuntil(b"\r\n\r\n"):
+                self._answers += 1
+                writer.write(_ANSWER + b"no. %d" % self._answers)
+                if self._answers == 1:
+                    await self.was_read.wait()
+                    writer.write(self._more)
+                    self.has_said_more.set()
+        writer.close()
+
+
+UNASKED: dict[str, bytes] = {
+    "a whole answer": _ANSWER + b"stale",
+    "half an answer": _ANSWER + b"st",
+    "an answer to be ended by the connection's end": b"HTTP/1.1 200 OK\r\n\r\nstale",
+    "noise": b"\x00\xff\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("more", UNASKED.values(), ids=UNASKED)
+async def test_what_was_not_asked_for_answers_nobody(more: bytes) -> None:
+    upstream, transport = _Talkative(more), Transport()
+    server = await asyncio.start_server(upstream.serve, "127.0.0.1", 0)
+    request = UpstreamRequest(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", {}, b"")
+    async with transport.open(request) as response:
+        assert await response.read() == b"no. 1"
+        assert response.connection is not None
+        first = response.connection.own
+    upstream.was_read.set()
+    await upstream.has_said_more.wait()
+    for _ in range(3):
+        # over loopback it has arrived, and is read when the loop looks next
+        await asyncio.sleep(0)
+    async with transport.open(request) as response:
+        assert await response.read() == b"no. 2"
+        assert response.connection is not None
+        assert response.connection.own != first
+    await transport.aclose()
+    server.close()
+
+
+async def test_a_connection_that_says_nothing_more_is_used_again() -> None:
+    upstream, transport = _Talkative(b""), Transport()
+    upstream.was_read.set()
+    server = await asyncio.start_server(upstream.serve, "127.0.0.1", 0)
+    request = UpstreamRequest(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", {}, b"")
+    reused: list[bool] = []
+    for _ in range(3):
+        async with transport.open(request) as response:
+            await response.read()
+            assert response.connection is not None
+            reused.append(response.connection.is_reused)
+    assert reused == [False, True, True]
+    await transport.aclose()
+    server.close()
+
+
+# --- bodies ----------------------------------------------------------------------------------------------
+
+_CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"
+
+
+async def read_all(answer: bytes, *, rest: bytes = b"") -> list[bytes]:
+    """The pieces of an answer that is sent like this, on a connection that stays open. The rest is sent once the first was
+    read.
+    """
+    was_read, is_over = asyncio.Event(), asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        if rest:
+            await was_read.wait()
+            writer.write(rest)
+        await is_over.wait()
+        writer.close()
+
+    server, transport = await asyncio.start_server(serve, "127.0.0.1", 0), Transport()
+    address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    pieces: list[bytes] = []
+    try:
+        async with asyncio.timeout(30), transport.open(UpstreamRequest(address, {}, b"")) as response:
+            async for piece in response.chunks():
+                pieces.append(piece)
+                was_read.set()
+    finally:
+        is_over.set()
+        await transport.aclose()
+        server.close()
+    return pieces
+
+
+def chunked(body: bytes, *lines: bytes) -> bytes:
+    head = _CHUNKED + b"".join(line + b"\r\n" for line in lines)
+    return b"%b\r\n%x\r\n%b\r\n0\r\n\r\n" % (head, len(body), body)
+
+
+ENDLESS: dict[str, bytes] = {
+    "a size that is no number": b"zz\r\nhello\r\n",
+    "a size below zero": b"-5\r\nhello\r\n",
+    "a size that is too small": b"3\r\nhello\r\n",
+    "noise": bytes(range(256)),
+}
+
+
+@pytest.mark.parametrize("rest", ENDLESS.values(), ids=ENDLESS)
+async def test_a_body_that_is_chunked_wrongly_ends_at_once(rest: bytes) -> None:
+    with pytest.raises(StreamTruncated, match="cut the answer off"):
+        await read_all(_CHUNKED + b"\r\n5\r\nhello\r\n", rest=rest)
+
+
+CODINGS: dict[str, tuple[bytes, bytes]] = {
+    "gzip": (b"gzip", gzip.compress(b"hello")),
+    "in capitals": (b"GZip", gzip.compress(b"hello")),
+    "identity": (b"identity", b"hello"),
+}
+
+
+@pytest.mark.parametrize(("coding", "body"), CODINGS.values(), ids=CODINGS)
+async def test_a_body_is_unpacked(coding: bytes, body: bytes) -> None:
+    assert b"".join(await read_all(chunked(body, b"Content-Encoding: " + coding))) == b"hello"
+
+
+EXPLOSIVE: dict[str, tuple[bytes, bytes]] = {
+    "zstd": (b"zstd", zstandard.ZstdCompressor().compress(b"hello")),
+    "gzip twice": (b"gzip, gzip", gzip.compress(gzip.compress(b"hello"))),
+    "one that nobody knows": (b"rot13", b"uryyb"),
+}
+
+
+@pytest.mark.parametrize(("coding", "body"), EXPLOSIVE.values(), ids=EXPLOSIVE)
+async def test_what_may_grow_without_bounds_is_not_unpacked(coding: bytes, body: bytes) -> None:
+    with pytest.raises(StreamTruncated, match="which nobody asked for"):
+        await read_all(chunked(body, b"Content-Encoding: " + coding))
+
+
+async def test_an_answer_has_an_end() -> None:
+    async def pieces() -> AsyncGenerator[bytes]:
+        while True:
+            yield b"hello"
+
+    chunks = UpstreamResponse(200, {}, pieces(), most_bytes=12).chunks()
+    assert [await anext(chunks), await anext(chunks)] == [b"hello", b"hello"]
+    with pytest.raises(StreamTruncated, match="longer than 12 bytes"):
+        await anext(chunks)
