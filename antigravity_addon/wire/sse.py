@@ -14,6 +14,7 @@ from dataclasses import dataclass
 KEEP_ALIVE = b": keep-alive\n\n"
 """A comment: every parser skips it, and no proxy takes the connection for idle."""
 
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _LINE_BREAK = re.compile(rb"\r\n|\r|\n")
 _STRING_OR_BRACE = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[{}]', re.DOTALL)
 
@@ -104,6 +105,9 @@ class SseDecoder:
                 self._event = rest.removeprefix(b" ").decode(errors="replace")
             case b"" | b"id" | b"retry":
                 pass
+            case _ if line.startswith(_BYTE_ORDER_MARK):
+                # some begin a text with it, and it is no part of the first field's name
+                yield from self._read(line.removeprefix(_BYTE_ORDER_MARK))
             case _:
                 yield from self._stray_json(self._stray.feed(line))
 

@@ -34,6 +34,8 @@ CASES: dict[str, tuple[bytes, list[SseItem]]] = {
     "CR": (b"data: a\r\rdata: b\r\r", [ServerSentEvent(b"a"), ServerSentEvent(b"b")]),
     "no space after the colon": (b"data:a\n\n", [ServerSentEvent(b"a")]),
     "only one space is framing": (b"data:  a\n\n", [ServerSentEvent(b" a")]),
+    "a byte order mark": (b"\xef\xbb\xbfdata: a\n\n", [ServerSentEvent(b"a")]),
+    "a byte order mark before JSON": (b'\xef\xbb\xbf[{"a": 1}]', [StrayJson(b'{"a": 1}')]),
     "no final blank line": (b"data: a\n", [ServerSentEvent(b"a")]),
     "no final line end": (b"data: a", [ServerSentEvent(b"a")]),
     "several data lines are one event": (b"data: a\ndata: b\n\n", [ServerSentEvent(b"a\nb")]),
