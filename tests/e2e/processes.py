@@ -26,6 +26,10 @@ class Mitmdump:
         shown = Path(f"/proc/{self._process.pid}/cmdline")
         return shown.read_bytes() if shown.exists() else b""
 
+    @property
+    def process_id(self) -> int:
+        return self._process.pid
+
     async def kill(self) -> None:
         """As `kill -9` does: it has no time for anything."""
         self._process.kill()

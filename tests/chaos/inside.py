@@ -1,0 +1,58 @@
+"""A script for the mitmproxy that has the gateway in it: `mitmdump -s addon.py -s tests/chaos/inside.py`.
+
+Names that end in `.invalid` are looked up here, and not always found. SIGUSR1 writes down what is alive in the process,
+SIGUSR2 has the gateway forget what it holds against accounts.
+"""
+
+import asyncio
+import gc
+import json
+import os
+import random
+import signal
+import socket
+from pathlib import Path
+from typing import Any
+
+from mitmproxy import ctx, http
+
+SEED, CENSUS = "CHAOS_SEED", "CHAOS_CENSUS"
+"""Environment variables: a number, and the file to write to."""
+SHARE_NOT_FOUND = 0.3
+NOWHERE = "nowhere.invalid"
+"""Is never found."""
+
+
+def look_up_at_random(loop: asyncio.AbstractEventLoop, seed: int) -> None:
+    """From here on. Addresses are looked up as ever, and every other `.invalid` name leads to this machine."""
+    chance = random.Random(seed).random
+    known = loop.getaddrinfo
+
+    async def getaddrinfo(host: Any, port: Any, **how: Any) -> Any:
+        if not str(host).endswith(".invalid"):
+            return await known(host, port, **how)
+        if host == NOWHERE or chance() < SHARE_NOT_FOUND:
+            raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+        return await known("127.0.0.1", port, **how)
+
+    loop.getaddrinfo = getaddrinfo  # pyright: ignore[reportAttributeAccessIssue]  that is what it is for
+
+
+class Inside:
+    def running(self) -> None:
+        loop = asyncio.get_running_loop()
+        look_up_at_random(loop, int(os.environ[SEED]))
+        loop.add_signal_handler(signal.SIGUSR1, _count)
+        loop.add_signal_handler(signal.SIGUSR2, lambda: ctx.master.commands.call("gateway.accounts.reset"))
+
+
+def _count() -> None:
+    gc.collect()
+    tasks = [task.get_name() for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+    flows = sum(isinstance(each, http.HTTPFlow) for each in gc.get_objects())
+    path = Path(os.environ[CENSUS])
+    path.with_suffix(".new").write_text(json.dumps({"tasks": sorted(tasks), "flows": flows}))
+    path.with_suffix(".new").replace(path)
+
+
+addons = [Inside()]

@@ -1,0 +1,87 @@
+"""A storm in a test's own process. `CHAOS_SEED=7 pytest tests/chaos` has another one; `python -m tests.chaos` a long one."""
+
+import asyncio
+import gc
+import os
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.running import RunningGateway, run_gateway
+from tests.time_lapse import SPEED
+
+from .inside import look_up_at_random
+from .storm import DEADLINE, Operator, Script, Storm, options, settled
+from .upstream import HostileUpstream
+
+_DESCRIPTORS = Path("/proc/self/fd")
+REQUESTS, AT_ONCE = 200, 24
+SEED = int(os.environ.get("CHAOS_SEED", "2026"))
+LONGEST = SPEED * (DEADLINE + 15.0)
+"""Others are at work on the same machine."""
+
+
+def descriptors() -> int:
+    return len(list(_DESCRIPTORS.iterdir()))
+
+
+def tasks() -> Counter[str]:
+    """By name. Those that a storm began itself are not named."""
+    names = (task.get_name() for task in asyncio.all_tasks() if task is not asyncio.current_task())
+    return Counter(name for name in names if not name.startswith("Task-"))
+
+
+async def left_behind(before: Counter[str], files: int) -> str:
+    gc.collect()
+    more, open_files = tasks() - before, descriptors() - files
+    return ", ".join(
+        filter(
+            None, [f"tasks: {dict(more)}" if more else "", f"{open_files} files" if open_files > 0 else ""]
+        )
+    )
+
+
+@pytest.mark.skipif(not _DESCRIPTORS.is_dir(), reason="counts what Linux shows in /proc")
+@pytest.mark.timeout(180)
+@pytest.mark.time_lapse
+@pytest.mark.parametrize("seed", [SEED], ids=lambda seed: f"seed {seed}")
+async def test_whatever_the_upstream_does_each_request_is_answered_whole_or_told_why(
+    tmp_path: Path, seed: int
+) -> None:
+    script = Script(seed)
+    look_up_at_random(asyncio.get_running_loop(), seed)
+    upstream = HostileUpstream(script.fault, accounts_die=True)
+    running: list[RunningGateway] = []
+    operator = Operator(
+        tmp_path / "accounts.yaml",
+        upstream,
+        reset=lambda: running[0].master.commands.call("gateway.accounts.reset"),
+    )
+    async with (
+        upstream,
+        run_gateway(
+            f"http://upstream.invalid:{upstream.port}",
+            tmp_path,
+            gateway_accounts=str(operator.file),
+            **options(speed=SPEED),
+        ) as gateway,
+    ):
+        running.append(gateway)
+        storm = Storm(script, upstream, gateway.url, longest=LONGEST)
+        # what is opened once and kept
+        await storm.ask(range(REQUESTS, REQUESTS + 10), at_once=10)
+        await upstream.hang_up()
+        await settled(lambda: left_behind(Counter(), descriptors()), seconds=SPEED)
+        before, files = tasks(), descriptors()
+        mending = asyncio.get_running_loop().create_task(operator.mend_again_and_again(1.0 * SPEED))
+        await storm.ask(range(REQUESTS), at_once=AT_ONCE)
+        mending.cancel()
+        await upstream.hang_up()
+        storm.judge_upstream()
+        storm.report.violations += await settled(lambda: left_behind(before, files))
+    report = storm.report
+    assert not report.violations, str(report)
+    # few enough for a machine that is busy, and enough to have seen each kind
+    assert report.outcomes["answered"] > REQUESTS / 10, str(report)
+    assert min(report.outcomes["refused"], report.outcomes["cut off"]) > 0, str(report)
