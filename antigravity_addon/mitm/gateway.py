@@ -269,8 +269,8 @@ class GatewayAddon:
             await self._replays.answer(flow)
 
     def start_answer(self, flow: http.HTTPFlow, wire: Wire) -> LiveAnswer | None:
-        """The layer has the whole request. `None`: it was never let in."""
-        if flow not in _clients or self._runtime is None:
+        """The layer has the whole request. `None`: it was never let in, or its client is gone already."""
+        if flow not in _clients or self._runtime is None or wire.handler is None:
             return None
         gateway = self._runtime.gateway_for(flow.client_conn.proxy_mode)
         answer = LiveAnswer(flow, wire, gateway, client=_clients[flow])

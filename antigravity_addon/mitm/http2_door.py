@@ -113,6 +113,11 @@ class Http2Door(Http2Server):
                         "Too many requests were taken back.", h2.errors.ErrorCodes.ENHANCE_YOUR_CALM
                     )
                     return True
+                if event.stream_id not in self.streams:
+                    # mitmproxy (12.2.3) has dropped a stream that was ended and taken back in the same breath
+                    yield ReceiveHttp(
+                        RequestProtocolError(event.stream_id, "Taken back by the client.", ErrorCode.CANCEL)
+                    )
             case _:
                 pass
         return (yield from super().handle_h2_event(event))

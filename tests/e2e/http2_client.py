@@ -60,7 +60,7 @@ class Http2Client:
     ) -> int:
         """The stream's id."""
         stream = self.h2.get_next_available_stream_id()
-        fields = [(":method", method), (":scheme", "http"), (":authority", "x"), (":path", path)]
+        fields = [(":method", method), (":scheme", "http"), (":authority", "localhost"), (":path", path)]
         self.h2.send_headers(stream, [*fields, *(headers or {}).items()], end_stream=end and not body)
         for start in range(0, len(body), _FRAME):
             piece = body[start : start + _FRAME]

@@ -10,8 +10,8 @@ from typing import Any
 from tests.running import RunningGateway
 
 CHAT = json.dumps({"model": "gpt-4o", "messages": [{"role": "user", "content": "echo:hello"}]}).encode()
-POST = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\n"
-HEALTH = b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n"
+POST = b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\n"
+HEALTH = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n"
 
 
 def sized(body: bytes) -> bytes:

@@ -166,6 +166,7 @@ async def test_a_page_of_a_browser_may_read_why_it_is_refused_and_a_stranger_may
         held_gateway(tmp_path) as (upstream, gateway),
         gateway.client({"origin": "http://localhost:3000"}) as http,
     ):
+        gateway.master.options.update(gateway_allowed_origins=["http://localhost:3000"])
         asked = asyncio.get_running_loop().create_task(http.post("/v1/chat/completions", json=STREAMED))
         await upstream.wait(1)
         gateway.master.options.update(gateway_api_key="sk-k", gateway_auth_mode="strict")

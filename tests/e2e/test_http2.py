@@ -150,6 +150,8 @@ async def test_a_client_that_takes_some_requests_back_is_served(tmp_path: Path) 
         for _ in range(50):
             client.h2.reset_stream(client.ask(CHAT), h2.errors.ErrorCodes.CANCEL)
         assert (await client.answer(client.ask(method="GET", path="/healthz"))).status == 200
+        await gateway.recorder.wait(51)
+        assert sum(flow.error is not None for flow in gateway.recorder.flows) == 50
 
 
 def flood_of_fields() -> bytes:

@@ -97,7 +97,7 @@ async def test_a_client_is_told_whether_its_connection_goes_on(tmp_path: Path) -
 
 async def test_a_websocket_is_refused_and_its_connection_goes_on(tmp_path: Path) -> None:
     upgrade = (
-        b"GET /v1/responses HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: WebSocket\r\n"
+        b"GET /v1/responses HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: WebSocket\r\n"
         b"sec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
     )
     async with gateway_and_simulator(tmp_path) as (gateway, _), connected(gateway) as client:

@@ -18,7 +18,7 @@ GOOD: dict[str, bytes] = {
     + b"transfer-encoding: chunked\r\n\r\n%x;a=b\r\n%s\r\n0\r\n\r\n" % (len(CHAT), CHAT),
     "trailers": POST + chunked(CHAT, end=b"0\r\nx-checksum: 1\r\n\r\n"),
     "empty lines in front": b"\r\n\r\n" + POST + sized(CHAT),
-    "the host in the target": POST.replace(b" /v1", b" http://x/v1") + sized(CHAT),
+    "the host in the target": POST.replace(b" /v1", b" http://localhost/v1") + sized(CHAT),
     "an upgrade to HTTP/2": POST
     + b"connection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: \r\n"
     + sized(CHAT),
@@ -53,15 +53,15 @@ REFUSED: dict[str, tuple[bytes, int, str | None, str | None]] = {
     # heads; tests/wire/test_http1_head.py has all of them
     "HTTP/0.9": (b"GET /healthz\r\n\r\n", 400, "invalid_http", None),
     "a version to come": (
-        b"GET /healthz HTTP/4.0\r\nhost: x\r\n\r\n",
+        b"GET /healthz HTTP/4.0\r\nhost: localhost\r\n\r\n",
         505,
         "http_version_not_supported",
         None,
     ),
     "bytes of nothing": (bytes(range(256)), 400, "invalid_http", None),
     "a tunnel": (b"CONNECT other:443 HTTP/1.1\r\nhost: other\r\n\r\n", 405, "method_not_supported", None),
-    "another server's": (b"GET http://other/healthz HTTP/1.1\r\nhost: x\r\n\r\n", 400, "invalid_http", None),
-    "two hosts": (HEALTH[:-2] + b"host: y\r\n\r\n", 400, "invalid_http", "host"),
+    "another server's": (b"GET http://other/healthz HTTP/1.1\r\nhost: localhost\r\n\r\n", 400, "invalid_http", None),
+    "two hosts": (HEALTH[:-2] + b"host: 127.0.0.1\r\n\r\n", 400, "invalid_http", "host"),
     "a length and chunks": (
         POST + b"content-length: 4\r\n" + chunked(end=b"0\r\n\r\n" + SMUGGLED),
         400,
@@ -76,7 +76,7 @@ REFUSED: dict[str, tuple[bytes, int, str | None, str | None]] = {
         None,
     ),
     "a value that goes on": (POST + b"x-a: b\r\n " + sized(SMUGGLED), 400, "invalid_http", None),
-    "a line that ends with LF": (b"GET /healthz HTTP/1.1\nhost: x\n\n" + SMUGGLED, 400, "invalid_http", None),
+    "a line that ends with LF": (b"GET /healthz HTTP/1.1\nhost: localhost\n\n" + SMUGGLED, 400, "invalid_http", None),
     "a line without an end": (b"GET /" + b"a" * LARGE, 414, "uri_too_long", None),
     "a field without an end": (HEALTH[:-2] + b"x-a: " + b"a" * LARGE, 431, "headers_too_large", None),
     "many fields": (HEALTH[:-2] + b"x-a: b\r\n" * 300 + b"\r\n", 431, "headers_too_large", None),

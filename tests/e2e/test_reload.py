@@ -121,10 +121,12 @@ async def test_a_fixed_account_that_is_none_stops_the_start(
 CHANGES: dict[str, object] = {
     "gateway_account_header": "masked",
     "gateway_accounts": "OTHER_ACCOUNTS",
-    "gateway_api_key": "sk-another",
+    "gateway_api_key": "sk-4b1f0c6a9d27e35c8812f7a6",
     "gateway_attempt_flows": False,
     "gateway_auth_mode": "strict",
     "gateway_allow_lan_access": True,
+    "gateway_allowed_hosts": ["box.example"],
+    "gateway_allowed_origins": ["app://a"],
     "gateway_client_keys": "KEYS",
     "gateway_default_model": "gemini-2.5-flash",
     "gateway_drain_seconds": 1,
@@ -144,10 +146,12 @@ CHANGES: dict[str, object] = {
     "gateway_replay_ignore": ["x+"],
     "gateway_replay_rhythm": "recorded",
     "gateway_request_timeout": 1,
+    "gateway_require_tls": True,
     "gateway_state": "STATE",
     "gateway_state_days": 1,
     "gateway_state_megabytes": 1,
     "gateway_strategy": "balance",
+    "gateway_trusted_proxies": ["192.0.2.0/24"],
 }
 """What each is changed to, in this order. In capitals: a file that the test writes or names."""
 TOGETHER = {"gateway_strategy": "fixed", "gateway_fixed_account": BO}
