@@ -60,7 +60,12 @@ REFUSED: dict[str, tuple[bytes, int, str | None, str | None]] = {
     ),
     "bytes of nothing": (bytes(range(256)), 400, "invalid_http", None),
     "a tunnel": (b"CONNECT other:443 HTTP/1.1\r\nhost: other\r\n\r\n", 405, "method_not_supported", None),
-    "another server's": (b"GET http://other/healthz HTTP/1.1\r\nhost: localhost\r\n\r\n", 400, "invalid_http", None),
+    "another server's": (
+        b"GET http://other/healthz HTTP/1.1\r\nhost: localhost\r\n\r\n",
+        400,
+        "invalid_http",
+        None,
+    ),
     "two hosts": (HEALTH[:-2] + b"host: 127.0.0.1\r\n\r\n", 400, "invalid_http", "host"),
     "a length and chunks": (
         POST + b"content-length: 4\r\n" + chunked(end=b"0\r\n\r\n" + SMUGGLED),
@@ -76,7 +81,12 @@ REFUSED: dict[str, tuple[bytes, int, str | None, str | None]] = {
         None,
     ),
     "a value that goes on": (POST + b"x-a: b\r\n " + sized(SMUGGLED), 400, "invalid_http", None),
-    "a line that ends with LF": (b"GET /healthz HTTP/1.1\nhost: localhost\n\n" + SMUGGLED, 400, "invalid_http", None),
+    "a line that ends with LF": (
+        b"GET /healthz HTTP/1.1\nhost: localhost\n\n" + SMUGGLED,
+        400,
+        "invalid_http",
+        None,
+    ),
     "a line without an end": (b"GET /" + b"a" * LARGE, 414, "uri_too_long", None),
     "a field without an end": (HEALTH[:-2] + b"x-a: " + b"a" * LARGE, 431, "headers_too_large", None),
     "many fields": (HEALTH[:-2] + b"x-a: b\r\n" * 300 + b"\r\n", 431, "headers_too_large", None),
