@@ -349,6 +349,9 @@ def check_mitmproxy_options() -> None:
     if ctx.options.connection_strategy != "lazy":
         # eager would open, for each client connection, one to the upstream that nobody uses
         ctx.options.update(connection_strategy="lazy")
+    if ctx.options.onboarding and listener.has_reverse_modes_only():
+        # mitm.it hands out certificates to users of an ordinary proxy, and looks at every request for its name
+        ctx.options.update(onboarding=False)
 
 
 def check_fixed_account(settings: Settings, accounts: Accounts) -> None:

@@ -13,7 +13,8 @@ from typing import Any
 
 from mitmproxy.addonmanager import AddonManager, safecall
 from mitmproxy.exceptions import AddonHalt
-from mitmproxy.hooks import Hook
+from mitmproxy.flow import Flow
+from mitmproxy.hooks import Hook, UpdateHook
 
 type _Listener = Callable[..., Any]
 type _Listeners = tuple[tuple[_Listener, ...], ...]
@@ -21,25 +22,33 @@ type _Listeners = tuple[tuple[_Listener, ...], ...]
 
 
 class Dispatch:
-    """Stands in for `trigger_event` and `trigger` of an `AddonManager`, to the same effect.
+    """Stands in for what brings an `AddonManager`'s events to its addons, to the same effect.
 
     State: who listens to what, for as long as the addons stay the same.
     """
 
     def __init__(self, manager: AddonManager) -> None:
         self._manager = manager
-        self._present: list[tuple[Any, tuple[Any, ...]]] = []
-        """Each addon that has others inside of it, and these."""
-        self._chain: tuple[Any, ...] = ()
+        self._chain: list[Any] = []
+        self._with_others_inside: list[Any] = []
+        self._inside: list[list[Any]] = []
+        """Of each of them."""
         self._listeners: dict[str, _Listeners] = {}
 
     def install(self) -> None:
+        self._manager.handle_lifecycle = self.handle_lifecycle
         self._manager.trigger_event = self.trigger_event
         self._manager.trigger = self.trigger
 
     def remove(self) -> None:
-        for name in ("trigger_event", "trigger"):
+        for name in ("handle_lifecycle", "trigger_event", "trigger"):
             vars(self._manager).pop(name, None)
+
+    async def handle_lifecycle(self, event: Hook) -> None:
+        await self.trigger_event(event)
+        subject = getattr(event, _names_of_arguments(type(event))[0])
+        if isinstance(subject, Flow):
+            await self.trigger_event(UpdateHook([subject]))
 
     async def trigger_event(self, event: Hook) -> None:
         arguments = [getattr(event, name) for name in _names_of_arguments(type(event))]
@@ -63,20 +72,22 @@ class Dispatch:
     def _listening_to(self, event: Hook) -> _Listeners:
         if self._has_changed():
             self._listeners.clear()
-            self._chain = tuple(self._manager.chain)
-            self._present = [(addon, tuple(addon.addons)) for addon in _with_others_inside(self._chain)]
+            self._chain = list(self._manager.chain)
+            self._with_others_inside = list(_with_others_inside(self._chain))
+            self._inside = [list(addon.addons) for addon in self._with_others_inside]
         if event.name not in self._listeners:
-            found = (tuple(self._inside(addon, event)) for addon in self._chain)
+            found = (tuple(self._listeners_in(addon, event)) for addon in self._chain)
             self._listeners[event.name] = tuple(filter(None, found))
         return self._listeners[event.name]
 
-    def _inside(self, addon: Any, event: Hook) -> Iterator[_Listener]:  # noqa: ANN401  as mitmproxy has it
+    def _listeners_in(self, addon: Any, event: Hook) -> Iterator[_Listener]:  # noqa: ANN401  as mitmproxy has it
         for _, listener in self._manager._iter_hooks(addon, event):  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
             yield listener
 
     def _has_changed(self) -> bool:
-        return self._chain != tuple(self._manager.chain) or any(
-            tuple(addon.addons) != present for addon, present in self._present
+        return (
+            self._chain != self._manager.chain
+            or [addon.addons for addon in self._with_others_inside] != self._inside
         )
 
 

@@ -31,6 +31,10 @@ def has_reverse_mode() -> bool:
     return any(isinstance(ProxyMode.parse(mode), ReverseMode) for mode in ctx.options.mode)
 
 
+def has_reverse_modes_only() -> bool:
+    return all(isinstance(ProxyMode.parse(mode), ReverseMode) for mode in ctx.options.mode)
+
+
 def upstream_url() -> str:
     """The reverse proxy's target: scheme, host and port."""
     for spec in ctx.options.mode:

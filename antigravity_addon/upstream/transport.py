@@ -29,6 +29,10 @@ from antigravity_addon.errors import StreamTruncated, UpstreamBroken, UpstreamTi
 from .endpoint import UpstreamRequest
 
 CONNECT_SECONDS = 10.0
+CONNECTS_AT_ONCE = 64
+"""Beyond which connections wait to be opened, on nobody's clock: of a thousand at once, the last would be given up because
+the first keep the gateway busy.
+"""
 IDLE_CONNECTION_SECONDS = 60.0
 """Google's front end closes idle connections after some minutes; ours must go first."""
 ERROR_BODY_BYTES = 256 * 1024
@@ -205,6 +209,7 @@ class _Connector(aiohttp.TCPConnector):
         super().__init__(limit=0, keepalive_timeout=IDLE_CONNECTION_SECONDS)  # pyright: ignore[reportUnknownMemberType]  its socket factory
         self._factory = partial(_Protocol, loop=self._loop)
         self._unix_time = unix_time
+        self._connecting = asyncio.Semaphore(CONNECTS_AT_ONCE)
         self._known: WeakKeyDictionary[asyncio.Transport, Connected] = WeakKeyDictionary()
 
     @override
@@ -212,10 +217,11 @@ class _Connector(aiohttp.TCPConnector):
         self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
     ) -> Connection:
         began = self._unix_time()
-        connection = await super().connect(req, traces, timeout)
-        while _has_said_more(connection):
-            connection.close()
+        async with self._connecting:
             connection = await super().connect(req, traces, timeout)
+            while _has_said_more(connection):
+                connection.close()
+                connection = await super().connect(req, traces, timeout)
         transport = connection.transport
         if transport is not None:
             known = self._known.get(transport)

@@ -25,6 +25,9 @@ class Listens:
     def request(self, flow: http.HTTPFlow) -> None:
         self._heard.append(f"{self.name} {flow.request.path}")
 
+    def update(self, flows: list[http.HTTPFlow]) -> None:
+        self._heard.append(f"{self.name} hears of {len(flows)}")
+
 
 class Waits(Listens):
     async def request(self, flow: http.HTTPFlow) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]  as addons may
@@ -67,6 +70,14 @@ def chain(heard: Heard) -> list[Any]:
     ]
 
 
+def installed(way: str) -> Callable[[AddonManager], Callable[[hooks.Hook], Awaitable[None]]]:
+    def bring(addons: AddonManager) -> Callable[[hooks.Hook], Awaitable[None]]:
+        Dispatch(addons).install()
+        return getattr(addons, way)
+
+    return bring
+
+
 class IsDeafToo(IsDeaf):
     name = "deaf too"
 
@@ -76,16 +87,19 @@ async def fired(bring: Callable[[AddonManager], Callable[[hooks.Hook], Awaitable
     with taddons.context(*chain(heard), loadcore=False) as context:
         fire = bring(context.master.addons)
         await fire(HttpRequestHook(tflow.tflow()))
-        await fire(hooks.DoneHook())
     return heard
 
 
-async def test_it_brings_what_mitmproxy_brings_in_the_same_order(caplog: pytest.LogCaptureFixture) -> None:
-    theirs = await fired(lambda addons: addons.trigger_event)
+@pytest.mark.parametrize("way", ["trigger_event", "handle_lifecycle"])
+async def test_it_brings_what_mitmproxy_brings_in_the_same_order(
+    way: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    theirs = await fired(lambda addons: getattr(addons, way))
     said = [record.getMessage() for record in caplog.records]
     caplog.clear()
-    ours = await fired(lambda addons: Dispatch(addons).trigger_event)
+    ours = await fired(installed(way))
     assert ours == theirs
+    assert ("first hears of 1" in ours) == (way == "handle_lifecycle")
     assert "halts /path" in ours
     assert "never /path" not in ours
     assert [record.getMessage() for record in caplog.records] == said == ["Addon error: no good"]
