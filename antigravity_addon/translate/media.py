@@ -3,11 +3,12 @@
 No file is opened, and nothing is fetched here: what a web URL leads to has been fetched before, and everything else
 that is not in the request itself must be where Gemini can read it.
 The bytes decide what a thing is; the type that a client or a web server states counts only where they say nothing.
+Base64 stays base64: of what may be many megabytes, only the first and the last few digits are ever decoded.
 """
 
 import base64
-import binascii
 import re
+import string
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -24,6 +25,7 @@ _UPSTREAM_FILE = re.compile(
     r"gs://.+|https://generativelanguage\.googleapis\.com/v[0-9a-z]+/files/[^/?#]+", re.IGNORECASE
 )
 _MARKDOWN_IMAGE = re.compile(r"!\[image\]\((data:image/[a-z0-9.+-]{1,40};base64,[A-Za-z0-9+/]+=*)\)")
+_DIGITS = (string.ascii_letters + string.digits + "+/").encode()
 _URL_SAFE = str.maketrans("-_", "+/")
 
 _OCTETS = "application/octet-stream"
@@ -57,7 +59,8 @@ _MAGIC: tuple[tuple[re.Pattern[bytes], str], ...] = tuple(
         (rb"\xff[\xf1\xf9]", "audio/aac"),
     )
 )
-_MAGIC_LENGTH = 16
+_MAGIC_DIGITS = 24
+"""Of base64: 18 bytes."""
 
 _AUDIO_FORMATS = {
     "wav": "audio/wav",
@@ -137,11 +140,11 @@ def image_part(
     resolution = _RESOLUTIONS.get(detail or "") if takes_resolution else None
     if _UPSTREAM_FILE.fullmatch(url):
         return Part(file_data=_file_data(url), media_resolution=resolution)
-    if (medium := fetched.get(url)) is not None:
-        return Part(inline_data=_from_web(medium, param=param), media_resolution=resolution)
-    if (data_url := _DATA_URL.fullmatch(url)) is None:
+    if (data_url := _DATA_URL.fullmatch(url)) is not None:
+        return Part(inline_data=_from_data_url(data_url, param=param), media_resolution=resolution)
+    if (medium := fetched.get(url)) is None:
         raise _no_place(url, param)
-    return Part(inline_data=_from_data_url(data_url, param=param), media_resolution=resolution)
+    return Part(inline_data=_from_web(medium, param=param), media_resolution=resolution)
 
 
 def audio_part(data: str, *, audio_format: str, param: str) -> Part:
@@ -173,7 +176,7 @@ def remote_file_part(url: str, *, param: str, fetched: Fetched = NOTHING_FETCHED
 
 def upload_part(octets: bytes, *, mime_type: str, param: str) -> Part:
     """`mime_type` counts where the bytes say nothing; `param` is the field they were uploaded in."""
-    return Part(inline_data=_blob(octets, mime_type, param=param))
+    return Part(inline_data=_blob_of(octets, mime_type, param=param))
 
 
 def parts_of_answer(text: str) -> Iterator[Part]:
@@ -209,39 +212,60 @@ def _no_place(url: str, param: str) -> InvalidRequest:
 
 def _from_web(medium: WebMedium, *, param: str) -> Blob:
     stated = medium.mime_type.lower()
-    return _blob(medium.content, stated if _MIME_TYPE.fullmatch(stated) else _OCTETS, param=param)
+    return _blob_of(medium.content, stated if _MIME_TYPE.fullmatch(stated) else _OCTETS, param=param)
 
 
 def _from_text(data: str, mime_type: str, *, param: str) -> Blob:
     data_url = _DATA_URL.fullmatch(data)
     if data_url is None:
-        return _blob(_decoded(data, param=param), mime_type, param=param)
+        return _blob(_standard(data, param=param), mime_type, param=param)
     return _from_data_url(data_url, param=param, otherwise=mime_type)
 
 
 def _from_data_url(match: re.Match[str], *, param: str, otherwise: str = _OCTETS) -> Blob:
     mime_type, *parameters = match[1].lower().replace(" ", "").split(";")
     stated = mime_type if _MIME_TYPE.fullmatch(mime_type) else otherwise
-    is_base64 = "base64" in parameters
-    octets = _decoded(match[2], param=param) if is_base64 else unquote_to_bytes(match[2])
-    return _blob(octets, otherwise if stated == _OCTETS else stated, param=param)
+    otherwise = otherwise if stated == _OCTETS else stated
+    if "base64" in parameters:
+        return _blob(_standard(match[2], param=param), otherwise, param=param)
+    return _blob_of(unquote_to_bytes(match[2]), otherwise, param=param)
 
 
-def _decoded(text: str, *, param: str) -> bytes:
-    """Base64 as it is met: percent-encoded, URL-safe, wrapped in lines, without its padding."""
+def _standard(text: str, *, param: str) -> str:
+    """Base64 as it is met, percent-encoded, URL-safe, wrapped in lines, without its padding -> as it should be."""
     if "%" in text:
         text = unquote_to_bytes(text).decode("ascii", errors="replace")
-    digits = "".join(text.split()).translate(_URL_SAFE).rstrip("=")
-    try:
-        return base64.b64decode(digits + "=" * (-len(digits) % 4), validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise InvalidRequest(f"The content of '{param}' is not valid base64.", param=param) from error
+    digits = text.rstrip("=")
+    if not _are_digits(digits):
+        digits = "".join(text.split()).translate(_URL_SAFE).rstrip("=")
+        if not _are_digits(digits):
+            raise _no_base64(param)
+    if not (odd := len(digits) % 4):
+        return digits
+    if odd == 1:
+        raise _no_base64(param)
+    # bits of the last digit may stand for nothing, and are to be 0
+    last = digits[-odd:] + "=" * (4 - odd)
+    return digits[:-odd] + base64.b64encode(base64.b64decode(last)).decode()
 
 
-def _blob(octets: bytes, stated: str, *, param: str) -> Blob:
-    if not octets:
+def _are_digits(text: str) -> bool:
+    return text.isascii() and not text.encode().translate(None, _DIGITS)
+
+
+def _no_base64(param: str) -> InvalidRequest:
+    return InvalidRequest(f"The content of '{param}' is not valid base64.", param=param)
+
+
+def _blob_of(octets: bytes, stated: str, *, param: str) -> Blob:
+    return _blob(base64.b64encode(octets).decode(), stated, param=param)
+
+
+def _blob(content: str, stated: str, *, param: str) -> Blob:
+    """`content` is standard base64."""
+    if not content:
         raise InvalidRequest(f"'{param}' holds no content.", param=param)
-    head = octets[:_MAGIC_LENGTH]
+    head = base64.b64decode(content[:_MAGIC_DIGITS])
     known = next((mime_type for magic, mime_type in _MAGIC if magic.match(head)), stated)
     mime_type = _SYNONYMS.get(known, known)
     if mime_type == _OCTETS:
@@ -254,4 +278,4 @@ def _blob(octets: bytes, stated: str, *, param: str) -> Blob:
             f"Gemini does not take images of the type {mime_type!r}: convert it to PNG, JPEG or WebP.",
             param=param,
         )
-    return Blob(mime_type=mime_type, data=base64.b64encode(octets).decode())
+    return Blob(mime_type=mime_type, data=content)

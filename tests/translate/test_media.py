@@ -1,7 +1,7 @@
 """Images, audio and files: what they are is in their bytes."""
 
 import base64
-from urllib.parse import quote
+from urllib.parse import quote, unquote_to_bytes
 
 import pytest
 from hypothesis import given
@@ -219,3 +219,34 @@ def test_the_bytes_arrive_unchanged(octets: bytes) -> None:
     part = file_part(base64.urlsafe_b64encode(b"%PDF-" + octets).decode(), filename=None, param="p")
     assert part.inline_data
     assert base64.b64decode(part.inline_data.data) == b"%PDF-" + octets
+
+
+def decoded(text: str) -> bytes | None:
+    """All of it, as a lenient reader has it."""
+    if "%" in text:
+        text = unquote_to_bytes(text).decode("ascii", errors="replace")
+    digits = "".join(text.split()).translate(str.maketrans("-_", "+/")).rstrip("=")
+    try:
+        return base64.b64decode(digits + "=" * (-len(digits) % 4), validate=True)
+    except ValueError:
+        return None
+
+
+AS_MET = st.one_of(
+    st.text(alphabet="AQgw09+/-_=%2B \n\N{NO-BREAK SPACE}é"),
+    st.binary().map(lambda octets: base64.b64encode(octets).decode()),
+    st.binary().map(lambda octets: base64.urlsafe_b64encode(octets).decode().rstrip("=")),
+)
+
+
+@given(st.lists(AS_MET, max_size=3).map("".join))
+def test_base64_is_what_its_bytes_are_without_decoding_them_all(text: str) -> None:
+    octets = decoded(text)
+    if octets:
+        part = image(f"data:audio/l16;base64,{text}")
+        assert part.inline_data is not None
+        assert part.inline_data.data == base64.b64encode(octets).decode()
+    else:
+        message = "is not valid base64" if octets is None else "holds no content"
+        with pytest.raises(InvalidRequest, match=message):
+            image(f"data:audio/l16;base64,{text}")
