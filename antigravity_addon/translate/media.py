@@ -26,6 +26,8 @@ _UPSTREAM_FILE = re.compile(
 )
 _MARKDOWN_IMAGE = re.compile(r"!\[image\]\((data:image/[a-z0-9.+-]{1,40};base64,[A-Za-z0-9+/]+=*)\)")
 _DIGITS = (string.ascii_letters + string.digits + "+/").encode()
+_LAST_DIGITS = re.compile(r"(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=|[A-Za-z0-9+/][AQgw]==)?")
+"""Four; bits that stand for nothing are 0. Or none at all."""
 _URL_SAFE = str.maketrans("-_", "+/")
 
 _OCTETS = "application/octet-stream"
@@ -59,6 +61,8 @@ _MAGIC: tuple[tuple[re.Pattern[bytes], str], ...] = tuple(
         (rb"\xff[\xf1\xf9]", "audio/aac"),
     )
 )
+_PIECE = 48 * 1024
+"""Bytes, or digits of base64: groups of three and of four. A small piece stays near the processor."""
 _MAGIC_DIGITS = 24
 """Of base64: 18 bytes."""
 
@@ -235,22 +239,31 @@ def _standard(text: str, *, param: str) -> str:
     """Base64 as it is met, percent-encoded, URL-safe, wrapped in lines, without its padding -> as it should be."""
     if "%" in text:
         text = unquote_to_bytes(text).decode("ascii", errors="replace")
-    digits = text.rstrip("=")
-    if not _are_digits(digits):
-        digits = "".join(text.split()).translate(_URL_SAFE).rstrip("=")
-        if not _are_digits(digits):
-            raise _no_base64(param)
-    if not (odd := len(digits) % 4):
-        return digits
-    if odd == 1:
+    if _is_standard(text):
+        return text
+    digits = "".join(text.split()).translate(_URL_SAFE).rstrip("=")
+    whole = digits + "=" * (-len(digits) % 4)
+    try:
+        last = base64.b64decode(whole[-4:], validate=True)
+    except ValueError as error:
+        raise _no_base64(param) from error
+    mended = whole[:-4] + base64.b64encode(last).decode()
+    if not _is_standard(mended):
         raise _no_base64(param)
-    # bits of the last digit may stand for nothing, and are to be 0
-    last = digits[-odd:] + "=" * (4 - odd)
-    return digits[:-odd] + base64.b64encode(base64.b64decode(last)).decode()
+    return mended
 
 
-def _are_digits(text: str) -> bool:
-    return text.isascii() and not text.encode().translate(None, _DIGITS)
+def _is_standard(text: str) -> bool:
+    """Nothing has to be mended."""
+    return (
+        text.isascii()
+        and len(text) % 4 == 0
+        and _LAST_DIGITS.fullmatch(text[-4:]) is not None
+        and not any(
+            text[start : min(start + _PIECE, len(text) - 4)].encode().translate(None, _DIGITS)
+            for start in range(0, len(text) - 4, _PIECE)
+        )
+    )
 
 
 def _no_base64(param: str) -> InvalidRequest:
@@ -258,7 +271,8 @@ def _no_base64(param: str) -> InvalidRequest:
 
 
 def _blob_of(octets: bytes, stated: str, *, param: str) -> Blob:
-    return _blob(base64.b64encode(octets).decode(), stated, param=param)
+    pieces = (octets[start : start + _PIECE] for start in range(0, len(octets), _PIECE))
+    return _blob(b"".join(map(base64.b64encode, pieces)).decode(), stated, param=param)
 
 
 def _blob(content: str, stated: str, *, param: str) -> Blob:
