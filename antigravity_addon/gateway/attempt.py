@@ -35,6 +35,7 @@ from .dialects.dialect import Turn
 from .legs import Carrier, Leg
 from .prices import Prices
 from .settings import Settings
+from .tasks import beside_the_loop
 
 MOST_HOPS = 20
 """Upstream requests that one long answer may take. Gemini gives 65,536 tokens a hop, and has room for 16 of them."""
@@ -230,7 +231,7 @@ class Attempt:
     ) -> bytes:
         """The answer, over as many requests as it takes."""
         for _ in range(MOST_HOPS):
-            request = self._endpoint.prepare(body, model=self.lease.model, authorization=authorization)
+            request = await self._prepared(body, authorization)
             self._size = len(request.body)
             try:
                 await self._hop(request, gemini, is_as_asked=body is self._asked)
@@ -243,6 +244,12 @@ class Attempt:
             gemini.next_hop()
             body = body.model_copy(update={"continuation_token": token})
         return self._written(gemini.finish())
+
+    async def _prepared(self, body: GenerateContentRequest, authorization: Authorization) -> UpstreamRequest:
+        return await beside_the_loop(
+            lambda: self._endpoint.prepare(body, model=self.lease.model, authorization=authorization),
+            size=body.size,
+        )
 
     async def _hop(self, request: UpstreamRequest, gemini: GeminiTurn, *, is_as_asked: bool) -> None:
         """One upstream request, to the end of its answer."""

@@ -46,6 +46,7 @@ from .legs import Through, unseen
 from .recordings import Recording, Recordings, StandIns, naming_of, settings_of, upstream_of
 from .routes import Endpoint, Route, find_route
 from .settings import AccountHeader, Settings
+from .tasks import beside_the_loop
 from .trace import Trace
 
 logger = logging.getLogger(__name__)
@@ -278,7 +279,8 @@ class Gateway:
         if self._ready is not None:
             async with way.ending.heard():
                 await self._ready.wait()
-        call = DIALECTS[endpoint](body, request.headers.get("content-type", ""))
+        content_type = request.headers.get("content-type", "")
+        call = await beside_the_loop(lambda: DIALECTS[endpoint](body, content_type), size=len(body))
         trace.model_asked = call.model
         match = self._models.match(call.model, request.client)
         trace.model, trace.rule = match.model, str(match)

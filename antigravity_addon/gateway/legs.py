@@ -11,6 +11,8 @@ from antigravity_addon.upstream.endpoint import UpstreamRequest
 from antigravity_addon.upstream.transport import Transport, UpstreamResponse
 from antigravity_addon.wire.gemini import GenerateContentRequest
 
+from .tasks import beside_the_loop
+
 
 @dataclass(frozen=True, slots=True)
 class Leg:
@@ -31,10 +33,13 @@ class Leg:
     held: Callable[[], AbstractContextManager[None]]
     """While people look at the request, its time stands still."""
 
-    def fingerprint(self, request: UpstreamRequest) -> str:
+    async def fingerprint(self, request: UpstreamRequest) -> str:
         """Of what is asked, whoever asks; `request` is the leg's."""
         is_as_sent = self.is_as_asked and self.account.upstream is Upstream.GEMINI
-        return fingerprint(self.model, request.body if is_as_sent else self.asked.to_json())
+        return await beside_the_loop(
+            lambda: fingerprint(self.model, request.body if is_as_sent else self.asked.to_json()),
+            size=len(request.body),
+        )
 
 
 def fingerprint(model: str, body: bytes) -> str:

@@ -8,6 +8,9 @@ from antigravity_addon.errors import GatewayError
 
 logger = logging.getLogger(__name__)
 
+_LARGE = 512 * 1024
+"""Bytes, of which the work takes some milliseconds."""
+
 _kept: set[asyncio.Task[None]] = set()
 
 
@@ -32,6 +35,14 @@ def _end(task: asyncio.Task[None]) -> None:
     # mitmproxy ends the process like this where it cannot write flows that it is to save, and has said so
     if not isinstance(error, SystemExit):
         logger.error("The task %r ended with an error.", task.get_name(), exc_info=error)
+
+
+async def beside_the_loop[T](work: Callable[[], T], *, size: int) -> T:
+    """What `work` gives; in a thread if it is on something large, of `size` bytes or characters.
+
+    The loop has its turn then between one call into C and the next. `work` goes on if nobody waits for it any more.
+    """
+    return work() if size < _LARGE else await asyncio.to_thread(work)
 
 
 async def all_of[A, T](work: Callable[[A], Awaitable[T]], each: Iterable[A]) -> list[T]:

@@ -77,7 +77,7 @@ class AttemptFlows:
     async def carry(self, request: UpstreamRequest, leg: Leg) -> AsyncGenerator[UpstreamResponse]:
         """See `Carrier`. Raises: UpstreamUnreachable: an operator has killed the flow, too."""
         try:
-            shown = self._new_flow(request, leg)
+            shown = self._new_flow(request, leg, fingerprint=await leg.fingerprint(request))
         except ValueError:
             # an address that is none: the carrier says so
             async with self._carrier.carry(request, leg) as response:
@@ -106,7 +106,7 @@ class AttemptFlows:
         finally:
             await attempt.end(outcome, failure=failure)
 
-    def _new_flow(self, request: UpstreamRequest, leg: Leg) -> http.HTTPFlow:
+    def _new_flow(self, request: UpstreamRequest, leg: Leg, *, fingerprint: str) -> http.HTTPFlow:
         scheme, host, port, path = _parsed(request.url)
         shown = http.HTTPFlow(self._client_flow.client_conn, _server(host.decode(), port, scheme), live=True)
         shown.request = http.Request(
@@ -134,7 +134,7 @@ class AttemptFlows:
             "account": leg.account.email,
             "upstream": leg.account.upstream.value,
             "model": leg.model,
-            "fingerprint": leg.fingerprint(request),
+            "fingerprint": fingerprint,
             "outcome": "",
             "rhythm": [],
         }

@@ -56,9 +56,6 @@ class CodeAssistEnvelope(GoogleOutbound):
     """The licence's; an id, not a number."""
     request: CodeAssistRequest
 
-    def to_json(self) -> bytes:
-        return self.model_dump_json(by_alias=True, exclude_none=True).encode()
-
 
 # --- whose licence it is ----------------------------------------------------------------------------------
 
@@ -74,9 +71,6 @@ class ClientMetadata(GoogleOutbound):
 class LoadCodeAssistRequest(GoogleOutbound):
     cloudaicompanion_project: str | None = None
     metadata: ClientMetadata
-
-    def to_json(self) -> bytes:
-        return self.model_dump_json(by_alias=True, exclude_none=True).encode()
 
 
 class OnboardUserRequest(LoadCodeAssistRequest):

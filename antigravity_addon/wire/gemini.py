@@ -8,15 +8,15 @@ from typing import Literal
 
 from pydantic import Field
 
-from .base import GoogleInbound, GoogleOutbound, Json, JsonObject
+from .base import Base64, GoogleInbound, GoogleOutbound, Json, JsonObject
 
 # --- parts, common to both directions in shape, but strict one way and lenient the other -----------------
 
 
 class Blob(GoogleOutbound):
     mime_type: str
-    data: str
-    """Standard base64."""
+    data: Base64
+    """Standard."""
 
 
 class FileData(GoogleOutbound):
@@ -146,8 +146,13 @@ class GenerateContentRequest(GoogleOutbound):
     continuation_token: str | None = None
     """Of a long answer's earlier hop; everything else is then to be as it was there. Base64."""
 
-    def to_json(self) -> bytes:
-        return self.model_dump_json(by_alias=True, exclude_none=True).encode()
+    @property
+    def size(self) -> int:
+        """Characters of its texts and files, which are most of it."""
+        parts = (part for content in self.contents for part in content.parts)
+        return sum(
+            len(part.text or "") + len(part.inline_data.data if part.inline_data else "") for part in parts
+        )
 
 
 # --- responses ------------------------------------------------------------------------------------------

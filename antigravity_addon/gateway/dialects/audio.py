@@ -1,5 +1,6 @@
 """`POST /v1/audio/transcriptions` and `POST /v1/audio/translations`."""
 
+from antigravity_addon.gateway.tasks import beside_the_loop
 from antigravity_addon.translate.openai_audio.request import transcription_to_gemini, translation_to_gemini
 from antigravity_addon.translate.openai_audio.response import (
     Form,
@@ -42,7 +43,10 @@ def read_transcription(body: bytes, content_type: str) -> Call:
 
     async def prepare(model: str, _surroundings: Surroundings) -> _SpeechPrepared:
         form = as_text if _is_text(request) else as_transcription
-        return _SpeechPrepared(transcription_to_gemini(request, recording, model), form)
+        translated = await beside_the_loop(
+            lambda: transcription_to_gemini(request, recording, model), size=len(body)
+        )
+        return _SpeechPrepared(translated, form)
 
     return Call(request.model, bool(request.stream), prepare, _content_type(request))
 
@@ -52,7 +56,10 @@ def read_translation(body: bytes, content_type: str) -> Call:
 
     async def prepare(model: str, _surroundings: Surroundings) -> _SpeechPrepared:
         form = as_text if _is_text(request) else as_translation
-        return _SpeechPrepared(translation_to_gemini(request, recording, model), form)
+        translated = await beside_the_loop(
+            lambda: translation_to_gemini(request, recording, model), size=len(body)
+        )
+        return _SpeechPrepared(translated, form)
 
     return Call(request.model, stream=False, prepare=prepare, content_type=_content_type(request))
 

@@ -1,5 +1,6 @@
 """`POST /v1/chat/completions`."""
 
+from antigravity_addon.gateway.tasks import beside_the_loop
 from antigravity_addon.translate.openai_chat.calls import CallForm
 from antigravity_addon.translate.openai_chat.messages import references, unsigned_calls
 from antigravity_addon.translate.openai_chat.request import TranslatedRequest, to_gemini
@@ -7,7 +8,7 @@ from antigravity_addon.translate.openai_chat.response import ChatStream, ChatWho
 from antigravity_addon.wire.openai_chat.request import ChatCompletionRequest, parse
 
 from .dialect import Call, Identity, Surroundings, conversation_ids
-from .fetching import fetch_all
+from .fetching import fetch_all, size_of
 from .remembering import keep_signatures, recall_signatures
 
 
@@ -63,13 +64,19 @@ def read_chat(body: bytes, _content_type: str = "") -> Call:
     request = parse(body)
 
     async def prepare(model: str, surroundings: Surroundings) -> _ChatPrepared:
-        translated = to_gemini(
-            request,
-            model,
-            signatures=await recall_signatures(surroundings, unsigned_calls(request.messages), model=model),
-            fetched=await fetch_all(surroundings, references(request.messages)),
-            searches_web=surroundings.searches_web,
-        )
+        signatures = await recall_signatures(surroundings, unsigned_calls(request.messages), model=model)
+        fetched = await fetch_all(surroundings, references(request.messages))
+
+        def translate() -> TranslatedRequest:
+            return to_gemini(
+                request,
+                model,
+                signatures=signatures,
+                fetched=fetched,
+                searches_web=surroundings.searches_web,
+            )
+
+        translated = await beside_the_loop(translate, size=len(body) + size_of(fetched))
         return _ChatPrepared(request, model, surroundings, translated)
 
     return Call(

@@ -1,5 +1,6 @@
 """`POST /v1/completions`."""
 
+from antigravity_addon.gateway.tasks import beside_the_loop
 from antigravity_addon.translate.openai_completions.request import prompts_of, to_gemini
 from antigravity_addon.translate.openai_completions.response import CompletionStream, CompletionWhole
 from antigravity_addon.wire.openai_completions.request import CompletionRequest, parse
@@ -39,7 +40,7 @@ def read_completion(body: bytes, _content_type: str = "") -> Call:
     request = parse(body)
 
     async def prepare(model: str, _surroundings: Surroundings) -> _CompletionPrepared:
-        return _CompletionPrepared(request, model)
+        return await beside_the_loop(lambda: _CompletionPrepared(request, model), size=len(body))
 
     return Call(
         request.model, bool(request.stream), prepare, conversation=conversation_ids(user=request.user)

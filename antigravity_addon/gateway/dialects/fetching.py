@@ -19,6 +19,11 @@ MOST_BYTES = 100_000_000
 """Of one request, all its URLs together: Gemini takes no more in one either."""
 
 
+def size_of(fetched: Fetched) -> int:
+    """Bytes, all of it."""
+    return sum(len(medium.content) for medium in fetched.values())
+
+
 async def fetch_all(surroundings: Surroundings, references: Iterable[WebReference]) -> Fetched:
     """Every URL once, a few at the same time; nothing where nothing may be fetched, which translation then refuses.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pydantic_core import to_json
 
 from antigravity_addon.errors import UnknownObject, UnknownReference
+from antigravity_addon.gateway.tasks import beside_the_loop
 from antigravity_addon.state.memory import KeptItem, KeptResponse, StateError
 from antigravity_addon.translate.openai_responses.answer_form import AnswerForm
 from antigravity_addon.translate.openai_responses.echo import to_echo
@@ -34,7 +35,7 @@ from antigravity_addon.wire.openai_responses.request import (
 )
 
 from .dialect import Call, ConversationId, Identity, Surroundings, Turn, conversation_ids
-from .fetching import fetch_all
+from .fetching import fetch_all, size_of
 from .remembering import keep_signatures, recall_signatures
 
 logger = logging.getLogger(__name__)
@@ -59,6 +60,8 @@ class Referred:
     history: tuple[InputItem, ...]
     items: Mapping[str, bytes]
     """Those that the input and the history name by their ids, as JSON."""
+    size: int
+    """Bytes of it all."""
 
     @property
     def by_id(self) -> Mapping[str, InputItem]:
@@ -81,26 +84,36 @@ async def find_referred(request: ResponsesRequest, surroundings: Surroundings) -
             raise UnknownObject(
                 f"Conversation with id {shown(request.conversation_id)} not found.", param="conversation"
             )
-    history = parse_items(tuple(item.content for item in kept))
+    contents = tuple(item.content for item in kept)
+    size = sum(map(len, contents))
+    history = await beside_the_loop(lambda: parse_items(contents), size=size)
     ids = referenced_ids((*history, *request.items))
-    return Referred(history, await memory.items(owner, ids) if ids else {})
+    items: Mapping[str, bytes] = await memory.items(owner, ids) if ids else {}
+    return Referred(history, items, size + sum(map(len, items.values())))
 
 
 async def translate(
-    request: ResponsesRequest, model: str, surroundings: Surroundings, referred: Referred
+    request: ResponsesRequest, model: str, surroundings: Surroundings, referred: Referred, *, size: int
 ) -> TranslatedRequest:
-    """Raises: InvalidRequest, UnknownObject."""
-    by_id = referred.by_id
+    """`size` is the request's in bytes. Raises: InvalidRequest, UnknownObject."""
+    size += referred.size
+    by_id = await beside_the_loop(lambda: referred.by_id, size=size)
     placed = placed_items(request, history=referred.history, referenced=by_id)
-    return to_gemini(
-        request,
-        model,
-        history=referred.history,
-        referenced=by_id,
-        signatures=await recall_signatures(surroundings, unsigned(placed), model=model),
-        fetched=await fetch_all(surroundings, references(placed)),
-        searches_web=surroundings.searches_web,
-    )
+    signatures = await recall_signatures(surroundings, unsigned(placed), model=model)
+    fetched = await fetch_all(surroundings, references(placed))
+
+    def translated() -> TranslatedRequest:
+        return to_gemini(
+            request,
+            model,
+            history=referred.history,
+            referenced=by_id,
+            signatures=signatures,
+            fetched=fetched,
+            searches_web=surroundings.searches_web,
+        )
+
+    return await beside_the_loop(translated, size=size + size_of(fetched))
 
 
 class _ResponsePrepared:
@@ -237,7 +250,7 @@ def read_response(body: bytes, _content_type: str = "") -> Call:
 
     async def prepare(model: str, surroundings: Surroundings) -> _ResponsePrepared:
         referred = await find_referred(asked.request, surroundings)
-        request = await translate(asked.request, model, surroundings, referred)
+        request = await translate(asked.request, model, surroundings, referred, size=len(body))
         return _ResponsePrepared(asked, model, surroundings, referred, request)
 
     return Call(
@@ -251,7 +264,7 @@ def read_compact(body: bytes, _content_type: str = "") -> Call:
 
     async def prepare(model: str, surroundings: Surroundings) -> _CompactPrepared:
         referred = await find_referred(asked.request, surroundings)
-        request = await translate(asked.request, model, surroundings, referred)
+        request = await translate(asked.request, model, surroundings, referred, size=len(body))
         return _CompactPrepared(asked, model, surroundings, referred, request)
 
     return Call(asked.request.model, stream=False, prepare=prepare, conversation=_conversation(asked.request))
