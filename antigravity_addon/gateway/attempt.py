@@ -5,11 +5,12 @@ upstream refused and the client need not know of. A long answer takes several re
 """
 
 import asyncio
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Protocol
 
 from antigravity_addon.accounts.pool import AccountPool, Lease
@@ -308,8 +309,10 @@ class Attempt:
         """Upstream items -> turn events -> the client's bytes, in one write."""
         body = b""
         try:
-            for chunk in self._unwrapped(items):
-                body += self._written(gemini.feed(chunk))
+            for item in items:
+                chunk = await beside_the_loop(partial(self._unwrapped, item), size=len(item.data))
+                if chunk is not None:
+                    body += self._written(gemini.feed(chunk))
         except UpstreamFailure:
             # what came in front of an error belongs to a client that has part of the answer already
             if body and self._reader.committed:
@@ -318,11 +321,8 @@ class Attempt:
         if body:
             await self._reader.write(body)
 
-    def _unwrapped(self, items: Iterable[ServerSentEvent | StrayJson]) -> Iterator[GenerateContentResponse]:
-        for item in items:
-            chunk = self._endpoint.unwrap(item, model=self.lease.model, now=self._unix_time())
-            if chunk is not None:
-                yield chunk
+    def _unwrapped(self, item: ServerSentEvent | StrayJson) -> GenerateContentResponse | None:
+        return self._endpoint.unwrap(item, model=self.lease.model, now=self._unix_time())
 
     def _written(self, events: Iterable[TurnEvent]) -> bytes:
         body = b""

@@ -32,6 +32,7 @@ from mitmproxy.proxy.layers.http import (
 
 from antigravity_addon.errors import StreamTruncated, UpstreamFailure, UpstreamUnreachable
 from antigravity_addon.gateway.legs import Carrier, Leg
+from antigravity_addon.gateway.tasks import beside_the_loop
 from antigravity_addon.gateway.trace import Trace
 from antigravity_addon.upstream.endpoint import UpstreamRequest
 from antigravity_addon.upstream.transport import Connected, UpstreamResponse
@@ -234,7 +235,7 @@ class _AttemptFlow:
         self._credentials += redact_credentials(shown.request)
         if shown.response is not None:
             if shown.response.raw_content is None:
-                shown.response.raw_content = redacted_answer(b"".join(self._pieces), self._credentials)
+                shown.response.raw_content = await self._redacted()
             shown.response.timestamp_end = _now()
         if self._redacts_bodies:
             redact_request(shown)
@@ -246,6 +247,13 @@ class _AttemptFlow:
             shown.error = shown.error or Error(said)
             await self._fire(HttpErrorHook(shown))
         shown.live = False
+
+    async def _redacted(self) -> bytes:
+        """What has come of the answer."""
+        return await beside_the_loop(
+            lambda: redacted_answer(b"".join(self._pieces), self._credentials),
+            size=sum(map(len, self._pieces)),
+        )
 
     async def _fire(self, hook: hooks.Hook) -> None:
         """Each hook visits every addon, and so does the news of a change behind it, which half of ours do without: the

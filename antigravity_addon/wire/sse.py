@@ -95,14 +95,16 @@ class SseDecoder:
         if not line:
             yield from self._dispatch()
             return
-        field, _, rest = line.partition(b":")
-        match field:
+        name_end = line.find(b":")
+        # one copy of what may be megabytes, with or without the blank in front
+        value = line[name_end + 1 + line.startswith(b" ", name_end + 1) :] if name_end >= 0 else b""
+        match line[:name_end] if name_end >= 0 else line:
             case b"data":
                 # JSON that is still open was cut off: later JSON must not be taken for the rest of it
                 yield from self._stray_json(self._stray.finish())
-                self._data.append(rest.removeprefix(b" "))
+                self._data.append(value)
             case b"event":
-                self._event = rest.removeprefix(b" ").decode(errors="replace")
+                self._event = value.decode(errors="replace")
             case b"" | b"id" | b"retry":
                 pass
             case _ if line.startswith(_BYTE_ORDER_MARK):

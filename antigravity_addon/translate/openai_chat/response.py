@@ -123,7 +123,7 @@ class ChoiceStream:
                 return frames + self._delta(wire.Delta(reasoning_content=event.text))
             case Image():
                 self._has_content = True
-                return frames + self._delta(wire.Delta(content=_to_markdown(event)))
+                return frames + self._content(_to_markdown(event))
             case ToolCall():
                 return frames + self._call(event)
             case Logprobs():
@@ -146,9 +146,12 @@ class ChoiceStream:
     def _text(self, event: TextDelta) -> bytes:
         if event.signature is None:
             # nearly every event is this one: without a model in between it takes 1 µs instead of 5
-            return b'%b{"content":%b}%b' % (self._before_delta, to_json(event.text), self._after_delta)
+            return self._content(event.text)
         extra_content = to_extra_content(signature=event.signature)
         return self._delta(wire.Delta(content=event.text, extra_content=extra_content))
+
+    def _content(self, text: str) -> bytes:
+        return b'%b{"content":%b}%b' % (self._before_delta, to_json(text), self._after_delta)
 
     def _call(self, event: ToolCall) -> bytes:
         index = self._calls.count
