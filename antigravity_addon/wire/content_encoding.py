@@ -60,7 +60,8 @@ def check_decodable(body: bytes, header: str, *, limit: int) -> None:
 
 
 def _pieces(body: bytes, encodings: tuple[str, ...], limit: int) -> Iterator[bytes]:
-    pieces: Iterable[bytes] = (body,)
+    # whoever takes a little of the whole has the rest to copy, each time
+    pieces: Iterable[bytes] = (body[start : start + _PIECE] for start in range(0, len(body), _PIECE))
     for encoding in reversed(encodings):
         pieces = _counted(_DECODERS[encoding](pieces), limit)
     try:

@@ -47,6 +47,8 @@ class Asked:
 
     request: ResponsesRequest
     verbatim: Verbatim
+    size: int
+    """Bytes of it."""
 
     @property
     def is_kept(self) -> bool:
@@ -93,10 +95,10 @@ async def find_referred(request: ResponsesRequest, surroundings: Surroundings) -
 
 
 async def translate(
-    request: ResponsesRequest, model: str, surroundings: Surroundings, referred: Referred, *, size: int
+    asked: Asked, model: str, surroundings: Surroundings, referred: Referred
 ) -> TranslatedRequest:
-    """`size` is the request's in bytes. Raises: InvalidRequest, UnknownObject."""
-    size += referred.size
+    """Raises: InvalidRequest, UnknownObject."""
+    request, size = asked.request, asked.size + referred.size
     by_id = await beside_the_loop(lambda: referred.by_id, size=size)
     placed = placed_items(request, history=referred.history, referenced=by_id)
     signatures = await recall_signatures(surroundings, unsigned(placed), model=model)
@@ -181,8 +183,9 @@ class _ResponsePrepared:
 
     async def _keep(self, answer: ResponseStream | ResponseBuilder, identity: Identity) -> None:
         memory, owner, request = self._surroundings.memory, self._surroundings.owner, self._asked.request
+        brought = await beside_the_loop(lambda: self._brought(identity), size=self._asked.size)
         items = (
-            *self._brought(identity),
+            *brought,
             *(KeptItem(item_id, is_input=False, content=item) for item_id, item in answer.output_items),
         )
         if request.conversation_id is not None:
@@ -245,12 +248,12 @@ class _Compacted:
 
 
 def read_response(body: bytes, _content_type: str = "") -> Call:
-    asked = Asked(parse(body), parse_verbatim(body))
+    asked = Asked(parse(body), parse_verbatim(body), len(body))
     refuse_what_cannot_be(asked.request)
 
     async def prepare(model: str, surroundings: Surroundings) -> _ResponsePrepared:
         referred = await find_referred(asked.request, surroundings)
-        request = await translate(asked.request, model, surroundings, referred, size=len(body))
+        request = await translate(asked, model, surroundings, referred)
         return _ResponsePrepared(asked, model, surroundings, referred, request)
 
     return Call(
@@ -259,12 +262,12 @@ def read_response(body: bytes, _content_type: str = "") -> Call:
 
 
 def read_compact(body: bytes, _content_type: str = "") -> Call:
-    asked = Asked(parse_compact(body), parse_verbatim(body))
+    asked = Asked(parse_compact(body), parse_verbatim(body), len(body))
     refuse_what_cannot_be(asked.request)
 
     async def prepare(model: str, surroundings: Surroundings) -> _CompactPrepared:
         referred = await find_referred(asked.request, surroundings)
-        request = await translate(asked.request, model, surroundings, referred, size=len(body))
+        request = await translate(asked, model, surroundings, referred)
         return _CompactPrepared(asked, model, surroundings, referred, request)
 
     return Call(asked.request.model, stream=False, prepare=prepare, conversation=_conversation(asked.request))
