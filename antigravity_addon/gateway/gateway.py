@@ -257,7 +257,10 @@ class Gateway:
             case Endpoint.MODEL:
                 await self._send(tally, request, request_id, self._models.one(route.id, request.client))
             case endpoint if endpoint in DIALECTS:
-                await self._exchange(endpoint, request, read_body(), tally, trace, request_id, way)
+                # a few kilobytes may have to be unpacked to many megabytes
+                is_packed = "content-encoding" in request.headers
+                body = await asyncio.to_thread(read_body) if is_packed else read_body()
+                await self._exchange(endpoint, request, body, tally, trace, request_id, way)
             case _:
                 recording = self._recording_of(request, read_body)
                 naming = trace.naming = self._naming(recording)

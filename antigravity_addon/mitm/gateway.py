@@ -45,6 +45,7 @@ from .patience import Patience
 from .redaction import redact_keys
 from .replay import Replays, replays_under_way
 from .replay_commands import ReplayCommands
+from .request_stream import EncodedBody
 from .retention import Retention
 from .upstream_layer import InProcessHttpLayer, Wire, flows_under_way
 
@@ -261,6 +262,9 @@ class GatewayAddon:
             case client:
                 _clients[flow] = client
                 return 0.0
+
+    async def encoded_body(self, body: EncodedBody) -> None:
+        await body.check()
 
     async def request(self, flow: http.HTTPFlow) -> None:
         """Replays come without a client connection, so they are answered here or would go to the network."""

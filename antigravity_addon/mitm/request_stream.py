@@ -4,8 +4,11 @@ What is refused once its head is known is an ordinary answer in an ordinary flow
 would first read the body, and ask for it where the client waits to be asked.
 """
 
+import asyncio
+from dataclasses import dataclass, field
+
 from mitmproxy.net.http.http1 import expected_http_body_size
-from mitmproxy.proxy import events, layer
+from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers.http import (
     HttpRequestHeadersHook,
@@ -21,6 +24,34 @@ from antigravity_addon.wire.content_encoding import check_decodable, encodings_i
 from antigravity_addon.wire.http1_head import FIELDS
 
 from .door import BODY_SECONDS, SMALL_BODY_BYTES, RequestOverdue, most_bytes, refusal
+
+
+@dataclass
+class EncodedBody:
+    content: bytes = field(repr=False)
+    encoding: str
+    error: GatewayError | None = field(
+        default_factory=lambda: GatewayError("The body could not be looked at; the gateway's log says why.")
+    )
+    """Why it is refused; also as long as nobody has looked."""
+
+    async def check(self) -> None:
+        """In a thread, which zlib lets others work beside: a few kilobytes may take as long as many megabytes."""
+        try:
+            await asyncio.to_thread(check_decodable, self.content, self.encoding, limit=most_bytes())
+        except GatewayError as error:
+            self.error = error
+        else:
+            self.error = None
+
+
+@dataclass
+class EncodedBodyHook(commands.StartHook):
+    """The body is all there, and nothing of it is in the flow. An event, since layers wait for nothing else; of one
+    argument, since mitmproxy (12.2.3) takes no more.
+    """
+
+    body: EncodedBody
 
 
 class RequestStream(HttpStream):
@@ -83,7 +114,7 @@ class RequestStream(HttpStream):
 
     def state_consume_request_body(self, event: events.Event) -> layer.CommandGenerator[None]:
         if isinstance(event, RequestEndOfMessage):
-            self._judge_body()
+            yield from self._judge_body()
         yield from super().state_consume_request_body(event)
         if isinstance(event, RequestData):
             try:
@@ -91,16 +122,16 @@ class RequestStream(HttpStream):
             except RequestTooLarge as error:
                 yield from self._refuse(error)
 
-    def _judge_body(self) -> None:
+    def _judge_body(self) -> layer.CommandGenerator[None]:
         """Whoever looks at the flow undoes the encoding without a bound, so none may be there that has to have one."""
         encoding = self.flow.request.headers.get("content-encoding", "")
         if not encoding or not self.request_body_buf:
             return
-        try:
-            check_decodable(bytes(self.request_body_buf), encoding, limit=most_bytes())
-        except GatewayError as error:
+        body = EncodedBody(bytes(self.request_body_buf), encoding)
+        yield EncodedBodyHook(body)
+        if body.error is not None:
             self.request_body_buf.clear()
-            self.flow.response = self.flow.response or refusal(error)
+            self.flow.response = self.flow.response or refusal(body.error)
 
     @staticmethod
     def _check_size(size: int) -> None:

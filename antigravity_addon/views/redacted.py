@@ -228,9 +228,8 @@ def _string(value: str) -> str:
     if not value or _REDACTED.fullmatch(value):
         return value
     if (url := _DATA_URL.match(value[: 2 * LONGEST_KEPT])) and len(url[1]) <= LONGEST_KEPT:
-        content = value[url.end() :]
-        is_redacted = _REDACTED.fullmatch(content) is not None
-        return url[0] + (content if is_redacted else _said(len(content), "character"))
+        is_redacted = _REDACTED.fullmatch(value, url.end()) is not None
+        return value if is_redacted else url[0] + _said(len(value) - url.end(), "character")
     return _said(len(value), "character")
 
 
