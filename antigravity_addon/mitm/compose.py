@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Collection, Sequence
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,7 +44,7 @@ from antigravity_addon.upstream.endpoints import Endpoints
 from antigravity_addon.upstream.remedies import Lessons
 from antigravity_addon.upstream.web_media import WebMedia
 
-from . import listener, options
+from . import contentviews, listener, options
 from .cassette import read_recordings
 from .operator_files import Accounts, OperatorFiles, StartError, named_path
 
@@ -53,7 +54,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 STATE_FILE = "gateway.sqlite"
-_PRICES_LATER = 2.0
+_THE_REST_LATER = 2.0
 """Seconds after the start."""
 
 _handed_over: set[asyncio.Event] = set()
@@ -115,7 +116,7 @@ class Runtime:
         self._media = WebMedia(user_agent=USER_AGENT)
         self._gateways: dict[ProxyMode, Gateway] = {}
         self._watch: asyncio.Task[None] | None = None
-        self._pricing: asyncio.Task[None] | None = None
+        self._rest: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
         """What was kept of before is known. A listener that was given an address is open before that."""
 
@@ -275,7 +276,7 @@ class Runtime:
             ),
             name="watch the operator's files",
         )
-        self._pricing = spawn(_have_prices_at_hand(), name="load published prices")
+        self._rest = spawn(_have_the_rest_at_hand(), name="import what was left out at the start")
         if self._simulator_socket is not None:
             # 100 ms of imports that only this upstream needs, and from_options had them
             from antigravity_addon.simulator.server import Simulator  # noqa: PLC0415
@@ -292,7 +293,7 @@ class Runtime:
 
     async def _stop(self, after: Collection[asyncio.Task[None]]) -> None:
         await self._hand_over()
-        for task in (self._watch, self._pricing):
+        for task in (self._watch, self._rest):
             if task is not None:
                 task.cancel()
                 await asyncio.wait([task])
@@ -321,10 +322,12 @@ class Runtime:
             _handed_over.discard(handed_over)
 
 
-async def _have_prices_at_hand() -> None:
-    """Not from the very start, which is busy enough."""
-    await asyncio.sleep(_PRICES_LATER)
+async def _have_the_rest_at_hand() -> None:
+    """What the first answer does not need, on a thread: not from the very start, which is busy enough, and not when it is
+    wanted, which would let everybody else wait."""
+    await asyncio.sleep(_THE_REST_LATER)
     await asyncio.to_thread(load_published)
+    await asyncio.to_thread(import_module, f"{contentviews.__name__}.texts")
 
 
 @cache

@@ -1,13 +1,15 @@
 """The view `Gateway: cache`: why the upstream's cache of prompts knew a prompt, or did not."""
 
+from typing import TYPE_CHECKING
+
 from mitmproxy import http
 from mitmproxy.contentviews import Contentview, Metadata
 
-from antigravity_addon.views.cache import Attempt, explain, tokens_in
-from antigravity_addon.views.cache_text import to_text
-
 from .fields import CHOSEN_BY_HAND, NOT_HERE
 from .linked import AttemptFlow, attempt_of, attempts_of, body_of, client_note, previous_of
+
+if TYPE_CHECKING:
+    from .texts import Attempt
 
 
 class CacheContentview(Contentview):
@@ -49,12 +51,17 @@ def _shown(attempt: AttemptFlow) -> str:
     response = attempt.flow.response
     if response is None or not attempt.is_answered:
         return _NOTHING
+    from . import texts  # noqa: PLC0415  see its head
+
     before = previous_of(attempt)
-    return to_text(explain(_asked(attempt), before and _asked(before), tokens_in(body_of(response))))
+    explained = texts.explain(_asked(attempt), before and _asked(before), texts.tokens_in(body_of(response)))
+    return texts.cache_text(explained)
 
 
-def _asked(attempt: AttemptFlow) -> Attempt:
-    return Attempt(
+def _asked(attempt: AttemptFlow) -> "Attempt":
+    from . import texts  # noqa: PLC0415  see its head
+
+    return texts.Attempt(
         body=body_of(attempt.flow.request),
         account=attempt.note.account,
         model=attempt.note.model,

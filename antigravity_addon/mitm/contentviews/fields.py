@@ -8,8 +8,6 @@ from mitmproxy.contentviews import Contentview, Metadata
 from antigravity_addon.errors import GatewayError
 from antigravity_addon.gateway.routes import Endpoint, find_route
 from antigravity_addon.views import translations
-from antigravity_addon.views.fields import fields_of
-from antigravity_addon.views.fields_text import to_text
 from antigravity_addon.views.translations import Translation
 
 from .linked import AttemptFlow, attempt_of, attempts_of, body_of, client_flow_of, client_note
@@ -66,14 +64,16 @@ def _shown(client: http.HTTPFlow, attempt: AttemptFlow | None) -> str:
     model = (attempt.note.model if attempt else "") or (note.model if note else "")
     if not model:
         return "No Gemini model was found for this request, so nothing became of its fields.\n"
-    fields = fields_of(
+    from . import texts  # noqa: PLC0415  see its head
+
+    fields = texts.fields_of(
         translation,
         body_of(client.request),
         model,
         sent=body_of(attempt.flow.request) if attempt else None,
         choice=attempt.note.choice if attempt else 0,
     )
-    return to_text(fields)
+    return texts.fields_text(fields)
 
 
 def _last_answered(client: http.HTTPFlow) -> AttemptFlow | None:

@@ -8,7 +8,6 @@ from mitmproxy.flow import Flow
 from pydantic import BaseModel, ValidationError
 
 from antigravity_addon.mitm.annotate import ATTEMPT_KEY, METADATA_KEY
-from antigravity_addon.views.conversation_key import beginning_of
 
 from .flow_list import all_flows, flow_by_id
 
@@ -111,7 +110,9 @@ def _conversation(attempt: AttemptFlow) -> frozenset[str]:
 
 
 def _beginning(attempt: AttemptFlow) -> str:
-    return beginning_of(body_of(attempt.flow.request))
+    from . import texts  # noqa: PLC0415  see its head
+
+    return texts.beginning_of(body_of(attempt.flow.request))
 
 
 def body_of(message: http.Message) -> bytes:

@@ -3,16 +3,19 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from mitmproxy import http
 
 from antigravity_addon.mitm.annotate import ATTEMPT_KEY
 from antigravity_addon.views.dialect import Dialect, dialect_of
-from antigravity_addon.views.turns import Outline, outline_of
 
 from .flow_list import all_flows, flow_by_id
 from .messages import content_of, content_type_of
+
+if TYPE_CHECKING:
+    from antigravity_addon.views.turns import Outline
 
 _MOST_FLOWS = 300
 _MOST_BYTES = 64_000_000
@@ -25,7 +28,7 @@ _EDGE = 4096
 class _Outlined:
     body: bytes | None
     """Whose outline it is: people edit flows."""
-    outline: Outline
+    outline: "Outline"
 
 
 _outlines: WeakKeyDictionary[http.HTTPFlow, _Outlined] = WeakKeyDictionary()
@@ -76,10 +79,12 @@ def _kind(flow: http.HTTPFlow) -> tuple[Dialect | None, bool]:
     return dialect_of(flow.request.path), ATTEMPT_KEY in flow.metadata
 
 
-def _outline(flow: http.HTTPFlow) -> Outline:
+def _outline(flow: http.HTTPFlow) -> "Outline":
     if not _is_outlined(flow):
+        from . import texts  # noqa: PLC0415  see its head
+
         request = flow.request
-        outline = outline_of(request.path, content_of(request), content_type_of(request))
+        outline = texts.outline_of(request.path, content_of(request), content_type_of(request))
         _outlines[flow] = _Outlined(request.raw_content, outline)
     return _outlines[flow].outline
 

@@ -2,11 +2,6 @@
 
 from mitmproxy.contentviews import Contentview, Metadata
 
-from antigravity_addon.views.answer_text import answer_text
-from antigravity_addon.views.compare import compare_text
-from antigravity_addon.views.conversation_text import conversation_text
-from antigravity_addon.views.turns import changes_text
-
 from . import other_flows
 from .lines import legible
 from .messages import answer_in, content_of, content_type_of, request_in
@@ -29,7 +24,9 @@ class Conversation(Contentview):
         flow = request_in(metadata)
         if flow is None:
             return "This is the view of a request to a model; see “Gateway: answer” for what came of it."
-        return legible(conversation_text(flow.request.path, data, content_type_of(flow.request)))
+        from . import texts  # noqa: PLC0415  see its head
+
+        return legible(texts.conversation_text(flow.request.path, data, content_type_of(flow.request)))
 
     def render_priority(self, data: bytes, metadata: Metadata) -> float:
         return ABOVE_ALL if data and request_in(metadata) else NEVER
@@ -46,7 +43,9 @@ class Answer(Contentview):
         flow = answer_in(metadata)
         if flow is None:
             return "This is the view of a model's answer; see “Gateway: conversation” for what it was asked."
-        return legible(answer_text(flow.request.path, data))
+        from . import texts  # noqa: PLC0415  see its head
+
+        return legible(texts.answer_text(flow.request.path, data))
 
     def render_priority(self, data: bytes, metadata: Metadata) -> float:
         return ABOVE_ALL if data and answer_in(metadata) else NEVER
@@ -66,7 +65,9 @@ class Changes(Contentview):
         before = other_flows.turn_before(flow)
         if before is None:
             return "None of the flows that are listed before this one belongs to its conversation."
-        changes = changes_text(
+        from . import texts  # noqa: PLC0415  see its head
+
+        changes = texts.changes_text(
             flow.request.path, content_of(before.request), data, content_type_of(flow.request)
         )
         return legible(f"Since the request of flow {before.id}:\n{changes}")
@@ -91,7 +92,9 @@ class Compare(Contentview):
             return "This flow replays none that is still listed, so there is no other answer to it."
         if first.response is None:
             return f"Flow {first.id}, which this one replays, got no answer."
-        compared = compare_text(flow.request.path, content_of(first.response), data)
+        from . import texts  # noqa: PLC0415  see its head
+
+        compared = texts.compare_text(flow.request.path, content_of(first.response), data)
         return legible(f"1: flow {first.id}\n2: its replay\n\n{compared}")
 
     def render_priority(self, data: bytes, metadata: Metadata) -> float:

@@ -1,16 +1,19 @@
 """The view `Gateway: why`: what an exchange waited for, and what came of it."""
 
 import time
+from typing import TYPE_CHECKING
 
 from mitmproxy import http
 from mitmproxy.contentviews import Contentview, Metadata
 
 from antigravity_addon.mitm.annotate import METADATA_KEY
-from antigravity_addon.views.why import Scene, why_text
 
 from .lines import legible
 from .linked import attempt_of, body_of, client_flow_of
 from .reading import ABOVE_ALL, NEVER, WHEN_CHOSEN
+
+if TYPE_CHECKING:
+    from .texts import Scene
 
 _BEFORE_ERRORS = ABOVE_ALL + 1
 
@@ -24,7 +27,9 @@ class WhyContentview(Contentview):
         flow = _client_flow(metadata)
         if flow is None:
             return "This is the view of a request to a model; nothing is known of this one, or its client's is gone."
-        return legible(why_text(flow.metadata[METADATA_KEY], _scene(flow)))
+        from . import texts  # noqa: PLC0415  see its head
+
+        return legible(texts.why_text(flow.metadata[METADATA_KEY], _scene(flow)))
 
     def render_priority(self, data: bytes, metadata: Metadata) -> float:  # noqa: ARG002
         flow = _client_flow(metadata)
@@ -45,8 +50,10 @@ def _client_flow(metadata: Metadata) -> http.HTTPFlow | None:
     return client if isinstance(client, http.HTTPFlow) and METADATA_KEY in client.metadata else None
 
 
-def _scene(flow: http.HTTPFlow) -> Scene:
-    return Scene(
+def _scene(flow: http.HTTPFlow) -> "Scene":
+    from . import texts  # noqa: PLC0415  see its head
+
+    return texts.Scene(
         flow.id,
         flow.request.path.partition("?")[0],
         body_of(flow.response) if flow.response is not None else b"",
