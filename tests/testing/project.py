@@ -3,6 +3,7 @@
 Where they do is the price of them: a process of its own costs a pytest, and one more for its gateways costs a mitmproxy.
 """
 
+import json
 import sys
 import textwrap
 from collections.abc import Generator
@@ -18,6 +19,7 @@ gateway_options =
     gateway_upstream=simulator
     gateway_model_map=our-model=gemini-2.5-flash
 """
+OFFLINE_OPTIONS = OPTIONS.replace("gateway_upstream=simulator", "gateway_accounts=absent.yaml")
 ASK = """
 import json, os, subprocess, sys, urllib.request
 
@@ -31,6 +33,16 @@ def ask(base_url, text, **fields):
 
 PLUGIN = ("-p", "antigravity_addon.testing.plugin")
 """No other plugin is loaded: each takes a part of a second."""
+TWICE = f"""
+import json, pathlib, pytest, sys
+
+first, offline = map(json.loads, sys.argv[1:])
+ended = pytest.main([*{PLUGIN}, *first])
+if ended == 0:
+    pathlib.Path("pytest.ini").write_text({OFFLINE_OPTIONS!r})
+    ended = pytest.main([*{PLUGIN}, *first, *offline])
+sys.exit(ended)
+"""
 
 
 class SharedGatewayProcess:
@@ -80,12 +92,15 @@ class Project:
         """As a person starts it: in processes of its own. For what would show in this one."""
         return self._pytester.run(sys.executable, "-m", "pytest", *PLUGIN, *arguments, timeout=80)
 
+    def run_apart_twice(self, *arguments: str, offline: tuple[str, ...]) -> pytest.RunResult:
+        """Both times in one process, which imports an agents' framework once. The second time nobody is left who could
+        answer but the recording, and `offline` are arguments more; it comes only if the first one passed."""
+        command = (sys.executable, "-c", TWICE, json.dumps(arguments), json.dumps(offline))
+        return self._pytester.run(*command, timeout=120)
+
     def go_offline(self) -> None:
         """There is nobody left who could answer but the recording."""
-        text = (self.folder / "pytest.ini").read_text()
-        (self.folder / "pytest.ini").write_text(
-            text.replace("gateway_upstream=simulator", "gateway_accounts=absent.yaml")
-        )
+        (self.folder / "pytest.ini").write_text(OFFLINE_OPTIONS)
 
     def cassette(self, test: str) -> Path:
         return self.folder / "cassettes" / "test_agent" / f"{test}.mitm"
