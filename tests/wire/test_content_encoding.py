@@ -1,6 +1,7 @@
 """Content encodings are undone within bounds."""
 
 import gzip
+import random
 import tracemalloc
 import zlib
 from collections.abc import Callable
@@ -73,6 +74,16 @@ def test_a_bomb_is_refused_without_the_memory_for_it(encoding: str) -> None:
     assert peak < LIMIT
 
 
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "zstd"])
+def test_what_is_still_to_be_decoded_is_not_copied_for_every_piece(encoding: str) -> None:
+    encoded = ENCODERS[encoding](random.Random(1).randbytes(4 * LIMIT))
+    tracemalloc.start()
+    check_decodable(encoded, encoding, limit=5 * LIMIT)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < LIMIT
+
+
 @pytest.mark.parametrize("encoding", ["rot13", "base64", "gzip;q=1", "gzip, undefined", "gzip" + ",gzip" * 4])
 def test_an_encoding_that_is_none_of_ours_is_named(encoding: str) -> None:
     with pytest.raises(UnsupportedEncoding) as refused:
@@ -80,12 +91,25 @@ def test_an_encoding_that_is_none_of_ours_is_named(encoding: str) -> None:
     assert (refused.value.status, refused.value.param) == (415, "content-encoding")
 
 
-@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "gzip, br"])
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd", "gzip, br", "zstd,identity,deflate"])
 def test_an_encoded_body_that_lacks_its_end_is_refused(encoding: str) -> None:
     encoded = ENCODERS[encoding](b"x" * 1000)
     for length in range(len(encoded)):
         with pytest.raises(InvalidRequest):
             decoded(encoded[:length], encoding, limit=LIMIT)
+
+
+@pytest.mark.parametrize("encoding", ["deflate, br", "deflate, zstd", "deflate, gzip", "deflate, deflate"])
+def test_a_bad_encoding_around_deflate_is_refused_in_our_words(encoding: str) -> None:
+    with pytest.raises(InvalidRequest):
+        decoded(b"nothing of the kind", encoding, limit=LIMIT)
+
+
+@pytest.mark.parametrize("encode", [zlib.compress, headless])
+def test_deflate_is_known_by_its_head_however_little_comes_first(encode: Callable[[bytes], bytes]) -> None:
+    body = b"some words"
+    members = (gzip.compress(bytes([byte])) for byte in encode(body))
+    assert decoded(b"".join(members), "deflate, gzip", limit=LIMIT) == body
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd", "br, zstd"])
