@@ -131,7 +131,8 @@ def _names_something(param: str, asked: Asked) -> bool:
         body = json.loads(asked.body.decode("utf-8-sig"))
     except ValueError:
         # a form, or what our reader takes and Python's does not
-        return re.split(r"[.\[]", param)[0].encode() in asked.body or param in {"file", "model"}
+        shown = asked.body.decode("utf-8", "replace")  # as the names of its fields are
+        return re.split(r"[.\[]", param)[0] in shown or param in {"file", "model"}
     if not isinstance(body, dict):
         return False
     return _leads_somewhere(_steps(param), body)

@@ -32,7 +32,7 @@ from antigravity_addon.views.readers import NoDialectError
 from antigravity_addon.views.redacted import redacted_body
 from antigravity_addon.wire.sse import ServerSentEvent, SseDecoder, StrayJson
 
-from . import seeds
+from . import encodings, http1, seeds
 from .in_process import Asked, InProcess
 from .laws import Broken, check_request, check_upstream
 from .spoiling import (
@@ -495,6 +495,8 @@ TARGETS: Mapping[str, Target] = {
     "answers": Target(_answer, _check_upstream, 10, b"4 200\n"),
     "errors": Target(_error, _check_upstream, 5, b"0 429\n"),
     "sse": Target(_stream, _check_sse, 3),
+    "http1": Target(http1.generate, http1.check, 5, b"GET / HTTP/1.1\r\nhost: x\r\n"),
+    "encodings": Target(encodings.generate, encodings.check, 3, b"gzip\n"),
     "views": Target(_viewed, _check_views, 5),
     "accounts": Target(
         _spoiled_text(seeds.account_files),
