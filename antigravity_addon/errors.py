@@ -26,6 +26,7 @@
     ├── WrongMethod                   405 method_not_supported
     ├── NotReplayable                 409 not_replayable          a saved request that cannot be sent once more
     ├── NoWebSocket                   426 websocket_not_supported
+    ├── NoRoomForBody                 503 server_is_busy          too many bytes of requests in memory
     ├── GatewayStopping               503 server_is_stopping      the process is about to end
     └── UpstreamFailure               the upstream, or the road to it; see its docstring
         ├── UpstreamRefused           4xx  the upstream holds the client's request at fault
@@ -250,6 +251,13 @@ class NoWebSocket(GatewayError):
     status = 426
     kind = "invalid_request_error"
     code = "websocket_not_supported"
+
+
+class NoRoomForBody(GatewayError):
+    """Other requests' bodies fill the memory that there is for them. Nothing was sent upstream."""
+
+    status = 503
+    code = "server_is_busy"
 
 
 class GatewayStopping(GatewayError):

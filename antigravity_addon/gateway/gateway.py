@@ -403,10 +403,7 @@ class Gateway:
             headers["allow"] = ", ".join((*error.allowed, "OPTIONS"))
         if isinstance(error, NoWebSocket):
             headers["upgrade"] = "HTTP/1.1"
-        if error.retry_after is not None:
-            # clients disagree on fractions in retry-after; the SDKs read the other one first
-            headers["retry-after"] = str(math.ceil(error.retry_after))
-            headers["retry-after-ms"] = str(math.ceil(error.retry_after * 1000))
+        headers |= retry_headers(error)
         if error.should_retry is not None:
             headers["x-should-retry"] = str(error.should_retry).lower()
         if isinstance(error, UpstreamFailure) and trace.account:
@@ -519,3 +516,13 @@ def _wants_websocket(request: RequestHead) -> bool:
 def new_request_id() -> str:
     """For `x-request-id`, which SDKs show in their errors."""
     return f"req_{secrets.token_hex(16)}"
+
+
+def retry_headers(error: GatewayError) -> dict[str, str]:
+    """Clients disagree on fractions in `retry-after`; the SDKs read the other one first."""
+    if error.retry_after is None:
+        return {}
+    return {
+        "retry-after": str(math.ceil(error.retry_after)),
+        "retry-after-ms": str(math.ceil(error.retry_after * 1000)),
+    }

@@ -10,7 +10,7 @@ from mitmproxy.proxy.layers.http import ErrorCode, HttpEvent, ResponseProtocolEr
 from mitmproxy.utils import human
 
 from antigravity_addon.errors import GatewayError, InvalidHttp, RequestTooLarge
-from antigravity_addon.gateway.gateway import new_request_id
+from antigravity_addon.gateway.gateway import new_request_id, retry_headers
 from antigravity_addon.translate.openai_error import to_openai_error
 
 BODY_BYTES = 100 * 1024 * 1024
@@ -101,7 +101,7 @@ def error_of(event: ResponseProtocolError) -> GatewayError | None:
 
 
 def refusal(error: GatewayError) -> http.Response:
-    headers = {"content-type": "application/json", "x-request-id": new_request_id()}
+    headers = {"content-type": "application/json", "x-request-id": new_request_id(), **retry_headers(error)}
     return http.Response.make(error.status, to_openai_error(error).model_dump_json().encode(), headers)
 
 

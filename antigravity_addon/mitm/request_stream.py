@@ -20,16 +20,22 @@ from mitmproxy.proxy.layers.http import (
 )
 
 from antigravity_addon.errors import GatewayError, HeadTooLarge, RequestTimeout, RequestTooLarge
-from antigravity_addon.wire.content_encoding import check_decodable, encodings_in
+from antigravity_addon.wire.content_encoding import decoded_size, encodings_in
 from antigravity_addon.wire.http1_head import FIELDS
 
+from .body_room import BodyRoom
 from .door import BODY_SECONDS, SMALL_BODY_BYTES, RequestOverdue, most_bytes, refusal
+
+ROOM = BodyRoom()
+"""One for the process: connections outlive the addon when addon.py is saved."""
 
 
 @dataclass
 class EncodedBody:
     content: bytes = field(repr=False)
     encoding: str
+    size: int = 0
+    """Once the encoding is undone."""
     error: GatewayError | None = field(
         default_factory=lambda: GatewayError("The body could not be looked at; the gateway's log says why.")
     )
@@ -38,7 +44,9 @@ class EncodedBody:
     async def check(self) -> None:
         """In a thread, which zlib lets others work beside: a few kilobytes may take as long as many megabytes."""
         try:
-            await asyncio.to_thread(check_decodable, self.content, self.encoding, limit=most_bytes())
+            self.size = await asyncio.to_thread(
+                decoded_size, self.content, self.encoding, limit=most_bytes()
+            )
         except GatewayError as error:
             self.error = error
         else:
@@ -74,6 +82,8 @@ class RequestStream(HttpStream):
                 pass
             case _:
                 yield from super()._handle_event(event)
+                if self in ROOM and not self.flow.live:
+                    ROOM.give_back(self)
 
     def state_wait_for_request_headers(self, event: RequestHeaders) -> layer.CommandGenerator[None]:
         if event.request.http_version == "HTTP/1.0":
@@ -93,7 +103,9 @@ class RequestStream(HttpStream):
             if len(request.headers.fields) > FIELDS:
                 raise HeadTooLarge(f"The request has more than {FIELDS} header fields.")
             encodings_in(request.headers.get("content-encoding", ""))
-            self._check_size(expected_http_body_size(request) or 0)
+            announced = max(0, expected_http_body_size(request) or 0)
+            self._check_size(announced)
+            ROOM.check(announced)
         except GatewayError as error:
             # a stranger hears first that he is one
             self.flow.response = self.flow.response or refusal(error)
@@ -119,7 +131,8 @@ class RequestStream(HttpStream):
         if isinstance(event, RequestData):
             try:
                 self._check_size(len(self.request_body_buf))
-            except RequestTooLarge as error:
+                ROOM.take(self, len(self.request_body_buf))
+            except GatewayError as error:
                 yield from self._refuse(error)
 
     def _judge_body(self) -> layer.CommandGenerator[None]:
@@ -129,8 +142,13 @@ class RequestStream(HttpStream):
             return
         body = EncodedBody(bytes(self.request_body_buf), encoding)
         yield EncodedBodyHook(body)
+        try:
+            ROOM.take(self, len(self.request_body_buf) + body.size)
+        except GatewayError as error:
+            body.error = body.error or error
         if body.error is not None:
             self.request_body_buf.clear()
+            ROOM.give_back(self)
             self.flow.response = self.flow.response or refusal(body.error)
 
     @staticmethod
@@ -146,6 +164,7 @@ class RequestStream(HttpStream):
         """As if the request were all there."""
         self._has_enough = True
         self.request_body_buf.clear()
+        ROOM.give_back(self)
         self.client_state = self.state_consume_request_body
         self.server_state = self.state_wait_for_response_headers
         yield from super().state_consume_request_body(RequestEndOfMessage(self.stream_id))

@@ -60,10 +60,9 @@ def decoded(body: bytes, header: str, *, limit: int) -> bytes:
     return b"".join(_pieces(body, encodings, limit)) if encodings else body
 
 
-def check_decodable(body: bytes, header: str, *, limit: int) -> None:
-    """Raises what `decoded` would, and keeps nothing."""
-    for _ in _pieces(body, encodings_in(header), limit):
-        pass
+def decoded_size(body: bytes, header: str, *, limit: int) -> int:
+    """How long `decoded` would be. Raises what it would, and keeps nothing."""
+    return sum(map(len, _pieces(body, encodings_in(header), limit)))
 
 
 def _pieces(body: bytes, encodings: tuple[str, ...], limit: int) -> Iterator[bytes]:

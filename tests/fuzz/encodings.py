@@ -9,7 +9,7 @@ import brotli
 import zstandard
 
 from antigravity_addon.errors import GatewayError, RequestTooLarge, UnsupportedEncoding
-from antigravity_addon.wire.content_encoding import check_decodable, decoded, encodings_in
+from antigravity_addon.wire.content_encoding import decoded, decoded_size, encodings_in
 
 from .in_process import InProcess
 from .laws import Broken
@@ -71,14 +71,16 @@ def _outcome(body: bytes, header: str) -> bytes | int:
     """What is decoded, or the status of the refusal."""
     try:
         found = decoded(body, header, limit=LIMIT)
-        check_decodable(body, header, limit=LIMIT)
+        size = decoded_size(body, header, limit=LIMIT)
     except GatewayError as error:
         if error.param != "content-encoding":
             raise Broken("a refusal names the header", error) from error
         return error.status
     except Exception as error:
         raise Broken(f"no exception that nobody foresaw ({type(error).__name__})", error) from error
-    if header and encodings_in(header) and len(found) > LIMIT:
+    if size != len(found):
+        raise Broken("what is not kept is counted", (size, len(found)))
+    if header and encodings_in(header) and size > LIMIT:
         raise Broken("nothing is longer than allowed", len(found))
     return found
 
