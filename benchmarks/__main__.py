@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 
-from . import big_bodies, first_token, paced, start, throughput
+from . import big_bodies, connections, first_token, paced, start, throughput
 from .machine import described
 from .section import Effort, Report
 
@@ -17,6 +17,7 @@ SECTIONS: dict[str, Callable[[Effort], Report]] = {
     "first-token": first_token.measure,
     "paced": paced.measure,
     "big-bodies": big_bodies.measure,
+    "connections": connections.measure,
     "start": start.measure,
 }
 

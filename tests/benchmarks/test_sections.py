@@ -10,7 +10,7 @@ from types import FrameType
 import pytest
 from mitmproxy.test import taddons
 
-from benchmarks import big_bodies, bodies, first_token, paced, start, throughput, upstream
+from benchmarks import big_bodies, bodies, connections, first_token, paced, start, throughput, upstream
 from benchmarks.answers import TOOL, Answer, Kind, events, numbers, whole, wished
 from benchmarks.big_bodies import Hold, longest, power
 from benchmarks.contenders import DIRECT, GATEWAY, PLAIN
@@ -242,3 +242,13 @@ def test_the_report_of_starts_has_the_spread() -> None:
     lines = str(start.report({start.FIRST: took, start.AGAIN: took})).splitlines()
     assert lines[-4] == "| mitmdump | 3 | 1.50 | 1.00 to 3.00 | 0.60 |"
     assert lines[-1] == "- met: start to first answer, mitmdump: 1.50 s (at most 2 s)"
+
+
+def test_the_memory_of_a_connection_is_what_many_add() -> None:
+    alone, many = connections.Measured(0, 100.0, (2.0,)), connections.Measured(1000, 130.0, (3.0,))
+    said = connections.report([alone, many])
+    assert "| 1,000 | 130 | 30 | 3.0 |" in said.lines
+    assert [(target.figure, target.is_met) for target in said.targets] == [
+        ("30.00 kB", True),
+        ("1.50 times what it is alone", True),
+    ]
