@@ -48,6 +48,7 @@ from .replay_commands import ReplayCommands
 from .request_stream import EncodedBody
 from .retention import Retention
 from .upstream_layer import InProcessHttpLayer, Wire, flows_under_way
+from .web_focus import WebFocus
 
 logger = logging.getLogger(__name__)
 
@@ -96,6 +97,7 @@ class GatewayAddon:
             Bundles(self._known),
             Recorder(),
             Retention(lambda: self._runtime.settings if self._runtime is not None else None),
+            WebFocus(),
         ]
         """mitmproxy takes them with this one."""
 
