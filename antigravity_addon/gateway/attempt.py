@@ -271,9 +271,13 @@ class Attempt:
                         silence.stop_listening()
                         await self._pass_on(decoder.feed(chunk), gemini)
                         silence.listen()
+                silence.stop_listening()
+                await self._pass_on(decoder.finish(), gemini)
+                if gemini.continuation is None and gemini.checkpoint is None:
+                    # whoever looks on is to see that it is not whole
+                    gemini.check()
         except TimeoutError as error:
             raise self._timed_out() from error
-        await self._pass_on(decoder.finish(), gemini)
 
     def _next_leg(self, silence: SilenceLimit, *, is_as_asked: bool) -> Leg:
         self._hops += 1
@@ -286,6 +290,7 @@ class Attempt:
             asked=self._asked,
             is_as_asked=is_as_asked,
             held=lambda: self._held(silence),
+            missed=lambda: self._timed_out() if silence.is_over else None,
         )
 
     @contextmanager

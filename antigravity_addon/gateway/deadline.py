@@ -65,6 +65,11 @@ class SilenceLimit:
             self._timer.cancel()
         return await self._timeout.__aexit__(kind, error, traceback)
 
+    @property
+    def is_over(self) -> bool:
+        """Time was up."""
+        return self._timeout.expired()
+
     def listen(self) -> None:
         """From now on it is the upstream's turn to say something."""
         self._silent_since = self._loop.time()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from antigravity_addon.accounts.account import Account, Upstream
+from antigravity_addon.errors import UpstreamTimeout
 from antigravity_addon.upstream.endpoint import UpstreamRequest
 from antigravity_addon.upstream.transport import Transport, UpstreamResponse
 from antigravity_addon.wire.gemini import GenerateContentRequest
@@ -32,6 +33,8 @@ class Leg:
     """Nothing was."""
     held: Callable[[], AbstractContextManager[None]]
     """While people look at the request, its time stands still."""
+    missed: Callable[[], UpstreamTimeout | None]
+    """Which time is up, if that is why the request was cancelled."""
 
     async def fingerprint(self, request: UpstreamRequest) -> str:
         """Of what is asked, whoever asks; `request` is the leg's."""

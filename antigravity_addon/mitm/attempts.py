@@ -103,6 +103,8 @@ class AttemptFlows:
             raise
         except asyncio.CancelledError:
             outcome, failure = "cancelled", "Nobody waits for this answer any more."
+            if (missed := leg.missed()) is not None:
+                outcome, failure = missed.outcome, str(missed)
             raise
         finally:
             await attempt.end(outcome, failure=failure)

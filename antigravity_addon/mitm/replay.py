@@ -183,6 +183,7 @@ class Replays:
             if flow.response is None and flow.error is None:
                 await self._answer(flow)
             if flow.error is None:
+                _end_now(flow)
                 await _fire(HttpResponseHeadersHook(flow))
                 await _fire(HttpResponseHook(flow))
             else:
@@ -190,6 +191,12 @@ class Replays:
         finally:
             flow.live = False
             _under_way.discard(flow)
+
+
+def _end_now(flow: http.HTTPFlow) -> None:
+    """Without an end, lists show a request that is under way."""
+    if flow.response is not None and flow.response.timestamp_end is None:
+        flow.response.timestamp_end = _now()
 
 
 def check_whole(flow: http.HTTPFlow) -> None:

@@ -129,19 +129,25 @@ class GeminiTurn:
                 yield from self._read(candidate)
 
     def finish(self) -> Iterator[TurnEvent]:
+        """Raises: as `check`."""
+        finished = self._finished()
+        if citations := _citations(self._grounding, "".join(self._text)):
+            yield Cited(citations)
+        yield finished
+
+    def check(self) -> None:
         """Raises:
         StreamTruncated: no finish reason came.
         EmptyAnswer: the model finished as if it had answered, but did not.
         """
+        self._finished()
+
+    def _finished(self) -> Finished:
         if self._finish is not None:
-            finished = Finished(self._reason(self._finish), self.usage, _withheld(self._finish))
-        elif self._block is not None:
-            finished = Finished(FinishReason.CONTENT_FILTER, self.usage, _blocked(self._block))
-        else:
-            raise StreamTruncated("The upstream's answer ended without a finish reason.")
-        if citations := _citations(self._grounding, "".join(self._text)):
-            yield Cited(citations)
-        yield finished
+            return Finished(self._reason(self._finish), self.usage, _withheld(self._finish))
+        if self._block is not None:
+            return Finished(FinishReason.CONTENT_FILTER, self.usage, _blocked(self._block))
+        raise StreamTruncated("The upstream's answer ended without a finish reason.")
 
     @property
     def usage(self) -> Usage:

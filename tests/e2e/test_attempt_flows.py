@@ -259,16 +259,21 @@ async def test_a_client_that_leaves_ends_the_attempts_flow(tmp_path: Path) -> No
         assert client_flow.marked == ":scissors:"
 
 
-@pytest.mark.parametrize("fault", ["reset", "reset-after-head", "error-mid-event", "html-502"])
+READ_TO_ITS_END = ("html-502", "truncated", "empty-answer", "no-candidates")
+
+
+@pytest.mark.parametrize("fault", ["reset", "reset-after-head", "error-mid-event", "silence", *READ_TO_ITS_END])
 async def test_an_upstream_that_fails_is_shown_as_it_failed(tmp_path: Path, fault: str) -> None:
     accounts = write_accounts(tmp_path, ("ana@example.com", f"fault-{fault}"))
-    options = {"gateway_accounts": accounts, "gateway_max_attempts": 1}
+    options = {"gateway_accounts": accounts, "gateway_max_attempts": 1, "gateway_first_token_timeout": 1}
     async with Simulator() as simulator, run_gateway(simulator.base_url, tmp_path, **options) as gateway:
         await ask(gateway)
         client_flow = await gateway.recorder.wait()
         (attempt,) = gateway.recorder.attempts
-        assert (attempt.error is None) == (fault == "html-502")
-        assert attempt_of(attempt)["outcome"] == client_flow.metadata["gateway"]["attempts"][0]["failure"]
+        assert (attempt.error is None) == (fault in READ_TO_ITS_END)
+        (told,) = client_flow.metadata["gateway"]["attempts"]
+        assert attempt_of(attempt)["outcome"] == told["failure"] != ""
+        assert attempt.comment.endswith(f" · {told['failure']}")
         assert client_flow.marked == ":x:"
 
 

@@ -102,6 +102,8 @@ async def test_a_replay_is_a_new_flow_with_attempts_of_its_own(tmp_path: Path) -
         assert again.id != first.id
         assert again.is_replay == "request"
         assert not again.live
+        assert again.response is not None
+        assert again.response.timestamp_end is not None, "it is over, and lists say how long it took"
         assert again.metadata["gateway_replay"] == {
             "of": first.id,
             "model": "",
