@@ -13,8 +13,9 @@ class WebFocus:
     name = "gateway_web_focus"
 
     def running(self) -> None:
-        if hasattr(ctx.master, "app"):
+        app = getattr(ctx.master, "app", None)
+        if app is not None:
             # mitmdump does without mitmweb's modules
             from .web_pages import follow  # noqa: PLC0415
 
-            follow(ctx.master.app)
+            follow(app)
