@@ -160,7 +160,8 @@ class _AttemptFlow:
         if self._redacts_bodies:
             will_be_redacted(shown)
         self._pieces: list[bytes] = []
-        self._rhythm: list[list[int]] = []
+        self._rhythm: list[list[int]] = shown.metadata[ATTEMPT_KEY]["rhythm"]
+        """In the flow while it grows: views see since when the upstream is silent."""
         self._clock = asyncio.get_running_loop().time
         self._began = self._clock()
         self._is_whole = False

@@ -32,6 +32,10 @@ _MEANINGS = {
 }
 
 
+_LONG_SILENCE = 5.0
+"""Seconds."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scene:
     """What is known beside the document."""
@@ -43,6 +47,8 @@ class Scene:
     """What the client was given so far."""
     now: float | None = None
     """Seconds since the request's arrival, of an exchange that goes on; `None` if it does not, or nobody knows."""
+    silent: float | None = None
+    """Seconds since the model said something, of an exchange that goes on; `None` if it has not, or nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +126,8 @@ def _verdict_so_far(story: Story, scene: Scene) -> str:
     if not story.under_way:
         return f"It goes on. {since}"
     if any(each.first_token_seconds is not None for each in story.under_way):
+        if (silence := _silence(scene)) is not None:
+            return f"The answer has begun, and nothing has come of it for {_s(silence)}. {since}"
         return f"The answer is on its way. {since}"
     if all(each.requests == 0 for each in story.under_way):
         return f"It waits for an access token of {story.under_way[-1].account}. {since}"
@@ -298,7 +306,7 @@ def _now(story: Story, scene: Scene) -> Iterator[str]:
     for waiting in story.waiting:
         yield from _event(_waits(waiting, scene.now))
     for attempt in story.under_way:
-        yield from _event(_Event(scene.now, _goes_on(attempt, scene.now)))
+        yield from _event(_Event(scene.now, _goes_on(attempt, scene.now, _silence(scene))))
 
 
 def _waits(waiting: Waiting, now: float) -> _Event:
@@ -311,8 +319,15 @@ def _waits(waiting: Waiting, now: float) -> _Event:
     return _Event(now, f"{since} {waiting.reason}", tuple(_passed(skipped, waiting.unnamed)))
 
 
-def _goes_on(attempt: Attempt, now: float) -> str:
+def _silence(scene: Scene) -> float | None:
+    """If it is longer than a model takes between two words."""
+    return scene.silent if scene.silent is not None and scene.silent >= _LONG_SILENCE else None
+
+
+def _goes_on(attempt: Attempt, now: float, silence: float | None) -> str:
     begun = f"Attempt {attempt.number} has been under way for {_s(now - attempt.at)}"
+    if attempt.first_token_seconds is not None and silence is not None:
+        return f"{begun}, and the model has fallen silent: its last word came {_s(silence)} ago."
     if attempt.first_token_seconds is not None:
         return f"{begun}, and the model speaks."
     if not attempt.requests:

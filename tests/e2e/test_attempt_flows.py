@@ -262,7 +262,9 @@ async def test_a_client_that_leaves_ends_the_attempts_flow(tmp_path: Path) -> No
 READ_TO_ITS_END = ("html-502", "truncated", "empty-answer", "no-candidates")
 
 
-@pytest.mark.parametrize("fault", ["reset", "reset-after-head", "error-mid-event", "silence", *READ_TO_ITS_END])
+@pytest.mark.parametrize(
+    "fault", ["reset", "reset-after-head", "error-mid-event", "silence", *READ_TO_ITS_END]
+)
 async def test_an_upstream_that_fails_is_shown_as_it_failed(tmp_path: Path, fault: str) -> None:
     accounts = write_accounts(tmp_path, ("ana@example.com", f"fault-{fault}"))
     options = {"gateway_accounts": accounts, "gateway_max_attempts": 1, "gateway_first_token_timeout": 1}

@@ -1,6 +1,7 @@
 """From "my agent hangs" to the cause: what the view `Gateway: why` says of real exchanges, over or not."""
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +15,8 @@ from mitmproxy.flow import Flow
 
 from antigravity_addon.simulator.server import Simulator
 from tests.running import RunningGateway, run_gateway, write_accounts
+
+from .test_retention import run_mitmweb
 
 BODY: dict[str, Any] = {"model": "gpt-4o", "messages": [{"role": "user", "content": "echo:one two three"}]}
 ANA = ("ana@example.com", "upstream-key-a")
@@ -144,6 +147,30 @@ async def test_a_model_that_is_silent_is_named_while_it_is(tmp_path: Path) -> No
         await gateway.recorder.wait()
         assert screen.updates.empty()
         assert "Attempt 1 was given up. Nobody waited for it any more." in why(flow)
+
+
+async def test_a_model_that_falls_silent_in_the_middle_is_told_from_one_that_speaks(tmp_path: Path) -> None:
+    accounts = write_accounts(tmp_path, ("silent@example.com", "fault-silence-after-first"))
+    options = {"gateway_accounts": accounts, "gateway_attempt_flows": True}
+    async with run_mitmweb(tmp_path, **options) as (gateway, _), gateway.client() as client:
+        screen = Screen()
+        gateway.master.addons.add(screen)
+        body = {**BODY, "stream": True}
+        async with client.stream("POST", "/v1/chat/completions", json=body):
+            flow = await screen.until(
+                lambda trace: trace["under_way"] and trace["under_way"][0]["first_token_seconds"]
+            )
+            assert why(flow).startswith("The answer is on its way.")
+            (attempt,) = attempts_in_list(gateway)
+            attempt.request.timestamp_end = time.time() - 60  # noqa: TID251  mitmproxy's own clock for flows
+            text = why(flow)
+        assert text.startswith("The answer has begun, and nothing has come of it for 60 s.")
+        assert "and the model has fallen silent: its last word came 60 s ago." in text
+
+
+def attempts_in_list(gateway: RunningGateway) -> list[http.HTTPFlow]:
+    shown = gateway.master.commands.call("view.flows.resolve", "~meta gateway_attempt")
+    return [flow for flow in shown if isinstance(flow, http.HTTPFlow)]
 
 
 async def test_a_hedge_says_why_a_second_account_was_asked(tmp_path: Path) -> None:

@@ -148,6 +148,10 @@ EXCHANGES: dict[str, tuple[dict[str, Any], Scene]] = {
         document(under_way=[attempt(1, ANA, 0.004, 0.8, first_token_seconds=0.7)], is_over=False),
         Scene(now=2.0),
     ),
+    "the-model-falls-silent": (
+        document(under_way=[attempt(1, ANA, 0.004, 0.8, first_token_seconds=0.7)], is_over=False),
+        Scene(now=32.0, silent=31.0),
+    ),
     "not-over-in-a-file": (
         document(under_way=[attempt(1, ANA, 0.004, 0.2)], is_over=False),
         Scene(),

@@ -26,6 +26,7 @@ class ClientNote(BaseModel):
     conversation: tuple[str, ...] = ()
     """Names that stand for it; a later turn has one of them, too."""
     attempts: tuple[_Attempted, ...] = ()
+    under_way: tuple[_Attempted, ...] = ()
 
 
 class AttemptNote(BaseModel):
@@ -38,6 +39,8 @@ class AttemptNote(BaseModel):
     model: str = ""
     outcome: str = ""
     """Empty if it was answered."""
+    rhythm: tuple[tuple[int, int], ...] = ()
+    """Of each piece of the answer, when it came, in milliseconds since the request was sent, and its size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,12 @@ class AttemptFlow:
     @property
     def is_answered(self) -> bool:
         return not self.note.outcome and self.flow.response is not None
+
+    @property
+    def heard_at(self) -> float | None:
+        """Unix time of the last piece of its answer; `None` if none has come."""
+        sent = self.flow.request.timestamp_end
+        return sent + self.note.rhythm[-1][0] / 1000 if sent and self.note.rhythm else None
 
 
 def client_note(flow: Flow) -> ClientNote | None:
@@ -75,7 +84,17 @@ def client_flow_of(attempt: AttemptFlow) -> http.HTTPFlow | None:
 def attempts_of(flow: http.HTTPFlow) -> tuple[AttemptFlow, ...]:
     """Those that are still in the list, in their order."""
     note = client_note(flow)
-    ids = (each for attempt in note.attempts for each in attempt.flows) if note else ()
+    return _listed(note.attempts) if note else ()
+
+
+def under_way_of(flow: http.HTTPFlow) -> tuple[AttemptFlow, ...]:
+    """Those that are not over."""
+    note = client_note(flow)
+    return _listed(note.under_way) if note else ()
+
+
+def _listed(attempts: tuple[_Attempted, ...]) -> tuple[AttemptFlow, ...]:
+    ids = (each for attempt in attempts for each in attempt.flows)
     found = (attempt_of(each) for id_ in ids if (each := flow_by_id(id_)) is not None)
     return tuple(each for each in found if each is not None)
 

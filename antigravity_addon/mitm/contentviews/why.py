@@ -9,7 +9,7 @@ from mitmproxy.contentviews import Contentview, Metadata
 from antigravity_addon.mitm.annotate import METADATA_KEY
 
 from .lines import legible
-from .linked import attempt_of, body_of, client_flow_of
+from .linked import attempt_of, body_of, client_flow_of, under_way_of
 from .reading import ABOVE_ALL, NEVER, WHEN_CHOSEN
 
 if TYPE_CHECKING:
@@ -53,17 +53,23 @@ def _client_flow(metadata: Metadata) -> http.HTTPFlow | None:
 def _scene(flow: http.HTTPFlow) -> "Scene":
     from . import texts  # noqa: PLC0415  see its head
 
+    now = time.time()  # noqa: TID251  mitmproxy's own clock for flows
     return texts.Scene(
         flow.id,
         flow.request.path.partition("?")[0],
         body_of(flow.response) if flow.response is not None else b"",
-        _seconds_since_arrival(flow),
+        _seconds_since_arrival(flow, now),
+        _seconds_of_silence(flow, now),
     )
 
 
-def _seconds_since_arrival(flow: http.HTTPFlow) -> float | None:
+def _seconds_since_arrival(flow: http.HTTPFlow, now: float) -> float | None:
     """While it goes on. The gateway counts from the end of the request."""
     if not flow.live:
         return None
-    arrived = flow.request.timestamp_end or flow.request.timestamp_start
-    return time.time() - arrived  # noqa: TID251  mitmproxy's own clock for flows
+    return now - (flow.request.timestamp_end or flow.request.timestamp_start)
+
+
+def _seconds_of_silence(flow: http.HTTPFlow, now: float) -> float | None:
+    heard = [at for each in under_way_of(flow) if (at := each.heard_at) is not None]
+    return now - max(heard) if heard else None
