@@ -44,9 +44,7 @@ class EncodedBody:
     async def check(self) -> None:
         """In a thread, which zlib lets others work beside: a few kilobytes may take as long as many megabytes."""
         try:
-            self.size = await asyncio.to_thread(
-                decoded_size, self.content, self.encoding, limit=most_bytes()
-            )
+            self.size = await asyncio.to_thread(decoded_size, self.content, self.encoding, limit=most_bytes())
         except GatewayError as error:
             self.error = error
         else:
