@@ -67,7 +67,7 @@ class GenerationWish:
 
 def generation_config(wish: GenerationWish, traits: ModelTraits) -> gemini.GenerationConfig | None:
     """Raises: InvalidRequest: more stop sequences than Gemini takes."""
-    top_k = wish.top_k if wish.top_k and wish.top_k > 0 else None
+    top_k = min(wish.top_k, _INT32[-1]) if wish.top_k and wish.top_k > 0 else None
     logprobs = wish.logprobs if traits.takes_logprobs else None
     config = gemini.GenerationConfig(
         temperature=wish.temperature if traits.obeys_sampling else None,
