@@ -116,10 +116,11 @@ class RequestStream(HttpStream):
             return False
         return (expected_http_body_size(self.flow.request) or 0) <= SMALL_BODY_BYTES
 
-    def check_body_size(self, request: bool) -> layer.CommandGenerator[bool]:  # noqa: FBT001  mitmproxy's
-        """Requests are measured here, and not as mitmproxy does it, which has no answer for them but a page."""
-        if not request:
-            return (yield from super().check_body_size(request))
+    def check_body_size(self, request: bool) -> layer.CommandGenerator[bool]:  # noqa: ARG002, FBT001  mitmproxy's
+        """Requests are measured here, and not as mitmproxy does it, which has no answer for them but a page. Answers are
+        as long as they are: to break one off would help nobody.
+        """
+        yield from ()
         return False
 
     def state_consume_request_body(self, event: events.Event) -> layer.CommandGenerator[None]:

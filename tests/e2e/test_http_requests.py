@@ -212,3 +212,12 @@ async def test_what_is_refused_is_a_flow_with_its_answer_and_without_a_body_that
             assert flow.response is not None
             assert flow.response.status_code == 413
             assert not flow.request.raw_content
+
+
+async def test_an_answer_may_be_longer_than_a_request(tmp_path: Path) -> None:
+    async with gateway_and_simulator(tmp_path, body_size_limit="300") as (gateway, _):
+        async with connected(gateway) as client:
+            await client.send(POST + sized(CHAT))
+            answer = await client.answer()
+        assert answer.status == 200
+        assert len(answer.body) > 300
