@@ -8,11 +8,12 @@ from urllib.parse import urlsplit
 
 from antigravity_addon.accounts.account import Account
 from antigravity_addon.accounts.pool import AccountPool
-from antigravity_addon.errors import NotReplayable, UpstreamTimeout
+from antigravity_addon.errors import NotReplayable
 from antigravity_addon.upstream.endpoint import Authorization, Authorizer, UpstreamRequest
 from antigravity_addon.upstream.endpoints import Endpoints
 from antigravity_addon.upstream.transport import Transport, UpstreamResponse
 
+from .deadline import Deadline
 from .settings import Settings
 
 _PORTS = {"http": 80, "https": 443}
@@ -44,9 +45,9 @@ class Resender:
         An address that is not the account's is asked without what pays. Raises: NotReplayable, UpstreamFailure.
         """
         account = self._account(email)
-        seconds = self.settings.request_timeout
+        deadline = Deadline.after(self.settings.request_timeout)
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout_at(deadline.at):
                 for is_last in (False, True):
                     authorization = await self._authorization(request, account)
                     paid = replace(request, headers={**authorization.headers, **request.headers})
@@ -55,7 +56,7 @@ class Resender:
                             yield Resent(response, tuple(authorization.headers.values()))
                             return
         except TimeoutError as error:
-            raise UpstreamTimeout(f"The answer was not complete after {seconds:g} seconds.") from error
+            raise deadline.missed() from error
 
     def _account(self, email: str) -> Account:
         if self.settings.answers_from_recordings:

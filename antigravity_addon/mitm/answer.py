@@ -22,7 +22,7 @@ from antigravity_addon.wire.content_encoding import decoded
 
 from .attempts import shown_through
 from .body_redaction import is_redacted, redact_request, redact_response, redacts_bodies
-from .door import most_bytes
+from .door import failure, most_bytes
 from .progress import Progress
 from .upstream_layer import Wire
 
@@ -72,10 +72,7 @@ def to_response(head: Head, body: bytes, request: http.Request) -> http.Response
 
 
 def failed_response(request: http.Request) -> http.Response:
-    """For a failure of our own making: says so, and nothing more."""
-    return refused_response(
-        GatewayError("The gateway failed to handle this request; its log says why."), request
-    )
+    return refused_response(failure(), request)
 
 
 def refused_response(error: GatewayError, request: http.Request) -> http.Response:

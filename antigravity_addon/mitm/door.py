@@ -97,7 +97,12 @@ def error_of(event: ResponseProtocolError) -> GatewayError | None:
         case 413:
             return RequestTooLarge(event.message)
         case _:
-            return GatewayError("The gateway failed to handle this request; its log says why.")
+            return failure()
+
+
+def failure() -> GatewayError:
+    """Of our own making: says so, and nothing more."""
+    return GatewayError("The gateway failed to handle this request; its log says why.")
 
 
 def refusal(error: GatewayError) -> http.Response:
