@@ -259,9 +259,7 @@ class _AttemptFlow:
         )
 
     async def _fire(self, hook: hooks.Hook) -> None:
-        """Each hook visits every addon, and so does the news of a change behind it, which half of ours do without: the
-        list hears of these hooks by itself.
-        """
+        """The list hears of most hooks by itself: news of a change follows only those that it does not know."""
         addons = ctx.master.addons
         await addons.trigger_event(hook)
         if self.flow.intercepted or isinstance(hook, HttpResponseHeadersHook):
