@@ -2,12 +2,9 @@
 
 import contextlib
 import logging
-import time
 from asyncio import CancelledError
-from collections.abc import Mapping
 
 from mitmproxy import http
-from mitmproxy.net.http import status_codes
 
 from antigravity_addon.errors import GatewayError
 from antigravity_addon.gateway.client_stream import Head
@@ -23,6 +20,7 @@ from antigravity_addon.wire.content_encoding import decoded
 from .attempts import shown_through
 from .body_redaction import is_redacted, redact_request, redact_response, redacts_bodies
 from .door import failure, most_bytes
+from .messages import new_response
 from .progress import Progress
 from .upstream_layer import Wire
 
@@ -82,30 +80,11 @@ def refused_response(error: GatewayError, request: http.Request) -> http.Respons
 
 
 def _to_headers_only(head: Head, request: http.Request) -> http.Response:
-    is_http2 = request.is_http2 or request.is_http3
-    response = http.Response(
-        http_version=b"HTTP/2.0" if is_http2 else b"HTTP/1.1",
-        status_code=head.status,
-        reason=b"" if is_http2 else _reason(head.status),
-        headers=_to_headers(head.headers),
-        content=b"",
-        trailers=None,
-        timestamp_start=time.time(),  # noqa: TID251  mitmproxy's own clock for flows
-        timestamp_end=None,
-    )
-    if is_http2:
-        response.headers.pop("connection", None)
-    return response
-
-
-def _to_headers(headers: Mapping[str, str]) -> http.Headers:
-    return http.Headers(
-        [(name.encode(), value.encode("utf-8", "replace")) for name, value in headers.items()]
-    )
-
-
-def _reason(status: int) -> bytes:
-    return status_codes.RESPONSES.get(status, "").encode()
+    fields = [(name.encode(), value.encode("utf-8", "replace")) for name, value in head.headers.items()]
+    if not (request.is_http2 or request.is_http3):
+        return new_response(head.status, http.Headers(fields), content=b"")
+    fields = [(name, value) for name, value in fields if name != b"connection"]
+    return new_response(head.status, http.Headers(fields), version=b"HTTP/2.0", content=b"")
 
 
 def _taken(flow: http.HTTPFlow) -> http.Request:
@@ -171,9 +150,9 @@ class LiveAnswer:
                     ending=self._ending,
                 )
         except CancelledError:
+            # not raised again: nobody waits for more than this task's end, and it would be kept with all its frames
             with contextlib.suppress(CancelledError):
                 await self._abort("The exchange was cancelled.")
-            raise
         except Exception:
             logger.exception("An exchange failed in a way that nobody foresaw.")
             await self._fail()

@@ -8,7 +8,6 @@ intercepted there or a script sets `flow.response.stream = False`, as mitmproxy 
 """
 
 import asyncio
-import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
@@ -20,7 +19,6 @@ from mitmproxy import certs, connection, ctx, hooks, http
 from mitmproxy.addons.intercept import Intercept
 from mitmproxy.connection import TlsVersion
 from mitmproxy.flow import Error, Flow
-from mitmproxy.net.http import status_codes
 from mitmproxy.net.http import url as http_url
 from mitmproxy.proxy.layers.http import (
     HttpErrorHook,
@@ -39,6 +37,7 @@ from antigravity_addon.upstream.transport import Connected, UpstreamResponse
 
 from .annotate import ATTEMPT_KEY, METADATA_KEY, comment_on_attempt
 from .body_redaction import redact_request, redact_response, redacts_bodies, will_be_redacted
+from .messages import new_request, new_response, now
 from .redaction import (
     CREDENTIAL_HEADERS,
     redact_answer_headers,
@@ -112,22 +111,16 @@ class AttemptFlows:
     def _new_flow(self, request: UpstreamRequest, leg: Leg, *, fingerprint: str) -> http.HTTPFlow:
         scheme, host, port, path = _parsed(request.url)
         shown = http.HTTPFlow(self._client_flow.client_conn, _server(host.decode(), port, scheme), live=True)
-        shown.request = http.Request(
+        shown.request = new_request(
+            request.method.encode(),
+            path,
+            _shown_headers(request, http_url.hostport(scheme.decode(), _bracketed(host.decode()), port)),
+            scheme=scheme,
             host=host.decode(),
             port=port,
-            method=request.method.encode(),
-            scheme=scheme,
-            authority=b"",
-            path=path,
-            http_version=b"HTTP/1.1",
-            headers=_shown_headers(
-                request, http_url.hostport(scheme.decode(), _bracketed(host.decode()), port)
-            ),
             content=request.body,
-            trailers=None,
-            timestamp_start=_now(),
-            timestamp_end=_now(),
         )
+        shown.request.timestamp_end = now()
         shown.metadata[ATTEMPT_KEY] = {
             "client_flow": self._client_flow.id,
             "exchange": self._exchange,
@@ -173,7 +166,7 @@ class _AttemptFlow:
         await self._fire(HttpRequestHook(self.flow))
         if self.flow.error is not None:
             raise UpstreamUnreachable("An operator has stopped this request.")
-        self.flow.request.timestamp_end = _now()
+        self.flow.request.timestamp_end = now()
         self._began = self._clock()
 
     def is_on_its_way(self) -> None:
@@ -239,7 +232,7 @@ class _AttemptFlow:
         if shown.response is not None:
             if shown.response.raw_content is None:
                 shown.response.raw_content = await self._redacted()
-            shown.response.timestamp_end = _now()
+            shown.response.timestamp_end = now()
         if self._redacts_bodies:
             redact_request(shown)
             redact_response(shown)
@@ -282,10 +275,6 @@ async def resumed(flow: Flow) -> None:
 def _parsed(url: str) -> tuple[bytes, bytes, int, bytes]:
     """Scheme, host, port and path. Raises: ValueError: it is no URL, or that of no host that can be."""
     return http_url.parse(url)
-
-
-def _now() -> float:
-    return time.time()  # noqa: TID251  mitmproxy's own clock for flows
 
 
 # --- requests ----------------------------------------------------------------------------------------------
@@ -335,18 +324,8 @@ def _bracketed(host: str) -> str:
 
 def shown_response(response: UpstreamResponse) -> http.Response:
     """Its head; the body is not there yet."""
-    return http.Response(
-        http_version=b"HTTP/1.1",
-        status_code=response.status,
-        reason=status_codes.RESPONSES.get(response.status, "").encode(),
-        headers=http.Headers(
-            [(n.encode(), v.encode("utf-8", "replace")) for n, v in response.headers.items()]
-        ),
-        content=None,
-        trailers=None,
-        timestamp_start=_now(),
-        timestamp_end=None,
-    )
+    fields = [(n.encode(), v.encode("utf-8", "replace")) for n, v in response.headers.items()]
+    return new_response(response.status, http.Headers(fields))
 
 
 def _to_upstream_response(response: http.Response) -> UpstreamResponse:

@@ -27,7 +27,7 @@ from mitmproxy.proxy.layers.http import (
 from mitmproxy.proxy.layers.http._http1 import Http1Server, make_body_reader
 
 from antigravity_addon.errors import GatewayError, InvalidHttp, RequestTimeout
-from antigravity_addon.wire.http1_head import head_size, lines_of
+from antigravity_addon.wire.http1_head import Http1Head, head_size, read_head
 
 from .door import (
     AHEAD_BYTES,
@@ -41,6 +41,7 @@ from .door import (
     now,
     refusal,
 )
+from .messages import new_request
 
 _CHUNK_LINE_BYTES = 4096
 """A chunk's size with its extensions; also all trailers together."""
@@ -111,9 +112,9 @@ class Http1Door(Http1Server):
         if size is None:
             self._deadline = self._deadline or now() + HEAD_SECONDS
             return None
-        lines = lines_of(received[:size])
+        head = read_head(received[:size])
         self.buf.maybe_extract_at_most(size)
-        request = http1.read_request_head(lines)
+        request = _to_request(head)
         if "connection" in request.headers:
             # its words are of any case, and mitmproxy knows them in one
             request.headers["connection"] = request.headers["connection"].lower()
@@ -226,6 +227,14 @@ class Http1Door(Http1Server):
             yield ReceiveHttp(
                 RequestProtocolError(self.stream_id, "Client disconnected.", ErrorCode.CLIENT_DISCONNECTED)
             )
+
+
+def _to_request(head: Http1Head) -> http.Request:
+    """Raises: ValueError: it is meant for a server that cannot be."""
+    if head.target.startswith((b"/", b"*")):
+        return new_request(head.method, head.target, http.Headers(head.fields), version=head.version)
+    fields = [b"%b: %b" % each for each in head.fields]
+    return http1.read_request_head([head.line, *fields])
 
 
 class _Chunks(ChunkedReader):

@@ -6,7 +6,6 @@ mitmproxy would send them over the network as they stand in the flow, `[redacted
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Collection, MutableMapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -44,6 +43,7 @@ from .body_redaction import (
     will_be_redacted,
 )
 from .compose import Runtime
+from .messages import now
 from .redaction import (
     CREDENTIAL_HEADERS,
     REDACTED,
@@ -154,7 +154,7 @@ class Replays:
         check_whole(first)
         again = http.HTTPFlow(first.client_conn.copy(), _server_of(first.request), live=True)
         again.request = first.request.copy()
-        again.request.timestamp_start = again.request.timestamp_end = _now()
+        again.request.timestamp_start = again.request.timestamp_end = now()
         again.is_replay = "request"
         again.metadata[REPLAY_KEY] = {
             "of": first.id,
@@ -196,7 +196,7 @@ class Replays:
 def _end_now(flow: http.HTTPFlow) -> None:
     """Without an end, lists show a request that is under way."""
     if flow.response is not None and flow.response.timestamp_end is None:
-        flow.response.timestamp_end = _now()
+        flow.response.timestamp_end = now()
 
 
 def check_whole(flow: http.HTTPFlow) -> None:
@@ -244,10 +244,6 @@ async def _fire(hook: hooks.Hook) -> None:
     await ctx.master.addons.handle_lifecycle(hook)
     (flow,) = hook.args()
     await resumed(flow)
-
-
-def _now() -> float:
-    return time.time()  # noqa: TID251  mitmproxy's own clock for flows
 
 
 # --- attempts ----------------------------------------------------------------------------------------------
@@ -310,7 +306,7 @@ async def _receive(flow: http.HTTPFlow, response: UpstreamResponse, credentials:
         # what came of the answer is worth seeing
         outcome = failure.outcome
     shown.raw_content = redacted_answer(b"".join(pieces), credentials)
-    shown.timestamp_end = _now()
+    shown.timestamp_end = now()
     shown.headers.pop("content-encoding", None)
     flow.response = shown
     note_outcome(flow, outcome, rhythm)

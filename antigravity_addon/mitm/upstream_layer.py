@@ -6,7 +6,6 @@ an ordinary response, and a client that goes away is reported at once. Seen with
 """
 
 import logging
-import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -40,6 +39,7 @@ from .door import ClientGone, Door, Overdue, ReadsNothing
 from .http1_door import Http1Door
 from .http2_door import PREFACE, Http2Door
 from .listener import proxyserver
+from .messages import now
 from .request_stream import RequestStream
 
 logger = logging.getLogger(__name__)
@@ -203,7 +203,7 @@ class InProcessHttpLayer(HttpLayer):
     ) -> layer.CommandGenerator[None]:
         stream = self.command_sources.pop(event)
         assert isinstance(stream, HttpStream)  # noqa: S101  nothing else asks for HTTP connections
-        server = Server(address=event.address, timestamp_start=time.time())  # noqa: TID251
+        server = Server(address=event.address, timestamp_start=now())
         server.state = ConnectionState.OPEN
         door = self.door
         assert door is not None  # noqa: S101  a request came in by it
@@ -220,6 +220,7 @@ class _ExchangeLayer(HttpConnection):
         self, context: Context, server: Server, *, flow: http.HTTPFlow, door: Door, start: StartAnswer
     ) -> None:
         super().__init__(context, server)
+        context.layers.remove(self)  # see RequestStream
         self._server = server
         self._flow = flow
         self._door = door

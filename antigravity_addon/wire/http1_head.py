@@ -6,6 +6,7 @@ requests pass that it has never seen ("request smuggling").
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from antigravity_addon.errors import (
     HeadTooLarge,
@@ -25,11 +26,24 @@ _END = b"\r\n\r\n"
 # the last CR may be the first half of CRLF
 _FORBIDDEN = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 # methods are shown to clients that invent one: whatever has no space in it is one
-_LINE = re.compile(rb"([^ \t]+) ([^ \t]+) HTTP/([0-9])\.([0-9])")
+_LINE = re.compile(rb"([^ \t]+) ([^ \t]+) (HTTP/[0-9]\.[0-9])")
 _NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _HOST = re.compile(rb"[^\s/?#@,\\]*")
 _ABSOLUTE = re.compile(rb"https?://([^/?#]*)", re.IGNORECASE)
 _LENGTH = re.compile(rb"0|[1-9][0-9]{0,18}")
+
+
+@dataclass(frozen=True, slots=True)
+class Http1Head:
+    """A request's head, as it was sent."""
+
+    line: bytes = field(repr=False)
+    """The request line."""
+    method: bytes
+    target: bytes = field(repr=False)
+    version: bytes
+    fields: Sequence[tuple[bytes, bytes]] = field(repr=False)
+    """Names in the client's own case, and values without the blanks around them."""
 
 
 def head_size(received: bytes) -> int | None:
@@ -49,35 +63,37 @@ def head_size(received: bytes) -> int | None:
     return size if end >= 0 else None
 
 
-def lines_of(head: bytes) -> list[bytes]:
-    """The request line and the header fields of a head that is all there.
+def read_head(head: bytes) -> Http1Head:
+    """Of a head that is all there.
 
     Raises: InvalidHttp, VersionNotSupported, HeadTooLarge, WrongMethod.
     """
-    line, *fields = head.removesuffix(_END).split(b"\r\n")
+    line, *lines = head.removesuffix(_END).split(b"\r\n")
     if (found := _LINE.fullmatch(line)) is None:
         raise InvalidHttp(f"The request line {line[:100]!r} is none of HTTP/1.1: method, target, version.")
-    method, target, version = found[1], found[2], (int(found[3]), int(found[4]))
-    if version not in {(1, 0), (1, 1)}:
+    method, target, version = found.groups()
+    if version not in {b"HTTP/1.0", b"HTTP/1.1"}:
         raise VersionNotSupported(
-            f"HTTP/{version[0]}.{version[1]} is not spoken here: use HTTP/1.1, or HTTP/2 with its own preface."
+            f"{version.decode()} is not spoken here: use HTTP/1.1, or HTTP/2 with its own preface."
         )
-    if len(fields) > FIELDS:
-        raise HeadTooLarge(f"The request has {len(fields)} header fields: {FIELDS} is the most.")
-    named = [_field(each) for each in fields]
-    _check_length(named, has_chunks=version == (1, 1))
+    if len(lines) > FIELDS:
+        raise HeadTooLarge(f"The request has {len(lines)} header fields: {FIELDS} is the most.")
+    fields = [_field(each) for each in lines]
+    named = [(name.lower(), value) for name, value in fields]
+    has_chunks = needs_host = version == b"HTTP/1.1"
+    _check_length(named, has_chunks=has_chunks)
     hosts = [value for name, value in named if name == b"host"]
-    _check_host(hosts, is_needed=version == (1, 1))
+    _check_host(hosts, is_needed=needs_host)
     _check_target(method, target, hosts)
-    return [line, *fields]
+    return Http1Head(line, method, target, version, fields)
 
 
 def _field(line: bytes) -> tuple[bytes, bytes]:
-    """A header's name in lower case, and its value. A value that goes on in the next line is refused like any bad name."""
+    """A header's name and value. A value that goes on in the next line is refused like any bad name."""
     name, colon, value = line.partition(b":")
     if not colon or _NAME.fullmatch(name) is None:
         raise InvalidHttp(f"{line[:100]!r} is no header field.")
-    return name.lower(), value.strip(b" \t")
+    return name, value.strip(b" \t")
 
 
 def _check_length(fields: Sequence[tuple[bytes, bytes]], *, has_chunks: bool) -> None:

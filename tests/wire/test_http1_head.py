@@ -1,9 +1,11 @@
 """Heads of HTTP/1 requests: what one server could read otherwise than another is refused."""
 
+import re
+
 import pytest
 
 from antigravity_addon.errors import GatewayError
-from antigravity_addon.wire.http1_head import FIELDS, HEAD_BYTES, LINE_BYTES, head_size, lines_of
+from antigravity_addon.wire.http1_head import FIELDS, HEAD_BYTES, LINE_BYTES, head_size, read_head
 
 GOOD: dict[str, bytes] = {
     "the shortest": b"GET / HTTP/1.1\r\nhost:\r\n\r\n",
@@ -22,7 +24,10 @@ GOOD: dict[str, bytes] = {
 @pytest.mark.parametrize("head", GOOD.values(), ids=GOOD)
 def test_a_head_that_is_read_in_one_way_is_taken(head: bytes) -> None:
     assert head_size(head + b"GET \0") == len(head)
-    assert lines_of(head) == head[:-4].split(b"\r\n")
+    read = read_head(head)
+    assert b" ".join([read.method, read.target, read.version]) == read.line
+    written = [read.line, *(b"%b:%b" % field for field in read.fields)]
+    assert written == [re.sub(rb":[ \t]*(.*?)[ \t]*$", rb":\1", line) for line in head[:-4].split(b"\r\n")]
 
 
 def with_fields(fields: bytes, version: bytes = b"1.1") -> bytes:
@@ -92,7 +97,7 @@ BAD: dict[str, tuple[bytes, int, str | None]] = {
 @pytest.mark.parametrize(("head", "status", "param"), BAD.values(), ids=BAD)
 def test_a_head_that_could_be_read_otherwise_is_refused(head: bytes, status: int, param: str | None) -> None:
     with pytest.raises(GatewayError) as refused:
-        _ = head_size(head), lines_of(head)
+        _ = head_size(head), read_head(head)
     assert (refused.value.status, refused.value.param) == (status, param)
 
 

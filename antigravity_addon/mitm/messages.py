@@ -1,0 +1,89 @@
+"""New requests and responses of mitmproxy's, made as copies of empty ones.
+
+mitmproxy (12.2.3) compares each field of a message that it makes with the field's type, and raises and catches an
+exception for most that are `None`: 20 microseconds a message, four times in an exchange, and cycles that only the garbage
+collector can free. A copy takes less than one.
+"""
+
+import time
+
+from mitmproxy import http
+from mitmproxy.net.http import status_codes
+
+_REQUEST = http.Request(
+    host="",
+    port=0,
+    method=b"",
+    scheme=b"",
+    authority=b"",
+    path=b"",
+    http_version=b"HTTP/1.1",
+    headers=http.Headers(),
+    content=None,
+    trailers=None,
+    timestamp_start=0.0,
+    timestamp_end=None,
+)
+_RESPONSE = http.Response(
+    http_version=b"HTTP/1.1",
+    status_code=0,
+    reason=b"",
+    headers=http.Headers(),
+    content=None,
+    trailers=None,
+    timestamp_start=0.0,
+    timestamp_end=None,
+)
+
+
+def new_request(
+    method: bytes,
+    path: bytes,
+    headers: http.Headers,
+    *,
+    version: bytes = b"HTTP/1.1",
+    scheme: bytes = b"",
+    host: str = "",
+    port: int = 0,
+    content: bytes | None = None,
+) -> http.Request:
+    """One that begins now."""
+    request = object.__new__(http.Request)
+    request.data = object.__new__(http.RequestData)
+    vars(request.data).update(
+        vars(_REQUEST.data),
+        method=method,
+        path=path,
+        headers=headers,
+        http_version=version,
+        scheme=scheme,
+        host=host,
+        port=port,
+        content=content,
+        timestamp_start=now(),
+    )
+    return request
+
+
+def new_response(
+    status: int, headers: http.Headers, *, version: bytes = b"HTTP/1.1", content: bytes | None = None
+) -> http.Response:
+    """One that begins now."""
+    response = object.__new__(http.Response)
+    response.data = object.__new__(http.ResponseData)
+    vars(response.data).update(
+        vars(_RESPONSE.data),
+        status_code=status,
+        # which HTTP/2 has no place for
+        reason=b"" if version == b"HTTP/2.0" else status_codes.RESPONSES.get(status, "").encode(),
+        headers=headers,
+        http_version=version,
+        content=content,
+        timestamp_start=now(),
+    )
+    return response
+
+
+def now() -> float:
+    """By mitmproxy's own clock for flows: Unix time in seconds."""
+    return time.time()  # noqa: TID251
