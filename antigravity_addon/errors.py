@@ -449,3 +449,14 @@ class AccountsExhausted(UpstreamFailure):
     status = 503
     code = "no_account_available"
     retryable = False
+
+
+def forget_frames(failure: BaseException | None) -> None:
+    """Of a failure that was dealt with, and what led to it.
+
+    Frames that hold the failure lead back to it, so that all they hold, answers of megabytes among it, would wait for the
+    garbage collector, which counts objects and not bytes.
+    """
+    while failure is not None:
+        failure.__traceback__ = None
+        failure = failure.__cause__ or failure.__context__

@@ -23,6 +23,7 @@ from antigravity_addon.errors import (
     UpstreamFailure,
     UpstreamRefused,
     UpstreamUnreachable,
+    forget_frames,
 )
 from antigravity_addon.wire.gemini import GenerateContentRequest
 
@@ -88,17 +89,21 @@ class Attempts:
         self._refuse_if_marked()
         failure: UpstreamFailure | None = None
         blameless = 0
-        while True:
-            lease = await self._lease(failure)
-            try:
-                return await self._served(lease, begin, reader)
-            except UpstreamFailure as error:
-                if reader.committed or self._deadline.is_over or not self._may_go_on(error):
-                    raise
-                failure = error
-            if not failure.spends_account and failure.code != "model_not_found":
-                blameless += 1
-                await self._pause(lease, failure, blameless)
+        try:
+            while True:
+                lease = await self._lease(failure)
+                try:
+                    return await self._served(lease, begin, reader)
+                except UpstreamFailure as error:
+                    if reader.committed or self._deadline.is_over or not self._may_go_on(error):
+                        raise
+                    forget_frames(failure)
+                    failure = error
+                if not failure.spends_account and failure.code != "model_not_found":
+                    blameless += 1
+                    await self._pause(lease, failure, blameless)
+        finally:
+            forget_frames(failure)
 
     # --- an account -------------------------------------------------------------------------------------
 

@@ -50,6 +50,7 @@ class SilenceLimit:
         self._is_held = False
         self._timer: asyncio.TimerHandle | None = None
         self._timeout = asyncio.timeout(None)
+        self._was_over = False
 
     async def __aenter__(self) -> Self:
         await self._timeout.__aenter__()
@@ -63,12 +64,17 @@ class SilenceLimit:
         """Raises: TimeoutError: time was up."""
         if self._timer is not None:
             self._timer.cancel()
-        return await self._timeout.__aexit__(kind, error, traceback)
+        # it refers to its task, and a task's failure to this
+        timeout, self._timeout = self._timeout, asyncio.timeout(None)
+        try:
+            return await timeout.__aexit__(kind, error, traceback)
+        finally:
+            self._was_over = timeout.expired()
 
     @property
     def is_over(self) -> bool:
         """Time was up."""
-        return self._timeout.expired()
+        return self._was_over or self._timeout.expired()
 
     def listen(self) -> None:
         """From now on it is the upstream's turn to say something."""

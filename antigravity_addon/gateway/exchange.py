@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from antigravity_addon.accounts.account import Account
 from antigravity_addon.accounts.policy import Wish
-from antigravity_addon.errors import GatewayStopping, UpstreamFailure
+from antigravity_addon.errors import GatewayStopping, UpstreamFailure, forget_frames
 
 from .attempt import Conditions
 from .attempts import Attempts
@@ -76,6 +76,7 @@ class Exchange:
                 raise
             self._trace.error = failure.label
             await client.write(answer.error(failure), end=True)
+            forget_frames(failure)
         finally:
             client.stop_keepalives()
 

@@ -22,6 +22,7 @@ from antigravity_addon.errors import (
     UpstreamFailure,
     WrongClientKey,
     WrongMethod,
+    forget_frames,
 )
 from antigravity_addon.state.memory import Memory, StateError
 from antigravity_addon.translate.openai_error import to_openai_error
@@ -217,6 +218,7 @@ class Gateway:
                 await self._serve(route, request, read_body, tally, trace, request_id, way)
             except GatewayError as error:
                 await self._refuse(error, request, tally, trace, request_id)
+                forget_frames(error)
             except StateError as error:
                 logger.error("%s What is kept cannot be read: %s", request_id, error)  # noqa: TRY400  a sentence for the operator
                 hidden = GatewayError(

@@ -56,3 +56,5 @@ class Race[K: Hashable]:
         for task in self._runners.values():
             task.cancel()
         await asyncio.wait(self._runners.values())
+        # each may have failed, and a failure's frames lead back to the race
+        self._runners.clear()

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 
-from antigravity_addon.errors import GatewayError
+from antigravity_addon.errors import GatewayError, forget_frames
 
 logger = logging.getLogger(__name__)
 
@@ -56,11 +56,18 @@ async def all_of[A, T](work: Callable[[A], Awaitable[T]], each: Iterable[A]) -> 
         await asyncio.sleep(0)
         return await work(argument)
 
+    tasks: list[asyncio.Task[T]] = []
+    first: BaseException | None = None
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(work_on(argument)) for argument in each]
-    except* GatewayError as failures:
+            tasks += [group.create_task(work_on(argument)) for argument in each]
+    except ExceptionGroup as failures:
+        # a task group does not nest what its tasks raise
         first = failures.exceptions[0]
-        assert isinstance(first, GatewayError)  # noqa: S101  a task group does not nest what its tasks raise
-        raise first from None
+        if not isinstance(first, GatewayError):
+            raise
+        forget_frames(failures)
+    if first is not None:
+        # here, where the group is not its context: the two would refer to each other
+        raise first
     return [task.result() for task in tasks]

@@ -12,7 +12,7 @@ from .identity import Naming
 from .prices import dollars
 
 
-def _unnoticed() -> None:
+def unnoticed() -> None:
     """Nobody looks on."""
 
 
@@ -118,7 +118,7 @@ class Trace:
     """Attempts that are not over, by number: each as it stands by now."""
     waiting: dict[int, Waiting] = field(default_factory=dict[int, Waiting])
     """By the turn of the answer."""
-    changed: Callable[[], None] = _unnoticed
+    changed: Callable[[], None] = unnoticed
     """Called at what people want to see before the end: something is waited for, an attempt begins or fails, the model
     speaks. Some times in an exchange, never for each piece of an answer."""
     _begun: int = 0

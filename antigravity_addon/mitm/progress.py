@@ -5,7 +5,7 @@ import asyncio
 from mitmproxy import ctx, http
 from mitmproxy.hooks import UpdateHook
 
-from antigravity_addon.gateway.trace import Trace
+from antigravity_addon.gateway.trace import Trace, unnoticed
 
 from .annotate import annotate, annotate_progress
 from .attempts import FlowIds
@@ -42,8 +42,9 @@ class Progress:
         annotate(self._flow, self.trace, self.attempt_flows)
 
     def stop(self) -> None:
-        """No word any more."""
+        """No word any more. And the trace refers to this no longer: two that refer to each other outlive their use."""
         self._is_over = True
+        self.trace.changed = unnoticed
         if self._update is not None:
             self._update.cancel()
             self._update = None

@@ -11,12 +11,16 @@ from mitmproxy.net.http.http1 import expected_http_body_size
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers.http import (
+    DropStream,
+    HTTPMode,
     HttpRequestHeadersHook,
     HttpStream,
     RequestData,
     RequestEndOfMessage,
     RequestHeaders,
+    RequestProtocolError,
     RequestTrailers,
+    ResponseProtocolError,
 )
 
 from antigravity_addon.errors import GatewayError, HeadTooLarge, RequestTimeout, RequestTooLarge
@@ -61,10 +65,16 @@ class EncodedBodyHook(commands.StartHook):
 
 
 class RequestStream(HttpStream):
-    """State, beside mitmproxy's: whether the rest of the request is no longer wanted."""
+    """State, beside mitmproxy's: whether the rest of the request is no longer wanted.
+
+    Once it is over, nothing of it refers to itself, so it goes at once and with it all that came of the request. mitmproxy
+    (12.2.3) leaves its streams to the garbage collector, which was an eighth of a stream's cost, and 20 ms at a time.
+    """
 
     def __init__(self, context: Context, stream_id: int) -> None:
         super().__init__(context, stream_id)
+        self.mode = HTTPMode.transparent  # which mitmproxy looks for among the layers
+        context.layers.remove(self)
         self._has_enough = False
 
     def _handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
@@ -82,6 +92,21 @@ class RequestStream(HttpStream):
                 yield from super()._handle_event(event)
                 if self in ROOM and not self.flow.live:
                     ROOM.give_back(self)
+
+    def flow_done(self) -> layer.CommandGenerator[None]:
+        yield from super().flow_done()
+        self._let_go()
+
+    def handle_protocol_error(
+        self, event: RequestProtocolError | ResponseProtocolError
+    ) -> layer.CommandGenerator[None]:
+        for command in super().handle_protocol_error(event):
+            yield command
+            if isinstance(command, DropStream):
+                self._let_go()
+
+    def _let_go(self) -> None:
+        self.client_state = self.server_state = _nothing_more
 
     def state_wait_for_request_headers(self, event: RequestHeaders) -> layer.CommandGenerator[None]:
         if event.request.http_version == "HTTP/1.0":
@@ -167,3 +192,8 @@ class RequestStream(HttpStream):
         self.client_state = self.state_consume_request_body
         self.server_state = self.state_wait_for_response_headers
         yield from super().state_consume_request_body(RequestEndOfMessage(self.stream_id))
+
+
+def _nothing_more(_event: events.Event) -> layer.CommandGenerator[None]:
+    """What a stream that is over does with an event; no method, which would refer to the stream."""
+    yield from ()

@@ -104,7 +104,8 @@ class UpstreamResponse:
                     raise StreamTruncated(f"The upstream's answer is longer than {self.most_bytes:,} bytes.")
                 yield chunk
         except (aiohttp.ClientError, OSError) as error:
-            raise StreamTruncated(f"The upstream cut the answer off ({kind_of_cause(error)}).") from error
+            cause = error.with_traceback(None)  # aiohttp keeps it in what its frames refer to
+            raise StreamTruncated(f"The upstream cut the answer off ({kind_of_cause(cause)}).") from cause
 
     async def read(self) -> bytes:
         """The whole body of an answer that is small by its nature.
