@@ -92,7 +92,7 @@ class AttemptFlows:
             if attempt.flow.response is not None:
                 yield attempt.answered()
             else:
-                sent = _to_be_sent(attempt.flow, request)
+                sent = _to_be_sent(attempt.flow, request) if attempt.is_changed() else request
                 attempt.is_on_its_way()
                 async with self._carrier.carry(sent, leg) as response:
                     yield await attempt.receive(response)
@@ -148,6 +148,7 @@ class _AttemptFlow:
         """`credentials` are what the request is paid with."""
         self.flow = shown
         self._leg = leg
+        self._made = _what_is_sent(shown.request)
         self._credentials = tuple(credentials)
         self._redacts_bodies = redacts_bodies()
         if self._redacts_bodies:
@@ -168,6 +169,10 @@ class _AttemptFlow:
             raise UpstreamUnreachable("An operator has stopped this request.")
         self.flow.request.timestamp_end = now()
         self._began = self._clock()
+
+    def is_changed(self) -> bool:
+        """By an addon, or an operator."""
+        return _what_is_sent(self.flow.request) != self._made
 
     def is_on_its_way(self) -> None:
         self._credentials += redact_credentials(self.flow.request)
@@ -289,6 +294,11 @@ def _shown_headers(request: UpstreamRequest, host: str) -> http.Headers:
             for name, value in shown.items()
         ]
     )
+
+
+def _what_is_sent(asked: http.Request) -> tuple[object, ...]:
+    data = asked.data
+    return data.method, data.scheme, data.host, data.port, data.path, data.headers.fields, data.content
 
 
 def _to_be_sent(shown: http.HTTPFlow, request: UpstreamRequest) -> UpstreamRequest:

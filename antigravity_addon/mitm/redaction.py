@@ -12,6 +12,7 @@ REDACTED = "[redacted]"
 CREDENTIAL_HEADERS = frozenset({"authorization", "x-goog-api-key"})
 """What pays for an upstream request."""
 
+_CREDENTIAL_HEADERS = frozenset(name.encode() for name in CREDENTIAL_HEADERS)
 _KEY_HEADERS = frozenset(name.encode() for name in (*KEY_HEADERS, "cookie", "proxy-authorization"))
 """A key in any, and what browsers and proxies show unasked."""
 _KEY_PARAMETERS = ("key", "api_key", "api-key", "apikey", "access_token", "token")
@@ -38,11 +39,14 @@ def redacted_credential(value: str) -> str:
 def redact_credentials(request: http.Request) -> tuple[str, ...]:
     """Take out of an upstream request what pays, and say what it was: an operator may have put another key in."""
     shown: list[str] = []
-    for name in CREDENTIAL_HEADERS & {name.lower() for name in request.headers}:
-        value = request.headers[name]
-        if (redacted := redacted_credential(value)) != value:
-            shown.append(value)
-            request.headers[name] = redacted
+    fields: list[tuple[bytes, bytes]] = []
+    for name, value in request.headers.fields:
+        redacted = _redacted(value) if name.lower() in _CREDENTIAL_HEADERS else value
+        if redacted != value:
+            shown.append(value.decode("utf-8", "surrogateescape"))
+        fields.append((name, redacted))
+    if shown:
+        request.headers.fields = tuple(fields)
     return tuple(shown)
 
 
@@ -54,9 +58,14 @@ def redacted_answer(text: bytes, credentials: Collection[str]) -> bytes:
 
 
 def redact_answer_headers(response: http.Response, credentials: Collection[str]) -> None:
+    fields = response.headers.fields
+    if _COOKIES.isdisjoint(name.lower() for name, _ in fields):
+        values = b"\n".join(value for _, value in fields)
+        if redacted_answer(values, credentials) == values:
+            return
     response.headers.fields = tuple(
         (name, REDACTED.encode() if name.lower() in _COOKIES else redacted_answer(value, credentials))
-        for name, value in response.headers.fields
+        for name, value in fields
     )
 
 

@@ -7,7 +7,7 @@ an ordinary response, and a client that goes away is reported at once. Seen with
 
 import logging
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 from weakref import WeakSet
@@ -43,6 +43,10 @@ from .messages import now
 from .request_stream import RequestStream
 
 logger = logging.getLogger(__name__)
+
+
+_PIECE_BYTES = 64 * 1024
+"""More is not put together, since that is a copy."""
 
 
 @dataclass
@@ -143,10 +147,7 @@ class InProcessHttpLayer(HttpLayer):
 
     def _handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
         try:
-            for command in self._events(event):
-                # "Streaming response from …", once per stream: each log record visits every addon
-                if not isinstance(command, commands.Log) or command.level > logging.INFO:
-                    yield command
+            yield from _joined(self._events(event))
         except Exception as error:  # noqa: BLE001
             # mitmproxy's assertions repeat whole bodies, which do not belong into a log
             where = "".join(traceback.format_tb(error.__traceback__))
@@ -211,6 +212,28 @@ class InProcessHttpLayer(HttpLayer):
         self.connections[server] = child
         yield from self.event_to_child(child, events.Start())
         yield from self.event_to_child(stream, GetHttpConnectionCompleted(event, (server, None)))
+
+
+def _joined(each: Iterable[commands.Command]) -> layer.CommandGenerator[None]:
+    """What is sent in a row, head and first bytes of an answer, in one piece: each is a call into the system."""
+    held: commands.SendData | None = None
+    for command in each:
+        # "Streaming response from …", once per stream, of which nobody learns anything
+        if isinstance(command, commands.Log) and command.level <= logging.INFO:
+            continue
+        if isinstance(command, commands.SendData) and len(command.data) <= _PIECE_BYTES:
+            if held is None:
+                held = command
+                continue
+            if len(held.data) <= _PIECE_BYTES and command.connection is held.connection:
+                held = commands.SendData(held.connection, held.data + command.data)
+                continue
+        if held is not None:
+            yield held
+            held = None
+        yield command
+    if held is not None:
+        yield held
 
 
 class _ExchangeLayer(HttpConnection):

@@ -9,6 +9,7 @@ import json
 import re
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from urllib.parse import quote, quote_plus
 
 REDACTED = b"[redacted]"
@@ -126,7 +127,7 @@ def without(text: bytes, *secrets: str) -> bytes:
     """Only these, in whatever form; a short one is a word, and stays."""
     for secret in secrets:
         if len(secret) >= _SHORTEST:
-            for form in _longest_first(forms_of(secret)):
+            for form in _all_forms_of(secret):
                 text = text.replace(form, REDACTED)
     return text
 
@@ -150,6 +151,12 @@ def forms_of(secret: str) -> Iterator[bytes]:
             core = encoded[pad : len(encoded) // 4 * 4 - (4 if (ahead + len(whole)) % 3 else 0)]
             yield core
             yield core.replace(b"+", b"-").replace(b"/", b"_")
+
+
+@lru_cache(maxsize=64)
+def _all_forms_of(secret: str) -> tuple[bytes, ...]:
+    """Every answer is searched for what it was paid with, and that changes once an hour."""
+    return _longest_first(forms_of(secret))
 
 
 def _plain_forms(text: str) -> Iterator[bytes]:

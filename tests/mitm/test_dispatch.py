@@ -2,12 +2,15 @@
 
 import logging
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from mitmproxy import hooks, http
 from mitmproxy.addonmanager import AddonManager
+from mitmproxy.addons.maplocal import MapLocal
 from mitmproxy.exceptions import AddonHalt, OptionsError
+from mitmproxy.log import LegacyLogEvents, LogEntry
 from mitmproxy.proxy.layers.http._hooks import HttpRequestHook
 from mitmproxy.test import taddons, tflow
 
@@ -153,3 +156,49 @@ def test_it_takes_the_place_of_mitmproxys_own_and_gives_it_back() -> None:
         assert addons.trigger_event.__func__ is AddonManager.trigger_event
         assert addons.trigger.__func__ is AddonManager.trigger
         dispatch.remove()
+
+
+async def test_what_maps_to_files_is_asked_when_something_is_mapped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: Heard = []
+
+    def request(_: MapLocal, flow: http.HTTPFlow) -> None:
+        asked.append(flow.request.path)
+
+    monkeypatch.setattr(MapLocal, "request", request)
+    maps = MapLocal()
+    with taddons.context(maps, loadcore=False) as context:
+        dispatch = Dispatch(context.master.addons)
+        for mapped in ([], [f"|/path|{tmp_path}"], []):
+            context.configure(maps, map_local=mapped)
+            await dispatch.trigger_event(HttpRequestHook(tflow.tflow()))
+    assert asked == ["/path"]
+
+
+class ReadsTheLog:
+    name = "reads the log"
+
+    def add_log(self, entry: LogEntry) -> None:
+        pass
+
+
+def test_lines_of_the_log_are_made_into_events_for_those_who_listen(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: Heard = []
+
+    def emit(_: LegacyLogEvents, record: logging.LogRecord) -> None:
+        made.append(record.getMessage())
+
+    monkeypatch.setattr(LegacyLogEvents, "emit", emit)
+    with taddons.context(loadcore=False) as context:
+        addons = context.master.addons
+        log, reader, dispatch = logging.getLogger("a test"), ReadsTheLog(), Dispatch(addons)
+        for step in (
+            dispatch.install,
+            lambda: addons.add(reader),
+            lambda: addons.remove(reader),
+            dispatch.remove,
+        ):
+            step()
+            log.warning("after %s", getattr(step, "__name__", step))
+    assert made == ["after <lambda>", "after remove"]
