@@ -28,7 +28,8 @@ from antigravity_addon.upstream.endpoint import Authorization, Authorizer, Upstr
 from antigravity_addon.upstream.endpoints import Endpoints
 from antigravity_addon.upstream.remedies import Lessons, Remedy, remedy_for
 from antigravity_addon.views.masks import without
-from antigravity_addon.wire.gemini import GenerateContentRequest, GenerateContentResponse
+from antigravity_addon.wire.gemini import GenerateContentRequest
+from antigravity_addon.wire.gemini_response import GenerateContentResponse
 from antigravity_addon.wire.sse import ServerSentEvent, SseDecoder, StrayJson
 
 from .deadline import Deadline, SilenceLimit

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import isfinite
 
 from antigravity_addon.errors import EmptyAnswer, MalformedToolCall, MissingThoughtSignature, StreamTruncated
-from antigravity_addon.wire.gemini import (
+from antigravity_addon.wire.gemini_response import (
     Candidate,
     GenerateContentResponse,
     GroundingMetadata,

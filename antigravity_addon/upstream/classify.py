@@ -8,8 +8,6 @@ Google speaks of the client's fault in 400 and 404 only, and even there not alwa
 import re
 from collections.abc import Mapping
 
-from pydantic import ValidationError
-
 from antigravity_addon.errors import (
     AccountRefused,
     NotOnThisUpstream,
@@ -23,11 +21,10 @@ from antigravity_addon.errors import (
     UpstreamRefused,
     UpstreamTimeout,
 )
-from antigravity_addon.wire.gemini import GenerateContentResponse
+from antigravity_addon.wire.gemini_response import GenerateContentResponse, read_message
 from antigravity_addon.wire.google_day import seconds_to_new_quota
 from antigravity_addon.wire.google_error import (
     GoogleError,
-    StreamMessage,
     is_error_document,
     longest,
     parse_date,
@@ -68,8 +65,8 @@ def decode_item(
     the rest off as the whole.
     """
     try:
-        message = StreamMessage.model_validate_json(item.data)
-    except ValidationError:
+        message = read_message(item.data)
+    except ValueError:
         if is_error_document(item.data):
             raise classify_error_object(item.data, model=model, now=now) from None
         if item.data.lstrip().startswith(b"{"):

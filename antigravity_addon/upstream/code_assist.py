@@ -14,12 +14,8 @@ from antigravity_addon.wire.code_assist import (
     CodeAssistRequest,
     CodeAssistToolConfig,
 )
-from antigravity_addon.wire.gemini import (
-    GenerateContentRequest,
-    GenerateContentResponse,
-    GenerationConfig,
-    ToolConfig,
-)
+from antigravity_addon.wire.gemini import GenerateContentRequest, GenerationConfig, ToolConfig
+from antigravity_addon.wire.gemini_response import GenerateContentResponse
 from antigravity_addon.wire.sse import ServerSentEvent, StrayJson
 
 from .classify import classify, decode_item

@@ -6,7 +6,8 @@ from typing import Protocol
 
 from antigravity_addon.accounts.account import Account
 from antigravity_addon.errors import UpstreamFailure
-from antigravity_addon.wire.gemini import GenerateContentRequest, GenerateContentResponse
+from antigravity_addon.wire.gemini import GenerateContentRequest
+from antigravity_addon.wire.gemini_response import GenerateContentResponse
 from antigravity_addon.wire.sse import ServerSentEvent, StrayJson
 
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from antigravity_addon.errors import AccountRefused, NotOnThisUpstream, UpstreamFailure
-from antigravity_addon.wire.gemini import GenerateContentRequest, GenerateContentResponse, ToolConfig
+from antigravity_addon.wire.gemini import GenerateContentRequest, ToolConfig
+from antigravity_addon.wire.gemini_response import GenerateContentResponse
 from antigravity_addon.wire.sse import ServerSentEvent, StrayJson
 
 from .classify import classify, decode_item

@@ -10,12 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from pydantic import ValidationError
 from pydantic_core import to_json
 
 from antigravity_addon.wire.base import Json
-from antigravity_addon.wire.gemini import UsageMetadata
-from antigravity_addon.wire.google_error import StreamMessage
+from antigravity_addon.wire.gemini_response import UsageMetadata, read_message
 from antigravity_addon.wire.sse import SseDecoder
 
 from .differences import ABSENT, FREE_JSON, Absent, Place, differences, is_same, shown_path
@@ -270,7 +268,7 @@ def tokens_in(answer: bytes) -> TokensRead | None:
 
 def _usage_in(message: bytes) -> UsageMetadata | None:
     try:
-        read = StreamMessage.model_validate_json(message)
-    except ValidationError:
+        read = read_message(message)
+    except ValueError:
         return None
     return (read.response or read).usage_metadata

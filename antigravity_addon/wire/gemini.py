@@ -1,14 +1,14 @@
-"""Gemini's `generateContent`, version v1beta: request as we send it, response as it comes.
+"""Gemini's `generateContent`, version v1beta: the request as we send it.
 
-Source: `google-genai` 3.4.0 and recorded responses, November 2026. Request models are a whitelist and
-serialise with `by_alias` and `exclude_none`; response models accept whatever else there is.
+Source: `google-genai` 3.4.0, November 2026. Request models are a whitelist and serialise with `by_alias` and
+`exclude_none`. What is answered: `gemini_response.py`.
 """
 
 from typing import Literal
 
 from pydantic import Field
 
-from .base import Base64, GoogleInbound, GoogleOutbound, Json, JsonObject
+from .base import Base64, GoogleOutbound, Json, JsonObject
 
 # --- parts, common to both directions in shape, but strict one way and lenient the other -----------------
 
@@ -153,152 +153,3 @@ class GenerateContentRequest(GoogleOutbound):
         return sum(
             len(part.text or "") + len(part.inline_data.data if part.inline_data else "") for part in parts
         )
-
-
-# --- responses ------------------------------------------------------------------------------------------
-
-
-class InboundBlob(GoogleInbound):
-    mime_type: str = "application/octet-stream"
-    data: str = ""
-
-
-class InboundFunctionCall(GoogleInbound):
-    name: str | None = None
-    """Absent in the parts that continue a streamed call, which we never ask for."""
-    args: JsonObject | None = None
-    id: str | None = None
-    will_continue: bool = False
-    """The arguments follow piece by piece."""
-
-
-class InboundPart(GoogleInbound):
-    """Everything else a part can hold (executed code, server-side tools) is not ours to show."""
-
-    text: str | None = None
-    thought: bool = False
-    thought_signature: str | None = None
-    inline_data: InboundBlob | None = None
-    function_call: InboundFunctionCall | None = None
-
-
-class InboundContent(GoogleInbound):
-    """May be `{}`, may lack parts."""
-
-    role: str | None = None
-    parts: tuple[InboundPart, ...] | None = None
-
-
-class WebPage(GoogleInbound):
-    uri: str | None = None
-    title: str | None = None
-    domain: str | None = None
-
-
-class GroundingChunk(GoogleInbound):
-    """A source. Those that are no page of the web are not ours to show."""
-
-    web: WebPage | None = None
-
-
-class Segment(GoogleInbound):
-    """A piece of the answer, by UTF-8 bytes of its text.
-
-    `partIndex` is not read: recorded answers lack it even where another part stands before the text.
-    """
-
-    start_index: int | None = None
-    """Absent for 0."""
-    end_index: int | None = None
-
-
-class GroundingSupport(GoogleInbound):
-    segment: Segment | None = None
-    grounding_chunk_indices: tuple[int, ...] | None = None
-
-
-class GroundingMetadata(GoogleInbound):
-    """May be `{}`, on every chunk or on the last one only."""
-
-    web_search_queries: tuple[str, ...] | None = None
-    grounding_chunks: tuple[GroundingChunk, ...] | None = None
-    grounding_supports: tuple[GroundingSupport, ...] | None = None
-
-
-class LikelyToken(GoogleInbound):
-    token: str | None = None
-    log_probability: float | None = None
-    """May be `"-Infinity"`."""
-
-
-class LikelyTokens(GoogleInbound):
-    candidates: tuple[LikelyToken, ...] | None = None
-
-
-class LogprobsResult(GoogleInbound):
-    """Two lists side by side, one entry for each token of the text."""
-
-    chosen_candidates: tuple[LikelyToken, ...] | None = None
-    top_candidates: tuple[LikelyTokens, ...] | None = None
-
-
-class Candidate(GoogleInbound):
-    content: InboundContent | None = None
-    finish_reason: str | None = None
-    """Open enum: 24 values in November 2026, and growing."""
-    finish_message: str | None = None
-    continuation_token: str | None = None
-    """To go on behind this chunk with, in a request of its own: because this one is at its end, or in case the
-    connection drops. Gemini 4."""
-    grounding_metadata: GroundingMetadata | None = None
-    logprobs_result: LogprobsResult | None = None
-    index: int = 0
-    """Absent on Vertex and on old models."""
-
-
-class PromptFeedback(GoogleInbound):
-    block_reason: str | None = None
-    block_reason_message: str | None = None
-
-
-class ModalityTokenCount(GoogleInbound):
-    modality: str | None = None
-    token_count: int | None = None
-
-
-class UsageMetadata(GoogleInbound):
-    """Running totals of one request, neither monotone nor complete: keep the last value of each field."""
-
-    prompt_token_count: int | None = None
-    """Includes the cached ones."""
-    candidates_token_count: int | None = None
-    """Excludes thoughts."""
-    thoughts_token_count: int | None = None
-    cached_content_token_count: int | None = None
-    tool_use_prompt_token_count: int | None = None
-    total_token_count: int | None = None
-
-
-class GenerateContentResponse(GoogleInbound):
-    """One whole answer, or one chunk of a stream."""
-
-    candidates: tuple[Candidate, ...] | None = None
-    prompt_feedback: PromptFeedback | None = None
-    usage_metadata: UsageMetadata | None = None
-    model_version: str | None = None
-    response_id: str | None = None
-
-
-class ModelInfo(GoogleInbound):
-    """One entry of `GET /v1beta/models`."""
-
-    name: str
-    """`models/gemini-…`."""
-    supported_generation_methods: tuple[str, ...] = ()
-    input_token_limit: int | None = None
-    output_token_limit: int | None = None
-
-
-class ListModelsResponse(GoogleInbound):
-    models: tuple[ModelInfo, ...] = Field(default=())
-    next_page_token: str | None = None

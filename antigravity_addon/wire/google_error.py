@@ -17,7 +17,6 @@ from typing import Annotated, Literal
 from pydantic import Field, StrictFloat, StrictInt, StrictStr, TypeAdapter, ValidationError
 
 from .base import GoogleInbound, Json
-from .gemini import GenerateContentResponse
 from .sse import json_objects
 
 # --- details ----------------------------------------------------------------------------------------------
@@ -151,16 +150,6 @@ type ErrorDocument = Annotated[
     Field(union_mode="left_to_right"),
 ]
 _ERROR_DOCUMENT = TypeAdapter[ErrorDocument](ErrorDocument)
-
-
-class _Answer(GenerateContentResponse):
-    error: Json = None
-
-
-class StreamMessage(_Answer):
-    """One message of a 200 stream: a chunk, a chunk in Code Assist's envelope, or an error in either place."""
-
-    response: _Answer | None = None
 
 
 # --- what is left of it when the shapes are gone -----------------------------------------------------------

@@ -26,8 +26,12 @@ from antigravity_addon.translate.events import (
     Usage,
 )
 from antigravity_addon.translate.gemini import GeminiTurn
-from antigravity_addon.wire.gemini import GenerateContentResponse
+from antigravity_addon.wire.gemini_response import GenerateContentResponse, read_message
 from antigravity_addon.wire.sse import SseDecoder
+
+
+def read(chunk: str | bytes) -> GenerateContentResponse:
+    return read_message(chunk.encode() if isinstance(chunk, str) else chunk)
 
 
 def play(*chunks: str | bytes) -> list[TurnEvent]:
@@ -36,9 +40,7 @@ def play(*chunks: str | bytes) -> list[TurnEvent]:
 
 
 def fed(turn: GeminiTurn, *chunks: str | bytes) -> list[TurnEvent]:
-    return [
-        event for chunk in chunks for event in turn.feed(GenerateContentResponse.model_validate_json(chunk))
-    ]
+    return [event for chunk in chunks for event in turn.feed(read(chunk))]
 
 
 def chunk(*parts: object, finish: str | None = None, **candidate: object) -> str:
@@ -240,7 +242,7 @@ def test_an_undeclared_call_is_never_passed_on() -> None:
     condemned = chunk({"text": "a"}, CALL, finish="UNEXPECTED_TOOL_CALL", finishMessage="no tool named f")
     events: list[TurnEvent] = []
     with pytest.raises(MalformedToolCall, match="no tool named f"):
-        events.extend(turn.feed(GenerateContentResponse.model_validate_json(condemned)))
+        events.extend(turn.feed(read(condemned)))
     assert events == []
 
 
@@ -584,7 +586,7 @@ def test_recorded_turns(recorded: Path, number: str) -> None:
     (path,) = recorded.glob(f"{number}-*")
     chunks = chunks_of(path)
     assert summary(play(*chunks)) == TURNS[number]
-    last = GenerateContentResponse.model_validate_json(chunks[-1]).usage_metadata
+    last = read(chunks[-1]).usage_metadata
     assert last is not None
     if last.total_token_count is not None:
         _, _, tokens_in, tokens_out, _ = TURNS[number]
@@ -631,9 +633,7 @@ def test_recorded_sdk_turns(recorded: Path) -> None:
 
 
 def test_a_stop_sequence_may_be_the_first_token() -> None:
-    chunk = GenerateContentResponse.model_validate_json(
-        b'{"candidates":[{"content":{"parts":[{"text":""}]},"finishReason":"STOP"}]}'
-    )
+    chunk = read_message(b'{"candidates":[{"content":{"parts":[{"text":""}]},"finishReason":"STOP"}]}')
     turn = GeminiTurn(may_be_empty=True)
     assert list(turn.feed(chunk)) == []
     assert list(turn.finish()) == [stop()]

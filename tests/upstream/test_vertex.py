@@ -25,7 +25,6 @@ from antigravity_addon.wire.gemini import (
     FunctionCallingConfig,
     FunctionDeclaration,
     GenerateContentRequest,
-    GenerateContentResponse,
     GenerationConfig,
     ImageConfig,
     Part,
@@ -34,6 +33,7 @@ from antigravity_addon.wire.gemini import (
     Tool,
     ToolConfig,
 )
+from antigravity_addon.wire.gemini_response import GenerateContentResponse
 from antigravity_addon.wire.sse import ServerSentEvent, SseDecoder
 
 NOW = 1_795_000_000.0
