@@ -10,7 +10,6 @@ from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import partial
 from typing import Protocol
 
 from antigravity_addon.accounts.pool import AccountPool, Lease
@@ -37,7 +36,7 @@ from .dialects.dialect import Turn
 from .legs import Carrier, Leg
 from .prices import Prices
 from .settings import Settings
-from .tasks import beside_the_loop
+from .tasks import LARGE, beside_the_loop
 
 MOST_HOPS = 20
 """Upstream requests that one long answer may take. Gemini gives 65,536 tokens a hop, and has room for 16 of them."""
@@ -316,7 +315,10 @@ class Attempt:
         body = b""
         try:
             for item in items:
-                chunk = await beside_the_loop(partial(self._unwrapped, item), size=len(item.data))
+                if len(item.data) < LARGE:
+                    chunk = self._unwrapped(item)
+                else:
+                    chunk = await asyncio.to_thread(self._unwrapped, item)
                 if chunk is not None:
                     body += self._written(gemini.feed(chunk))
         except UpstreamFailure:

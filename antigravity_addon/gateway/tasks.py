@@ -8,8 +8,8 @@ from antigravity_addon.errors import GatewayError, forget_frames
 
 logger = logging.getLogger(__name__)
 
-_LARGE = 512 * 1024
-"""Bytes, of which the work takes some milliseconds."""
+LARGE = 512 * 1024
+"""Bytes, of which the work takes some milliseconds: others are to have their turn meanwhile."""
 
 _kept: set[asyncio.Task[None]] = set()
 
@@ -42,7 +42,7 @@ async def beside_the_loop[T](work: Callable[[], T], *, size: int) -> T:
 
     The loop has its turn then between one call into C and the next. `work` goes on if nobody waits for it any more.
     """
-    return work() if size < _LARGE else await asyncio.to_thread(work)
+    return work() if size < LARGE else await asyncio.to_thread(work)
 
 
 async def all_of[A, T](work: Callable[[A], Awaitable[T]], each: Iterable[A]) -> list[T]:

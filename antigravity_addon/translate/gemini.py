@@ -174,7 +174,8 @@ class GeminiTurn:
             yield from self._ground(candidate.grounding_metadata)
         parts = candidate.content.parts if candidate.content else None
         for part in parts or ():
-            for event in self._events(part):
+            event = self._event(part)
+            if event is not None:
                 self._checkpoint = None
                 yield event
         if tokens := _likelihoods(candidate.logprobs_result):
@@ -189,22 +190,24 @@ class GeminiTurn:
             self._has_searched = True
             yield Searched(grounding.web_search_queries)
 
-    def _events(self, part: InboundPart) -> Iterator[TurnEvent]:
+    def _event(self, part: InboundPart) -> TurnEvent | None:
+        """`None` if it holds nothing for others."""
         if part.function_call is not None:
             self._has_calls = True
-            yield _to_tool_call(part.function_call, part.thought_signature)
-        elif part.thought:
-            # of thoughts only the text is for others; image models think in images, too
-            if part.text:
-                yield ReasoningDelta(part.text)
-        elif part.inline_data is not None:
-            if part.inline_data.mime_type.startswith("image/"):
-                self._has_content = True
-                yield Image(part.inline_data.mime_type, part.inline_data.data)
-        elif part.text or (part.text is not None and part.thought_signature):
+            return _to_tool_call(part.function_call, part.thought_signature)
+        if part.thought:
+            # only the text; image models think in images, too
+            return ReasoningDelta(part.text) if part.text else None
+        if part.inline_data is not None:
+            if not part.inline_data.mime_type.startswith("image/"):
+                return None
+            self._has_content = True
+            return Image(part.inline_data.mime_type, part.inline_data.data)
+        if part.text or (part.text is not None and part.thought_signature):
             self._has_content = self._has_content or bool(part.text)
             self._text.append(part.text)
-            yield TextDelta(part.text, part.thought_signature)
+            return TextDelta(part.text, part.thought_signature)
+        return None
 
     def _reason(self, candidate: Candidate) -> FinishReason:
         if candidate.finish_reason in _CUT_SHORT:
