@@ -121,7 +121,7 @@ class AccountCheck:
         """To the end of the answer, whatever it says. Raises: UpstreamFailure."""
         endpoint = self._connections.endpoints.of(account)
         request = endpoint.prepare(_QUESTION, model=model, authorization=authorization)
-        turn, decoder = GeminiTurn(), SseDecoder()
+        turn, decoder = GeminiTurn(), SseDecoder.of_upstream()
 
         def take(items: Iterator[ServerSentEvent | StrayJson]) -> None:
             for item in items:

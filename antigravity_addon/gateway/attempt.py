@@ -254,7 +254,7 @@ class Attempt:
 
     async def _hop(self, request: UpstreamRequest, gemini: GeminiTurn, *, is_as_asked: bool) -> None:
         """One upstream request, to the end of its answer."""
-        decoder = SseDecoder()
+        decoder = SseDecoder.of_upstream()
         try:
             async with (
                 SilenceLimit(self._settings.first_token_timeout, self._deadline) as silence,
@@ -278,6 +278,9 @@ class Attempt:
                     gemini.check()
         except TimeoutError as error:
             raise self._timed_out() from error
+        finally:
+            # a failure is kept while others are asked, and this frame with it
+            decoder.let_go()
 
     def _next_leg(self, silence: SilenceLimit, *, is_as_asked: bool) -> Leg:
         self._hops += 1

@@ -153,7 +153,8 @@ class _AttemptFlow:
         self._redacts_bodies = redacts_bodies()
         if self._redacts_bodies:
             will_be_redacted(shown)
-        self._pieces: list[bytes] = []
+        # not in pieces: a heap full of them is not given back to the system
+        self._body = bytearray()
         self._rhythm: list[list[int]] = shown.metadata[ATTEMPT_KEY]["rhythm"]
         """In the flow while it grows: views see since when the upstream is silent."""
         self._clock = asyncio.get_running_loop().time
@@ -220,7 +221,7 @@ class _AttemptFlow:
         self._is_whole = True
 
     def _note(self, piece: bytes) -> bytes:
-        self._pieces.append(piece)
+        self._body += piece
         self._rhythm.append([int((self._clock() - self._began) * 1000), len(piece)])
         return piece
 
@@ -237,6 +238,7 @@ class _AttemptFlow:
         if shown.response is not None:
             if shown.response.raw_content is None:
                 shown.response.raw_content = await self._redacted()
+            self._body.clear()
             shown.response.timestamp_end = now()
         if self._redacts_bodies:
             redact_request(shown)
@@ -252,8 +254,7 @@ class _AttemptFlow:
     async def _redacted(self) -> bytes:
         """What has come of the answer."""
         return await beside_the_loop(
-            lambda: redacted_answer(b"".join(self._pieces), self._credentials),
-            size=sum(map(len, self._pieces)),
+            lambda: redacted_answer(bytes(self._body), self._credentials), size=len(self._body)
         )
 
     async def _fire(self, hook: hooks.Hook) -> None:

@@ -31,7 +31,13 @@ from antigravity_addon.wire.google_error import (
     parse_google_error,
     parse_retry_after,
 )
+from antigravity_addon.wire.json_values import has_more_values
 from antigravity_addon.wire.sse import ServerSentEvent, StrayJson
+
+MOST_VALUES = 100_000
+"""Of one piece of an answer: the probabilities of 1,500 tokens, with 20 others beside each. Nobody else runs while they are
+read, a tenth of a second.
+"""
 
 
 def classify(
@@ -64,6 +70,8 @@ def decode_item(
     Raises: UpstreamFailure: it is an error, or a chunk that cannot be read. To skip part of an answer would pass
     the rest off as the whole.
     """
+    if has_more_values(item.data, MOST_VALUES):
+        raise StreamTruncated("A piece of the upstream's answer has more in it than can be read.")
     try:
         message = read_message(item.data)
     except ValueError:

@@ -25,6 +25,7 @@ from aiohttp.tracing import Trace
 from yarl import URL
 
 from antigravity_addon.errors import StreamTruncated, UpstreamBroken, UpstreamTimeout, UpstreamUnreachable
+from antigravity_addon.wire.json_values import has_more_values
 
 from .endpoint import UpstreamRequest
 
@@ -39,6 +40,8 @@ ERROR_BODY_BYTES = 256 * 1024
 """As much of an error answer as is read; real ones have a few kilobytes."""
 SMALL_BYTES = 1024 * 1024
 """Nothing is read as a whole that is larger."""
+SMALL_VALUES = 20_000
+"""Nor has more values in it; a list of models has two thousand."""
 
 MOST_BYTES = 128 * 1024 * 1024
 """Of one answer. The longest that Gemini gives, image by image or token by token, has less than half of it."""
@@ -51,6 +54,8 @@ _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 
 PIECE_BYTES = 256 * 1024
 """A larger body is sent in pieces of this size, so that others get their turn in between."""
+TURN_BYTES = 16 * 1024
+"""Of an answer, that are read before others get their turn. Made of the shortest events that can be, they take 40 ms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +107,13 @@ class UpstreamResponse:
                 left -= len(chunk)
                 if left < 0:
                     raise StreamTruncated(f"The upstream's answer is longer than {self.most_bytes:,} bytes.")
-                yield chunk
+                if len(chunk) < TURN_BYTES:
+                    yield chunk
+                    continue
+                for start in range(0, len(chunk), TURN_BYTES):
+                    yield chunk[start : start + TURN_BYTES]
+                    # what is there already is nothing to wait for
+                    await asyncio.sleep(0)
         except (aiohttp.ClientError, OSError) as error:
             cause = error.with_traceback(None)  # aiohttp keeps it in what its frames refer to
             raise StreamTruncated(f"The upstream cut the answer off ({kind_of_cause(cause)}).") from cause
@@ -117,6 +128,8 @@ class UpstreamResponse:
             body += chunk
             if len(body) > SMALL_BYTES:
                 raise UpstreamBroken("The upstream's answer is larger than it can be.")
+        if has_more_values(body, SMALL_VALUES):
+            raise UpstreamBroken("The upstream's answer has more in it than it can have.")
         return body
 
     async def read_error(self) -> bytes:
@@ -291,7 +304,7 @@ async def _inflated(packed: AsyncIterable[bytes], coding: str) -> AsyncGenerator
         async for chunk in packed:
             left = chunk
             while left:
-                yield inflating.decompress(left, PIECE_BYTES)
+                yield inflating.decompress(left, TURN_BYTES)
                 left = inflating.unconsumed_tail
     except zlib.error as error:
         raise StreamTruncated("The upstream's answer cannot be unpacked.") from error

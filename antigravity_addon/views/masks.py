@@ -58,6 +58,7 @@ _BEHIND = re.compile(
     % (_NAMES, _NAMES, _NAMES),
     re.DOTALL | re.IGNORECASE | re.VERBOSE,
 )
+_PERSONAL_HOST = b"https://accounts.google.com/"
 _PERSONAL_LINK = re.compile(rb"""(https://accounts\.google\.com/[^\s"'<>\\?]*+)(\?[^\s"'<>\\]*)?""")
 _WORD = re.compile(rb"(\\[bfnrt]|%[0-9A-Fa-f]{2})?([0-9A-Za-z_-]{4,200})")
 """A client key of ours is one."""
@@ -134,6 +135,9 @@ def without(text: bytes, *secrets: str) -> bytes:
 
 def without_personal_links(text: bytes) -> bytes:
     """Where Google wants an account's owner to prove who it is; the query does it for them."""
+    if _PERSONAL_HOST not in text:
+        # this is found to be absent from megabytes ten times as fast
+        return text
     return _PERSONAL_LINK.sub(lambda link: link[1] + b"?" + REDACTED if link[2] else link[0], text)
 
 

@@ -11,12 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from itertools import chain
+from itertools import chain, islice
 from typing import Annotated, Literal
 
 from pydantic import Field, StrictFloat, StrictInt, StrictStr, TypeAdapter, ValidationError
 
 from .base import GoogleInbound, Json
+from .json_values import has_more_values
 from .sse import json_objects
 
 # --- details ----------------------------------------------------------------------------------------------
@@ -225,7 +226,7 @@ def parse_google_error(body: bytes, status: int) -> GoogleError:
 
 def is_error_document(document: bytes) -> bool:
     """Whether JSON that is no chunk is an error: an error object, an array of them, or a bare string or number."""
-    return _read_document(document) is not None
+    return _is_readable(document) and _read_document(document) is not None
 
 
 # --- durations ---------------------------------------------------------------------------------------------
@@ -291,12 +292,17 @@ def longest(*delays: float | None) -> float | None:
 _MAX_NESTING = 10
 _JSON_START = (b"{", b"[", b'"')
 _MAX_PLAIN_TEXT = 1000
-_STRING_OR_STRAY_COMMA = re.compile(rb'("[^"\\]*+(?:\\.[^"\\]*+)*+")|,(?=\s*[,\]}])', re.DOTALL)
+_MAX_BYTES = 256 * 1024
+_MAX_VALUES = 5000
+"""Real errors have a few kilobytes, and some hundred values."""
+_MAX_EMBEDDED = 20
+_STRING_OR_STRAY_COMMA = re.compile(rb'("[^"\\]*+(?:\\.[^"\\]*+)*+"?)|,(?=\s*[,\]}])', re.DOTALL)
+"""A string without an end is one all the same, or each quote in it would be taken for the beginning of another."""
 
 
 def _nested_statuses(body: bytes) -> Iterator[AnyStatus]:
     """The error object, the one inside its message, and so on; outermost first."""
-    status = _find_status(_candidates(body))
+    status = _find_status(_candidates(body)) if _is_readable(body) else None
     for _ in range(_MAX_NESTING):
         if status is None:
             return
@@ -322,13 +328,18 @@ def _candidates(body: bytes) -> Iterator[bytes]:
     if start in _JSON_START:
         yield from _repaired(body)
     if start != b"<":
-        for embedded in json_objects(body):
+        for embedded in islice(json_objects(body), _MAX_EMBEDDED):
             yield from _repaired(embedded)
 
 
 def _repaired(document: bytes) -> Iterator[bytes]:
     yield document
     yield _STRING_OR_STRAY_COMMA.sub(rb"\1", document)
+
+
+def _is_readable(document: bytes) -> bool:
+    """In no time."""
+    return len(document) <= _MAX_BYTES and not has_more_values(document, _MAX_VALUES)
 
 
 def _read_document(text: bytes) -> ErrorDocument | None:
@@ -361,5 +372,5 @@ def _http_status(status: AnyStatus) -> int | None:
 
 
 def _plain_text(body: bytes) -> str:
-    text = body.decode(errors="replace").strip()
+    text = body[:_MAX_BYTES].decode(errors="replace").strip()
     return "" if text.startswith("<") else text[:_MAX_PLAIN_TEXT]

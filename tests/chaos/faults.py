@@ -246,14 +246,17 @@ def _bomb(status: str = "200 OK") -> Steps:
 
 
 MUCH = 160 * 1024 * 1024
+LARGE = 32 * 1024 * 1024
+"""So many bytes may be one event."""
 _BLOCK = 256 * 1024
 
 
-def _endless(piece: bytes) -> Steps:
+def _endless(piece: bytes, *, behind: bytes = b"", status: str = "200 OK", kind: str = SSE) -> Steps:
     """As fast as it is taken, `MUCH` of it at most, and then silence."""
 
     def steps(_: Answer) -> Iterator[Step]:
-        yield head()
+        yield head(status, kind=kind)
+        yield from framed(behind)
         block = piece * (_BLOCK // len(piece))
         for _sent in range(0, MUCH, _BLOCK):
             yield from framed(block)
@@ -481,11 +484,54 @@ _SPOILING: dict[str, Steps] = {
     "a second answer a moment later": _second_answer(Pause(0.02)),
 }  # fmt: skip
 
-_HEAVY: dict[str, Fault] = {
-    "gzip of zeros": Fault(Fate.AGAIN, _bomb(), is_heavy=True),
-    "500, gzip of zeros": Fault(Fate.AGAIN, _bomb("500 x"), is_heavy=True),
-    "a line without an end": Fault(Fate.AGAIN, _endless(b"x"), is_heavy=True),
+
+def _swollen(piece: bytes, *, before: bytes = b"", behind: bytes = b"") -> Steps:
+    """An event of `LARGE` bytes."""
+
+    def steps(_: Answer) -> Iterator[Step]:
+        block = piece * (_BLOCK // len(piece))
+        yield head()
+        yield from framed(b"data: " + before)
+        for _sent in range(0, LARGE, _BLOCK):
+            yield from framed(block)
+        yield from framed(behind + b"\r\n\r\n")
+        yield LAST
+
+    return steps
+
+
+_HEAVY_STEPS: dict[str, Steps] = {
+    "gzip of zeros": _bomb(),
+    "500, gzip of zeros": _bomb("500 x"),
+    "a line without an end": _endless(b"x"),
+    "a line of braces without an end": _endless(b"{"),
+    "a line of objects without an end": _endless(b'{"a":1},', behind=b"["),
+    "a string without an end": _endless(b'\\"', behind=b'{"a":"'),
+    "an event without an end": _endless(b"x", behind=b"data: "),
+    "an event of lines without an end": _endless(b"data:\n"),
+    "a name without an end": _endless(b"x", behind=b"event: "),
+    "blank lines without an end": _endless(b"\n"),
+    "comments without an end": _endless(b":\n"),
+    "empty events without an end": _endless(b"data:{}\n\n"),
+    "errors that are none, without an end": _endless(b"data:7\n\n"),
+    "an error without an end": _endless(b"x", behind=b'{"error": {"message": "', status="503 x"),
+    "an error of quotes": _endless(b'\\"', behind=b'"', status="503 x"),
+    "an error of braces": _endless(b"{}", status="503 x"),
+    "a refusal of details": _endless(b"{},", behind=b'{"error": {"details": [', status="503 x"),
+    "an event of brackets": _swollen(b"["),
+    "an event of numbers": _swollen(b"0,", before=b'{"x": [', behind=b"0]}"),
+    "an event of candidates": _swollen(b"{},", before=b'{"candidates": [', behind=b"{}]}"),
+    "an event of arguments": _swollen(
+        b"[],",
+        before=b'{"candidates": [{"content": {"parts": [{"functionCall": {"name": "a", "args": {"b": [',
+        behind=b"[]]}}}]}}]}",
+    ),
+    "an error of details in the stream": _swollen(b"{},", before=b'{"error": {"details": [', behind=b"{}]}}"),
+    "an error of quotes in the stream": _swollen(
+        b'\\\\\\"', before=b'{"error": {"code": 503, "message": "\\"', behind=b'"}}'
+    ),
 }
+_HEAVY = {name: Fault(Fate.AGAIN, steps, is_heavy=True) for name, steps in _HEAVY_STEPS.items()}
 
 _EARLY: dict[str, Fault] = {
     "an answer before the request was read": Fault(Fate.ANSWERED, plain, is_early=True),

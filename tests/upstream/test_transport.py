@@ -8,9 +8,9 @@ from contextlib import suppress
 import pytest
 import zstandard
 
-from antigravity_addon.errors import StreamTruncated, UpstreamUnreachable
+from antigravity_addon.errors import StreamTruncated, UpstreamBroken, UpstreamUnreachable
 from antigravity_addon.upstream.endpoint import UpstreamRequest
-from antigravity_addon.upstream.transport import Transport, UpstreamResponse
+from antigravity_addon.upstream.transport import SMALL_BYTES, TURN_BYTES, Transport, UpstreamResponse
 
 NOWHERE: dict[str, str] = {
     "an empty label": "https://a..b/",
@@ -189,3 +189,31 @@ async def test_an_answer_has_an_end() -> None:
     assert [await anext(chunks), await anext(chunks)] == [b"hello", b"hello"]
     with pytest.raises(StreamTruncated, match="longer than 12 bytes"):
         await anext(chunks)
+
+
+async def test_others_have_their_turn_while_an_answer_that_is_there_already_is_read() -> None:
+    async def at_once() -> AsyncGenerator[bytes]:
+        yield bytes(64 * TURN_BYTES)
+
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    beside = asyncio.get_running_loop().create_task(others())
+    sizes = [len(piece) async for piece in UpstreamResponse(200, {}, at_once()).chunks()]
+    beside.cancel()
+    assert sizes == [TURN_BYTES] * 64
+    assert turns >= 64
+
+
+@pytest.mark.parametrize("body", [bytes(2 * SMALL_BYTES), b"[" + b"{}," * 20_000], ids=["bytes", "values"])
+async def test_a_small_answer_has_no_megabytes_and_no_thousands_of_values(body: bytes) -> None:
+    async def pieces() -> AsyncGenerator[bytes]:
+        yield body
+
+    with pytest.raises(UpstreamBroken, match="than it can"):
+        await UpstreamResponse(200, {}, pieces()).read()

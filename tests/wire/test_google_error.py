@@ -59,6 +59,29 @@ SHAPES: dict[str, tuple[bytes, GoogleError]] = {
 }
 
 
+WITHOUT_END: dict[str, bytes] = {
+    "escaped quotes": b'"' + b'\\"' * 120_000,
+    "escaped quotes in an object": b'{"' + b'\\"' * 120_000,
+    "escaped quotes and half an escape": b'["' + b'\\"' * 120_000 + b"\\",
+    "a message of escaped quotes": json.dumps({"error": {"message": '"' + '\\"' * 60_000}}).encode(),
+    "braces": b"{" * 250_000,
+    "pairs of braces": b"{}" * 125_000,
+    "objects in prose": b"x" + b'{"a":"\\""}' * 20_000,
+    "brackets": b"[" * 250_000,
+    "details": b'{"error":{"details":[' + b"{}," * 80_000 + b"{}]}}",
+    "more than is read": b'{"error":{"message":"' + b"x" * 30_000_000 + b'"}}',
+}
+
+
+@pytest.mark.parametrize("body", WITHOUT_END.values(), ids=WITHOUT_END.keys())
+def test_what_would_take_seconds_to_read_is_no_error_object(body: bytes) -> None:
+    # some would take minutes, and run into the timeout of the test
+    error = parse_google_error(body, 503)
+    assert error.code == 503
+    assert len(error.message) <= 2 * 60_001
+    assert not is_error_document(body) or len(body) < 250_000
+
+
 @pytest.mark.parametrize(("body", "error"), SHAPES.values(), ids=SHAPES.keys())
 def test_shapes(body: bytes, error: GoogleError) -> None:
     assert parse_google_error(body, 418) == error

@@ -1,10 +1,11 @@
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from antigravity_addon.errors import StreamTruncated
 from antigravity_addon.wire.sse import (
     KEEP_ALIVE,
     ServerSentEvent,
@@ -112,6 +113,66 @@ def test_a_line_of_megabytes_costs_linear_time() -> None:
 def test_a_stray_string_of_megabytes_costs_linear_time() -> None:
     body = b'{"a":"' + b"\\n" * (1 << 20) + b'"}'
     assert decode(*cut(body, 4096)) == [StrayJson(body)]
+
+
+def test_a_stray_line_without_an_end_is_looked_at_as_it_comes() -> None:
+    decoder = SseDecoder()
+    found = [item for chunk in cut(b'[{"a":1},' * 1000, 100) for item in decoder.feed(chunk)]
+    assert len(found) == 1000
+    assert list(decoder.finish()) == []
+
+
+def test_nobody_counts_braces_deeper_than_a_parser_goes() -> None:
+    assert decode(*cut(b"{" * 501_000, 4096)) == [StrayJson(b"{" * 501)] * 1000
+
+
+@pytest.mark.parametrize(
+    ("begin", "piece"),
+    [
+        (b"data: ", b"x"),
+        (b"data: x\n", b"data: x\n"),
+        (b"", b"data:\n"),
+        (b":", b"x"),
+        (b"event: ", b"x"),
+        (b"[{", b"1,"),
+        (b'{"a": "', b"x"),
+        (b'{"a": "', b'\\"'),
+        (b"{", b"\n1"),
+    ],
+    ids=repr,
+)
+def test_an_item_that_is_longer_than_allowed_breaks_the_answer_off(begin: bytes, piece: bytes) -> None:
+    decoder = SseDecoder(most_bytes=10_000)
+    list(decoder.feed(begin))
+    with pytest.raises(StreamTruncated, match="longer than 10,000 bytes"):
+        list(chain.from_iterable(decoder.feed(piece * (5000 // len(piece))) for _ in range(5)))
+    # nothing of it is kept
+    assert list(decoder.finish()) == []
+
+
+@pytest.mark.parametrize("line", [b"\n", b":\n", b"x\n", b"data:\n\n", b"{}"], ids=repr)
+def test_an_answer_of_more_lines_than_allowed_breaks_off(line: bytes) -> None:
+    decoder = SseDecoder(most_lines=1000)
+    list(decoder.feed(line * 400))
+    with pytest.raises(StreamTruncated, match="more than 1,000 lines"):
+        list(decoder.feed(line * 700))
+
+
+def test_the_lines_of_an_object_are_not_counted() -> None:
+    decoder = SseDecoder(most_lines=1000)
+    pretty = b"{\n" + b'"a": 1,\n' * 5000 + b'"b": 2\n}\n'
+    assert list(decoder.feed(pretty)) == [StrayJson(pretty.rstrip())]
+
+
+def test_only_one_item_counts_against_what_is_allowed() -> None:
+    decoder = SseDecoder(most_bytes=10_000)
+    for _ in range(100):
+        for body in (b"data: %b\n\n" % (b"x" * 2000), b": x\n" * 500, b'{"a":1}\n' * 500, b"x" * 5000):
+            list(decoder.feed(body))
+
+
+def test_a_text_begins_with_one_byte_order_mark_at_most() -> None:
+    assert decode(b"\xef\xbb\xbf" * 100_000 + b"data: a\n\ndata: b\n\n") == [ServerSentEvent(b"b")]
 
 
 @pytest.mark.parametrize("size", [1, 7, 64, 1_000_000])

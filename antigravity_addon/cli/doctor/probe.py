@@ -263,7 +263,7 @@ _MEND = "antigravity accounts list says who rests; the gateway's log and mitmweb
 
 
 async def _events(chunks: AsyncGenerator[bytes]) -> AsyncGenerator[ServerSentEvent]:
-    decoder = SseDecoder()
+    decoder = SseDecoder.of_upstream()
     async for chunk in chunks:
         for item in decoder.feed(chunk):
             if isinstance(item, ServerSentEvent):
