@@ -37,6 +37,8 @@ class Watchdog:
         self._ticked = 0.0
         self._processor = 0.0
         """Seconds that the main thread has had until then."""
+        self._processor_of_all = 0.0
+        """And all threads."""
         self._seen = self._ticked
         self._places: defaultdict[str, float] = defaultdict(float)
         """Seconds at each."""
@@ -61,6 +63,7 @@ class Watchdog:
         self._places.clear()
         self._collected = 0.0
         self._processor = time.thread_time()
+        self._processor_of_all = time.process_time()
         self._seen = self._ticked = at
 
     def tick(self) -> None:
@@ -76,6 +79,7 @@ class Watchdog:
             "at": self._ticked,
             "held": held,
             "processor": time.thread_time() - self._processor,
+            "processor_of_all": time.process_time() - self._processor_of_all,
             "collecting": self._collected,
             "places": dict(sorted(self._places.items(), key=lambda each: -each[1])[:_PLACES]),
         }

@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection,
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from functools import lru_cache
+from io import BytesIO
 from typing import cast
 
 from cryptography import x509
@@ -153,8 +154,8 @@ class _AttemptFlow:
         self._redacts_bodies = redacts_bodies()
         if self._redacts_bodies:
             will_be_redacted(shown)
-        # not in pieces: a heap full of them is not given back to the system
-        self._body = bytearray()
+        # not in pieces: a heap full of them is not given back to the system, and nothing is copied in the end
+        self._body = BytesIO()
         self._rhythm: list[list[int]] = shown.metadata[ATTEMPT_KEY]["rhythm"]
         """In the flow while it grows: views see since when the upstream is silent."""
         self._clock = asyncio.get_running_loop().time
@@ -221,7 +222,7 @@ class _AttemptFlow:
         self._is_whole = True
 
     def _note(self, piece: bytes) -> bytes:
-        self._body += piece
+        self._body.write(piece)
         self._rhythm.append([int((self._clock() - self._began) * 1000), len(piece)])
         return piece
 
@@ -238,7 +239,7 @@ class _AttemptFlow:
         if shown.response is not None:
             if shown.response.raw_content is None:
                 shown.response.raw_content = await self._redacted()
-            self._body.clear()
+            self._body.close()
             shown.response.timestamp_end = now()
         if self._redacts_bodies:
             redact_request(shown)
@@ -254,7 +255,7 @@ class _AttemptFlow:
     async def _redacted(self) -> bytes:
         """What has come of the answer."""
         return await beside_the_loop(
-            lambda: redacted_answer(bytes(self._body), self._credentials), size=len(self._body)
+            lambda: redacted_answer(self._body.getvalue(), self._credentials), size=self._body.tell()
         )
 
     async def _fire(self, hook: hooks.Hook) -> None:

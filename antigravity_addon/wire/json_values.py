@@ -7,19 +7,37 @@ import re
 
 _MARKS = (b",", b"{", b"[")
 """Each value but the first has one in front."""
+_ESCAPE = (b"\\",)
+_ESCAPES_OF_A_VALUE = 10
 _STRING_OR_MARK = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|([,{\[])', re.DOTALL)
+_PIECE = 1024 * 1024
+"""Bytes."""
 _TOKENS_OF_A_VALUE = 3
 """Its mark, its name and itself."""
 
 
 def has_more_values(document: bytes, than: int) -> bool:
-    """Roughly, and whatever the document is."""
+    """Roughly, and whatever the document is. So many escape sequences take as long as values do, and count as some."""
     # looking for single bytes is so fast that megabytes of one string cost nothing
-    if len(document) <= than or sum(map(document.count, _MARKS)) <= than:
+    if len(document) <= than:
+        return False
+    if _has_more(_ESCAPE, document, than * _ESCAPES_OF_A_VALUE):
+        return True
+    if not _has_more(_MARKS, document, than):
         return False
     marks = 0
     for tokens, token in enumerate(_STRING_OR_MARK.finditer(document)):
         marks += token[1] is not None
         if marks > than or tokens > _TOKENS_OF_A_VALUE * than:
+            return True
+    return False
+
+
+def _has_more(marks: tuple[bytes, ...], document: bytes, than: int) -> bool:
+    """In strings, too. Piece by piece, so that others get their turn."""
+    found = 0
+    for start in range(0, len(document), _PIECE):
+        found += sum(document.count(mark, start, start + _PIECE) for mark in marks)
+        if found > than:
             return True
     return False

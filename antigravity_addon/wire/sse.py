@@ -157,18 +157,17 @@ class SseDecoder:
             self._is_stray_line = False
             self._stray.end_line()
         elif self._line:
-            line = bytes(self._line)
-            self._line.clear()
+            line, self._line = self._line, bytearray()
             yield from self._read(line)
 
-    def _read(self, line: bytes, *, may_be_marked: bool = True) -> Iterator[SseItem]:
+    def _read(self, line: bytes | bytearray, *, may_be_marked: bool = True) -> Iterator[SseItem]:
         self._lines += 1
         if not line:
             yield from self._dispatch()
             return
         name_end = line.find(b":")
         # one copy of what may be megabytes, with or without the blank in front
-        value = line[name_end + 1 + line.startswith(b" ", name_end + 1) :] if name_end >= 0 else b""
+        value = _behind(line, name_end + 1 + line.startswith(b" ", name_end + 1)) if name_end >= 0 else b""
         match line[:name_end] if name_end >= 0 else line:
             case b"data":
                 # JSON that is still open was cut off: later JSON must not be taken for the rest of it
@@ -183,7 +182,7 @@ class SseDecoder:
                 # some begin a text with it, and it is no part of the first field's name
                 yield from self._read(line.removeprefix(_BYTE_ORDER_MARK), may_be_marked=False)
             case _:
-                yield from self._stray_json(self._stray.feed(line))
+                yield from self._stray_json(self._stray.feed(bytes(line)))
                 self._stray.end_line()
                 # those of an open object have a bound in its bytes
                 self._lines -= self._stray.size > 0
@@ -200,6 +199,10 @@ class SseDecoder:
         for each in objects:
             self._lines += 1
             yield StrayJson(each)
+
+
+def _behind(line: bytes | bytearray, start: int) -> bytes:
+    return line[start:] if isinstance(line, bytes) else bytes(memoryview(line)[start:])
 
 
 class _JsonObjects:

@@ -53,6 +53,8 @@ class Fate(Enum):
     """A stream ends in an error; where the whole is wanted, another attempt serves."""
     REFUSED = auto()
     """The client gets an error at once."""
+    LATE = auto()
+    """It goes on until the request's time is up: the client gets an error then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ class Fault:
     is_early: bool = False
     """The steps are taken before the request's body was read to its end."""
     is_heavy: bool = False
-    """It takes so much work that it is to be met seldom."""
+    """It takes so much work, or time, that it is to be met seldom."""
     is_of_account: bool = False
     """From then on the account fails like this."""
     spoils_connection: bool = False
@@ -251,6 +253,24 @@ LARGE = 32 * 1024 * 1024
 _BLOCK = 256 * 1024
 
 
+def _trickling(*begin: bytes, piece: bytes, seconds: float, last: End) -> Steps:
+    """Twenty pieces a second."""
+
+    def steps(_: Answer) -> Iterator[Step]:
+        yield from begin
+        for _sent in range(int(seconds * 20)):
+            yield piece
+            yield Pause(0.05)
+        yield last
+
+    return steps
+
+
+_COMMENT = b"".join(framed(b": ping\r\n\r\n"))
+_LONG_TIME = 60.0
+"""Seconds, more than a request has."""
+
+
 def _endless(piece: bytes, *, behind: bytes = b"", status: str = "200 OK", kind: str = SSE) -> Steps:
     """As fast as it is taken, `MUCH` of it at most, and then silence."""
 
@@ -366,6 +386,7 @@ _UNHEARD: dict[str, Steps] = {
     "silence in the head": _fixed(b"HTTP/1.1 200 OK\r\nContent-Ty", End.SILENCE),
     "silence behind the head": _fixed(head(), End.SILENCE),
     "silence in the first event": lambda a: (head(), framed(*events(a))[0][:40], End.SILENCE),
+    "comments alone": _trickling(head(), piece=_COMMENT, seconds=0.5, last=End.CLOSE),
     "no HTTP": _fixed(b"SSH-2.0-OpenSSH_9.9\r\n", End.CLOSE),
     "noise instead of HTTP": _fixed(_NOISE, End.CLOSE),
     "a TLS alert": _fixed(b"\x15\x03\x01\x00\x02\x02\x28", End.CLOSE),
@@ -531,7 +552,21 @@ _HEAVY_STEPS: dict[str, Steps] = {
         b'\\\\\\"', before=b'{"error": {"code": 503, "message": "\\"', behind=b'"}}'
     ),
 }
-_HEAVY = {name: Fault(Fate.AGAIN, steps, is_heavy=True) for name, steps in _HEAVY_STEPS.items()}
+_LATE_STEPS: dict[str, Steps] = {
+    "comments now and then, without an end": _trickling(
+        head(), piece=_COMMENT, seconds=_LONG_TIME, last=End.CLOSE
+    ),
+    "an event byte by byte, without an end": _trickling(
+        head(), *framed(b"data: "), piece=b"1\r\nx\r\n", seconds=_LONG_TIME, last=End.CLOSE
+    ),
+    "a head byte by byte, without an end": _trickling(
+        b"HTTP/1.1 200 OK\r\nX-Odd: ", piece=b"x", seconds=_LONG_TIME, last=End.CLOSE
+    ),
+}
+_HEAVY = {
+    **{name: Fault(Fate.AGAIN, steps, is_heavy=True) for name, steps in _HEAVY_STEPS.items()},
+    **{name: Fault(Fate.LATE, steps, is_heavy=True) for name, steps in _LATE_STEPS.items()},
+}
 
 _EARLY: dict[str, Fault] = {
     "an answer before the request was read": Fault(Fate.ANSWERED, plain, is_early=True),

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from antigravity_addon.views.masks import _ALONE, _BEHIND, _PERSONAL_LINK, Masks, without_personal_links
+from antigravity_addon.views.masks import (
+    _ALONE,
+    _BEHIND,
+    _PERSONAL_LINK,
+    _PIECE,
+    Masks,
+    without,
+    without_personal_links,
+)
 
 CREDENTIALS = {
     "a key of Google's APIs": "AIza" + "SyB0cdefghijklmnopqrstuvwxyz1234567",
@@ -150,3 +158,13 @@ def test_links_for_an_accounts_owner_lose_what_proves_who_it_is() -> None:
     assert without_personal_links(b"at %b?a=1&b=2 or %b?c" % (link, link)) == (
         b"at %b?[redacted] or %b?[redacted]" % (link, link)
     )
+
+
+@pytest.mark.parametrize("before", [0, 8, _PIECE - 8, 2 * _PIECE - 20, 2 * _PIECE])
+def test_nothing_hides_where_a_long_text_is_cut(before: int) -> None:
+    filler = b"x" * before + b" "
+    secret = b"a-secret-of-many-letters"
+    behind = b" " + bytes(2 * _PIECE - before)
+    assert without(filler + secret + behind, secret.decode()) == filler + b"[redacted]" + behind
+    link = b"https://accounts.google.com/a"
+    assert without_personal_links(filler + link + b"?b" + behind) == filler + link + b"?[redacted]" + behind

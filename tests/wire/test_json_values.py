@@ -14,8 +14,17 @@ MANY = 1000
         b'[{"a":"b","c":"d"}' * MANY,
         b'""' * (10 * MANY) + b"," * (MANY + 1),
         b'["' + b'\\"' * (10 * MANY) + b'",' + b"," * MANY,
+        b'"' + b"\\n" * (10 * MANY + 1) + b'"',
     ],
-    ids=["numbers", "brackets", "braces", "objects", "strings that nothing parts", "escaped quotes"],
+    ids=[
+        "numbers",
+        "brackets",
+        "braces",
+        "objects",
+        "strings that nothing parts",
+        "escaped quotes",
+        "escapes alone",
+    ],
 )
 def test_a_document_of_many_values_is_known(document: bytes) -> None:
     assert has_more_values(document, MANY)
