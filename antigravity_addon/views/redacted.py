@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from antigravity_addon.errors import InvalidRequest
 from antigravity_addon.wire.base import Json, JsonObject
+from antigravity_addon.wire.json_values import has_more_values
 from antigravity_addon.wire.openai_audio.multipart import FormPart, boundary_of, read_form
 
 from .stream_lines import changed_stream
@@ -23,6 +24,9 @@ LONGEST_KEPT = 64
 """Characters of a string, or of a field's name. Ids are no longer."""
 _LARGEST_KEPT = 10**15
 """Of numbers: figures and dates stay, what may be a text in disguise does not."""
+
+_MOST_VALUES = 100_000
+_MOST_LINES = 50_000
 
 _JSON: TypeAdapter[Json] = TypeAdapter(Json)
 _WORD = re.compile(rf"[A-Za-z0-9_.:/@$#+\[\]-]{{0,{LONGEST_KEPT}}}")
@@ -132,12 +136,21 @@ _FORM_FIELDS = frozenset(
 def redacted_body(body: bytes, content_type: str) -> bytes:
     """Never raises, whatever the bytes; `content_type` is the message's header."""
     match content_type.partition(";")[0].strip().lower():
-        case "text/event-stream":
-            return changed_stream(body, data=_data, line=_line)
         case "multipart/form-data":
             return _form(body, content_type)
+        case "text/event-stream" if _takes_long(body):
+            return b": %b\n" % _whole(body)
+        case _ if _takes_long(body):
+            return _whole(body)
+        case "text/event-stream":
+            return changed_stream(body, data=_data, line=_line)
         case _:
             return _document(body)
+
+
+def _takes_long(body: bytes) -> bool:
+    """Everybody waits until it is done: before that, somebody could see what was said."""
+    return has_more_values(body, _MOST_VALUES) or body.count(b"\n") + body.count(b"\r") > _MOST_LINES
 
 
 def _document(body: bytes) -> bytes:

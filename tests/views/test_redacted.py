@@ -402,3 +402,20 @@ def test_names_that_look_alike_are_told_apart_at_once() -> None:
         "[redacted 12 characters] 2",
         "[redacted 12 characters] 4",
     ]
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        (b'{"model":["said"' + b',{"a":"said"}' * 100_000 + b"]}", JSON),
+        (b'data: {"model":["said"' + b',{"a":"said"}' * 100_000 + b"]}\n\n", SSE),
+        (b'data: {"model": "said"}\n\n' * 30_000, SSE),
+        (b": said\r" * 60_000, SSE),
+    ],
+    ids=["values", "values in an event", "events", "comments"],
+)
+def test_what_would_hold_everybody_up_is_replaced_whole(body: bytes, content_type: str) -> None:
+    redacted = redacted_body(body, content_type)
+    said = b"[redacted %d bytes]" % len(body)
+    assert redacted == (said if content_type == JSON else b": %b\n" % said)
+    assert redacted_body(redacted, content_type) == redacted
