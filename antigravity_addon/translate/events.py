@@ -2,10 +2,14 @@
 
 An upstream decoder makes them, a dialect's encoder spends them, and a non-streamed answer is the same
 events folded. A turn ends with exactly one `Finished`; a turn without it did not end.
+
+Structs of msgspec, and no data classes: there is one for each token, and a frozen data class takes a microsecond to make
+where they take a twentieth of it.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from antigravity_addon.errors import StreamTruncated
 from antigravity_addon.wire.base import JsonObject
@@ -21,8 +25,7 @@ class FinishReason(StrEnum):
     CONTENT_FILTER = "content_filter"
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(Struct, frozen=True):
     """Tokens of one turn, counted as OpenAI counts: thinking is output, the cached part is input."""
 
     input_tokens: int = 0
@@ -45,8 +48,7 @@ class Usage:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class TextDelta:
+class TextDelta(Struct, frozen=True):
     """A piece of the answer's text; empty only if it carries a signature."""
 
     text: str
@@ -54,15 +56,13 @@ class TextDelta:
     """Gemini's thought signature of this part, base64."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReasoningDelta:
+class ReasoningDelta(Struct, frozen=True):
     """A piece of the summary of the model's thoughts."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class ToolCall:
+class ToolCall(Struct, frozen=True):
     """One whole call: Gemini does not stream arguments unless asked to, and we do not ask."""
 
     name: str
@@ -73,15 +73,13 @@ class ToolCall:
     signature: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
+class Image(Struct, frozen=True):
     mime_type: str
     data: str
     """Standard base64."""
 
 
-@dataclass(frozen=True, slots=True)
-class TokenLogprob:
+class TokenLogprob(Struct, frozen=True):
     token: str
     logprob: float
     """Natural logarithm of the token's probability."""
@@ -89,22 +87,19 @@ class TokenLogprob:
     """What else could have stood in its place, likeliest first; these have no `top` of their own."""
 
 
-@dataclass(frozen=True, slots=True)
-class Logprobs:
+class Logprobs(Struct, frozen=True):
     """How likely the tokens of text were that came just before."""
 
     tokens: tuple[TokenLogprob, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Searched:
+class Searched(Struct, frozen=True):
     """The model searched the web. Comes once, when the queries are known: before the text, or after it."""
 
     queries: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Citation:
+class Citation(Struct, frozen=True):
     """A page that a piece of the answer rests on."""
 
     start: int
@@ -115,15 +110,13 @@ class Citation:
     title: str
 
 
-@dataclass(frozen=True, slots=True)
-class Cited:
+class Cited(Struct, frozen=True):
     """All citations of the turn, in order. Comes once, behind the text."""
 
     citations: tuple[Citation, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
+class Finished(Struct, frozen=True):
     """The last event of a turn."""
 
     reason: FinishReason

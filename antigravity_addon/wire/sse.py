@@ -9,8 +9,9 @@ without `alt=sse` the whole stream is one such array. Both come out as `StrayJso
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Self
+
+from msgspec import Struct
 
 from antigravity_addon.errors import StreamTruncated
 
@@ -19,6 +20,8 @@ KEEP_ALIVE = b": keep-alive\n\n"
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _LINE_BREAK = re.compile(rb"\r\n|\r|\n")
+_DATA, _GOOGLES_END = b"data: ", b"\r\n\r\n"
+_LF, _CR = b"\n\r"
 _FIELD = re.compile(rb"(?:\xef\xbb\xbf)?(?:data|event|id|retry)?:")
 _ENOUGH_FOR_A_FIELD = 9
 """Bytes, of which one can say whether such a line has a field in it."""
@@ -37,15 +40,13 @@ _AT_AN_END = (0, 501)
 """How many objects are open at the end of the outermost one; parsers go no deeper than half of these, so nobody counts on."""
 
 
-@dataclass(frozen=True, slots=True)
-class ServerSentEvent:
+class ServerSentEvent(Struct, frozen=True):
     data: bytes
     """The `data:` lines joined by LF. Bytes, as the JSON parser wants them."""
     event: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class StrayJson:
+class StrayJson(Struct, frozen=True):
     """What stood between braces outside any `data:` line; unbalanced if the body ended inside it."""
 
     data: bytes
@@ -97,7 +98,33 @@ class SseDecoder:
 
     def feed(self, chunk: bytes) -> Iterator[SseItem]:
         """Raises: StreamTruncated: an item is larger than allowed, or there are too many."""
+        begin = 0
+        if self._is_between_events:
+            # nearly all come whole, on a line of their own, and take a third of the time like this
+            while chunk.startswith(_DATA, begin) and (end := chunk.find(_GOOGLES_END, begin)) > 0:
+                data = chunk[begin + len(_DATA) : end]
+                if _LF in data or _CR in data:
+                    break
+                begin = end + len(_GOOGLES_END)
+                self._lines += 2
+                yield ServerSentEvent(data)
+        yield from self._feed(chunk[begin:])
+
+    def finish(self) -> Iterator[SseItem]:
+        """The body's end also ends a last line and a last event that lack theirs."""
+        yield from self._end_line()
+        yield from self._dispatch()
+        yield from self._stray_json(self._stray.finish())
+
+    @property
+    def _is_between_events(self) -> bool:
+        """Nothing is held that what comes could belong to."""
+        is_in_line = self._line or self._is_stray_line or self._after_carriage_return
+        return not (is_in_line or self._data or self._event is not None or self._stray.size)
+
+    def _feed(self, chunk: bytes) -> Iterator[SseItem]:
         if not chunk:
+            self._check()
             return
         if self._after_carriage_return:
             # the second half of a CRLF that was cut: its line is out already
@@ -113,12 +140,6 @@ class SseDecoder:
             else:
                 yield from self._read(part)
         self._check()
-
-    def finish(self) -> Iterator[SseItem]:
-        """The body's end also ends a last line and a last event that lack theirs."""
-        yield from self._end_line()
-        yield from self._dispatch()
-        yield from self._stray_json(self._stray.finish())
 
     def let_go(self) -> None:
         """Of everything that is held: no more will come."""
