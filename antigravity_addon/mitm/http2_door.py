@@ -7,6 +7,7 @@ import asyncio
 
 import h2.errors
 import h2.events
+import h2.exceptions
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers.http import (
@@ -19,6 +20,7 @@ from mitmproxy.proxy.layers.http import (
 from mitmproxy.proxy.layers.http._http2 import Http2Server
 
 from antigravity_addon.errors import GatewayError
+from antigravity_addon.wire.http1_head import no_proxy
 
 from .door import (
     BODY_SECONDS,
@@ -32,6 +34,7 @@ from .door import (
     now,
     refusal,
 )
+from .http2_connection import HEADERS_BYTES, BoundedConnection
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _RESETS = 200
@@ -44,7 +47,11 @@ class Http2Door(Http2Server):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
+        self.h2_conn = self._bounded = BoundedConnection(self.h2_conf, clock=now)
         self._begins_by: float | None = now() + HEAD_SECONDS
+        self._has_begun = False
+        """There was a request."""
+        self._is_over = False
         self._heard: dict[int, float] = {}
         """Of requests that are not all there: when something came."""
         self._moved = asyncio.Event()
@@ -86,22 +93,49 @@ class Http2Door(Http2Server):
                 yield from self._want_no_more(event.stream_id)
             case _:
                 yield from super()._handle_event(event)
-                if isinstance(event, events.DataReceived):
-                    yield from self._check_frame()
+                if isinstance(event, events.DataReceived) and not self._is_over:
+                    yield from self._check_what_has_begun()
         self._moved.set()
 
-    def _check_frame(self) -> layer.CommandGenerator[None]:
-        """h2 (4.3) waits for all of a frame, up to 16 MB, before it finds it too long."""
-        begun = bytes(self.h2_conn.incoming_buffer._data[:3])  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-        if len(begun) == 3 and int.from_bytes(begun) > self.h2_conn.max_inbound_frame_size:
+    def _check_what_has_begun(self) -> layer.CommandGenerator[None]:
+        """h2 (4.3) waits for all of a frame, up to 16 MB, before it finds it too long, and for all of a request's headers,
+        up to 8 MB and for ever.
+        """
+        frame, headers = self._bounded.frame_begun, self._bounded.headers_begun
+        if frame is not None and frame[0] > self.h2_conn.max_inbound_frame_size:
             yield from self.protocol_error("A frame is too long.", h2.errors.ErrorCodes.FRAME_SIZE_ERROR)
+        elif headers is not None and headers > HEADERS_BYTES:
+            yield from self.protocol_error("Headers are too long.", h2.errors.ErrorCodes.ENHANCE_YOUR_CALM)
+        elif headers is not None:
+            self._begins_by = self._begins_by or now() + HEAD_SECONDS
+        elif self._has_begun:
+            self._begins_by = None
 
-    def handle_h2_event(self, event: h2.events.Event) -> layer.CommandGenerator[bool]:
+    def close_connection(self, msg: str) -> layer.CommandGenerator[None]:
+        self._is_over = True
+        self.h2_conn.stream_buffers.clear()  # or who waits for room waits for ever
+        yield from super().close_connection(msg)
+
+    def done(self, _: events.Event) -> layer.CommandGenerator[None]:
+        """Mitmproxy's own wants to hear of nothing but what it knows."""
+        yield from ()
+
+    def handle_h2_event(
+        self, event: h2.events.Event | h2.exceptions.ProtocolError
+    ) -> layer.CommandGenerator[bool]:
         match event:
+            case h2.exceptions.ProtocolError():
+                # with its own code, which mitmproxy (12.2.3) does not repeat
+                yield from self.protocol_error(f"HTTP/2 protocol error: {event}", event.error_code)
+                return True
             case h2.events.RequestReceived():
+                self._has_begun = True
                 self._begins_by = None
                 if not event.stream_ended:
                     self._heard[event.stream_id] = now()
+                if dict(event.headers)[b":method"].upper() == b"CONNECT":
+                    yield from self._refuse(event.stream_id, no_proxy())
+                    return False
             case h2.events.DataReceived() if event.stream_id in self._heard and event.data:
                 self._heard[event.stream_id] = now()
             case h2.events.StreamEnded():

@@ -23,9 +23,9 @@ from mitmproxy.proxy.layers.http import (
     ResponseProtocolError,
 )
 
-from antigravity_addon.errors import GatewayError, HeadTooLarge, RequestTimeout, RequestTooLarge
+from antigravity_addon.errors import GatewayError, RequestTimeout, RequestTooLarge
 from antigravity_addon.wire.content_encoding import decoded_size, encodings_in
-from antigravity_addon.wire.http1_head import FIELDS
+from antigravity_addon.wire.http1_head import check_sizes
 
 from .body_room import BodyRoom
 from .door import BODY_SECONDS, SMALL_BODY_BYTES, RequestOverdue, most_bytes, refusal
@@ -123,8 +123,7 @@ class RequestStream(HttpStream):
     def _judge_head(self) -> None:
         request = self.flow.request
         try:
-            if len(request.headers.fields) > FIELDS:
-                raise HeadTooLarge(f"The request has more than {FIELDS} header fields.")
+            check_sizes(request.data.path, request.headers.fields)
             encodings_in(request.headers.get("content-encoding", ""))
             announced = max(0, expected_http_body_size(request) or 0)
             self._check_size(announced)

@@ -97,12 +97,12 @@ class Wire:
         end: bool = False,
         abort: str | None = None,
     ) -> None:
-        """Returns when the client has room for more; at the end at once, since there is no more."""
+        """Returns when the client has room for more; at an end of either kind at once, since there is no more."""
         handler = self._last_handler = self.handler or self._last_handler
         if handler is None:
             return
         await handler.server_event(Pushed(self._connection, response, body, end, abort))
-        if not end:
+        if not end and abort is None:
             await handler.drain_writers()
             while self._door.is_full(self._stream_id):
                 await self._door.moved()

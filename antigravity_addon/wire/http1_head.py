@@ -46,6 +46,10 @@ class Http1Head:
     """Names in the client's own case, and values without the blanks around them."""
 
 
+def no_proxy() -> WrongMethod:
+    return WrongMethod("This gateway is no proxy: CONNECT is not served.", allowed=("GET", "POST", "DELETE"))
+
+
 def head_size(received: bytes) -> int | None:
     """How many of the bytes are a request's head with its empty line; `None` if more of it is to come.
 
@@ -61,6 +65,19 @@ def head_size(received: bytes) -> int | None:
     if found := _FORBIDDEN.search(received, 0, size):
         raise InvalidHttp(f"The request's head has the byte {found[0][:1]!r} where it must not be.")
     return size if end >= 0 else None
+
+
+def check_sizes(target: bytes, fields: Sequence[tuple[bytes, bytes]]) -> None:
+    """The same bounds for a head that came in another framing, by HTTP/2.
+
+    Raises: RequestLineTooLong, HeadTooLarge.
+    """
+    if len(target) > LINE_BYTES:
+        raise RequestLineTooLong(f"The request's path is longer than {LINE_BYTES} bytes.")
+    if len(fields) > FIELDS:
+        raise HeadTooLarge(f"The request has {len(fields)} header fields: {FIELDS} is the most.")
+    if sum(len(name) + len(value) + len(b": \r\n") for name, value in fields) > HEAD_BYTES:
+        raise HeadTooLarge(f"The request's header fields are longer than {HEAD_BYTES} bytes together.")
 
 
 def read_head(head: bytes) -> Http1Head:
@@ -126,9 +143,7 @@ def _check_host(hosts: Sequence[bytes], *, is_needed: bool) -> None:
 
 def _check_target(method: bytes, target: bytes, hosts: Sequence[bytes]) -> None:
     if method.upper() == b"CONNECT":
-        raise WrongMethod(
-            "This gateway is no proxy: CONNECT is not served.", allowed=("GET", "POST", "DELETE")
-        )
+        raise no_proxy()
     if target.startswith(b"/") or (target == b"*" and method.upper() == b"OPTIONS"):
         return
     # as for a proxy, which this is not; the same host twice does no harm

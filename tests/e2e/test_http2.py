@@ -8,7 +8,16 @@ from pathlib import Path
 import h2.errors
 import h2.settings
 import pytest
-from hyperframe.frame import ContinuationFrame, HeadersFrame
+from hyperframe.frame import (
+    ContinuationFrame,
+    DataFrame,
+    ExtensionFrame,
+    Frame,
+    HeadersFrame,
+    PingFrame,
+    SettingsFrame,
+    WindowUpdateFrame,
+)
 
 from antigravity_addon.mitm.door import BODY_SECONDS, HEAD_SECONDS, READ_SECONDS, WRITE_BYTES
 from antigravity_addon.simulator.exchange import Exchange
@@ -59,7 +68,10 @@ REFUSED: dict[str, tuple[dict[str, str], str, int, str | None]] = {
     "an encoding of its own": ({"content-encoding": "rot13"}, "POST", 415, "unsupported_encoding"),
     "a web page": ({"origin": "https://x.test"}, "POST", 403, "origin_refused"),
     "many fields": ({f"x-{number}": "a" for number in range(FIELDS + 1)}, "POST", 431, "headers_too_large"),
+    "long fields": ({"x-long": "a" * 100_000}, "POST", 431, "headers_too_large"),
+    "a path that is long": ({":path": "/v1/chat/completions?" + "a" * 20_000}, "POST", 414, "uri_too_long"),
     "a method that nobody serves": ({}, "PUT", 405, "method_not_supported"),
+    "a way to somewhere else": ({}, "CONNECT", 405, "method_not_supported"),
 }
 
 
@@ -70,7 +82,9 @@ async def test_a_request_that_is_refused_leaves_the_others_alone(tmp_path: Path)
     ):
         other = client.ask(STREAM)
         for case, (headers, method, status, code) in REFUSED.items():
-            stream = client.ask(method=method, headers=headers, end=False)
+            path = headers.get(":path", "/v1/chat/completions")
+            fields = {name: value for name, value in headers.items() if name != ":path"}
+            stream = client.ask(method=method, path=path, headers=fields, end=False)
             answer = await client.answer(stream)
             assert not client.is_closed, case
             assert (answer.status, json.loads(answer.body)["error"]["code"]) == (status, code), case
@@ -156,7 +170,7 @@ async def test_a_client_that_takes_some_requests_back_is_served(tmp_path: Path) 
 
 def flood_of_fields() -> bytes:
     """A header that is repeated by one byte each time, far beyond what may be said in all."""
-    indexed = b"\x40\x03x-a\x7f\x89\x1f" + b"a" * 4000
+    indexed = b"\x40\x03x-a\x7f\xa1\x1e" + b"a" * 4000
     block = b"\x82\x86\x84\x41\x01x" + indexed + b"\xbe" * 10_000
     return HeadersFrame(1, block, flags=["END_HEADERS", "END_STREAM"]).serialize()
 
@@ -169,16 +183,102 @@ def flood_of_nonsense() -> bytes:
     return b"\xff" * 100_000
 
 
-@pytest.mark.parametrize("flood", [flood_of_fields, flood_of_continuations, flood_of_nonsense])
+def flood_of_long_continuations() -> bytes:
+    """Fewer than h2 counts, and of no end."""
+    return HeadersFrame(1, b"\x82").serialize() + ContinuationFrame(1, bytes(16_000)).serialize() * 20
+
+
+def flood_of_pings() -> bytes:
+    return PingFrame(0, bytes(8)).serialize() * 2000
+
+
+def flood_of_settings() -> bytes:
+    return SettingsFrame(0).serialize() * 2000
+
+
+def flood_of_what_nobody_knows() -> bytes:
+    return ExtensionFrame(99, 0, flag_byte=0, body=b"").serialize() * 2000
+
+
+FLOODS: dict[Callable[[], bytes], h2.errors.ErrorCodes] = {
+    flood_of_fields: h2.errors.ErrorCodes.ENHANCE_YOUR_CALM,
+    flood_of_continuations: h2.errors.ErrorCodes.PROTOCOL_ERROR,
+    flood_of_long_continuations: h2.errors.ErrorCodes.ENHANCE_YOUR_CALM,
+    flood_of_nonsense: h2.errors.ErrorCodes.FRAME_SIZE_ERROR,
+    flood_of_pings: h2.errors.ErrorCodes.ENHANCE_YOUR_CALM,
+    flood_of_settings: h2.errors.ErrorCodes.ENHANCE_YOUR_CALM,
+    flood_of_what_nobody_knows: h2.errors.ErrorCodes.ENHANCE_YOUR_CALM,
+}
+
+
+@pytest.mark.parametrize("flood", FLOODS)
 async def test_a_flood_ends_its_connection_and_no_other(tmp_path: Path, flood: Callable[[], bytes]) -> None:
     async with gateway_and_simulator(tmp_path) as (gateway, simulator), connected(gateway) as other:
         async with connected_by_http2(gateway) as client:
             client.send(flood())
             await client.until(lambda: client.is_closed)
-            assert client.goaway != 0
+            assert client.goaway == FLOODS[flood]
         await other.send(POST + sized(CHAT))
         assert (await other.answer()).status == 200
         assert len(simulator.requests) == 1
+
+
+FLOODS_OF_A_REQUEST = {
+    "data that is empty": DataFrame(1, b""),
+    "data of one byte": DataFrame(1, b"x"),
+    "room": WindowUpdateFrame(1, window_increment=1),
+}
+
+
+@pytest.mark.parametrize("frame", FLOODS_OF_A_REQUEST.values(), ids=FLOODS_OF_A_REQUEST)
+async def test_a_request_whose_frames_carry_nothing_ends_its_connection(tmp_path: Path, frame: Frame) -> None:
+    async with gateway_and_simulator(tmp_path) as (gateway, simulator), connected_by_http2(gateway) as client:
+        client.ask(end=False)
+        client.send(frame.serialize() * 12_000)
+        await client.until(lambda: client.is_closed)
+        assert client.goaway == h2.errors.ErrorCodes.ENHANCE_YOUR_CALM
+        assert not simulator.requests
+
+
+async def test_a_body_may_be_written_word_by_word(tmp_path: Path) -> None:
+    words = [f"word{number}" for number in range(1000)]
+    body = CHAT.replace(b"hello", " ".join(words).encode())
+    async with gateway_and_simulator(tmp_path) as (gateway, _), connected_by_http2(gateway) as client:
+        stream = client.ask(end=False)
+        for start in range(0, len(body), 5):
+            client.h2.send_data(stream, body[start : start + 5])
+        client.h2.end_stream(stream)
+        client.send()
+        assert text_of(await client.answer(stream)) == " ".join(words)
+
+
+@pytest.mark.parametrize(
+    "ends", [b"", ContinuationFrame(1, b"").serialize()], ids=["it goes", "it is cut off"]
+)
+async def test_a_client_of_no_room_leaves_nothing_behind(
+    tmp_path: Path, ends: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with gateway_and_simulator(tmp_path) as (gateway, simulator):
+        simulator.script([Exchange(pieces=Endless(2000))])
+        async with connected_by_http2(gateway) as client:
+            client.h2.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: 10})
+            client.reads = False
+            slow = client.ask(STREAM)
+            await client.until(lambda: client.streams[slow].status == 200)
+            (connection,) = gateway.addon._patience._connections.values()
+            door = connection.door
+            assert door is not None
+            async with asyncio.timeout(20):
+                while not door.is_full(slow):  # noqa: ASYNC110  nobody is told
+                    await asyncio.sleep(0)
+            client.send(ends)
+            if ends:
+                await client.until(lambda: client.is_closed)
+        await gateway.recorder.wait(1)
+        async with asyncio.timeout(20):
+            while any(task.get_name().startswith("exchange") for task in asyncio.all_tasks()):  # noqa: ASYNC110  nobody is told
+                await asyncio.sleep(0)
+    assert "nobody foresaw" not in caplog.text
 
 
 async def test_a_request_that_does_not_go_on_is_given_up_alone(tmp_path: Path) -> None:
@@ -191,6 +291,23 @@ async def test_a_request_that_does_not_go_on_is_given_up_alone(tmp_path: Path) -
         assert (answer.status, json.loads(answer.body)["error"]["code"]) == (408, "request_timeout")
         assert (await client.answer(client.ask(method="GET", path="/healthz"))).status == 200
         assert not simulator.requests
+
+
+async def test_headers_that_do_not_go_on_end_their_connection(tmp_path: Path) -> None:
+    """Also on a connection that has had requests: nothing else can come on it meanwhile."""
+    async with gateway_and_simulator(tmp_path) as (gateway, _), connected_by_http2(gateway) as client:
+        assert (await client.answer(client.ask(method="GET", path="/healthz"))).status == 200
+        (connection,) = gateway.addon._patience._connections.values()
+        door = connection.door
+        assert door is not None
+        assert door.next_deadline() is None
+        client.send(HeadersFrame(3, b"\x82").serialize())
+        async with asyncio.timeout(20):
+            while door.next_deadline() is None:  # noqa: ASYNC110  nobody is told
+                await asyncio.sleep(0)
+        await look(gateway, after=HEAD_SECONDS + 1)
+        await client.until(lambda: client.is_closed)
+        assert client.goaway == h2.errors.ErrorCodes.NO_ERROR
 
 
 async def test_a_connection_without_a_request_is_ended(tmp_path: Path) -> None:

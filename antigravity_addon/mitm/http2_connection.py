@@ -1,0 +1,83 @@
+"""The h2 library's side of a client's connection, with bounds to what it may be kept busy with.
+
+What carries nothing (pings, settings, priorities, empty data, …) costs its sender nine bytes and us as much as any frame:
+64 KiB of it, which mitmproxy reads at once, would let everybody else wait for a second.
+"""
+
+from collections.abc import Callable
+from typing import override
+
+import h2.events
+from h2.config import H2Configuration
+from h2.exceptions import DenialOfServiceError
+from hyperframe.frame import ContinuationFrame, DataFrame, Frame, HeadersFrame
+from mitmproxy.proxy.layers.http._http_h2 import BufferedH2Connection
+
+from antigravity_addon.wire.http1_head import HEAD_BYTES
+
+_IDLE_FRAMES = 1000.0
+"""That carry nothing, at once; from then on so many in a second:"""
+_IDLE_FRAMES_PER_SECOND = 100.0
+_SMALL_DATA_BYTES = 64
+_SMALL_DATA = 0.1
+"""What a frame with less than that counts: somebody writes a body word by word."""
+_READ_BYTES = 32
+"""A client that is sent so many bytes may say once more that it has room."""
+HEADERS_BYTES = 4 * HEAD_BYTES
+"""Of one request, as long as they may be read to be refused."""
+
+
+class BoundedConnection(BufferedH2Connection):
+    """State: how many frames that carry nothing may still come, and since when that is known."""
+
+    def __init__(self, config: H2Configuration, *, clock: Callable[[], float]) -> None:
+        super().__init__(config)
+        self.decoder.max_header_list_size = HEADERS_BYTES
+        self._clock = clock
+        self._idle_left = _IDLE_FRAMES
+        self._counted_at = clock()
+
+    @property
+    def frame_begun(self) -> tuple[int, int] | None:
+        """Length and type of a frame of which there is only a part."""
+        begun = bytes(self.incoming_buffer._data[:4])  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        return (int.from_bytes(begun[:3]), begun[3]) if len(begun) == 4 else None
+
+    @property
+    def headers_begun(self) -> int | None:
+        """Bytes of a request's headers of which there is only a part."""
+        pieces = self.incoming_buffer._headers_buffer  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        is_begun = pieces or (
+            (begun := self.frame_begun) and begun[1] in {HeadersFrame.type, ContinuationFrame.type}
+        )
+        return sum(len(piece.data) for piece in pieces) if is_begun else None
+
+    @override
+    def _receive_frame(self, frame: Frame) -> list[h2.events.Event]:
+        if cost := _cost(frame):
+            now = self._clock()
+            earned = (now - self._counted_at) * _IDLE_FRAMES_PER_SECOND
+            self._counted_at = now
+            self._idle_left = min(self._idle_left + earned, _IDLE_FRAMES) - cost
+            if self._idle_left < 0:
+                raise DenialOfServiceError("Too many frames came that carry nothing.")
+        return super()._receive_frame(frame)
+
+    @override
+    def _prepare_for_sending(self, frames: list[Frame]) -> None:
+        sent = sum(len(frame.data) for frame in frames if isinstance(frame, DataFrame))
+        self._idle_left = min(self._idle_left + sent / _READ_BYTES, _IDLE_FRAMES)
+        super()._prepare_for_sending(frames)
+
+
+def _cost(frame: Frame) -> float:
+    """In frames that carry nothing."""
+    match frame:
+        case HeadersFrame():
+            return 0.0  # of those, requests have their own bounds
+        case DataFrame(data=data):
+            if data:
+                return _SMALL_DATA if len(data) < _SMALL_DATA_BYTES else 0.0
+            return 0.0 if "END_STREAM" in frame.flags else 1.0
+        case _:
+            return 1.0
