@@ -4,10 +4,9 @@ mitmproxy (12.2.3) is a proxy for people who look at what odd software says. It 
 what a client sends ahead, answers with pages of HTML, and never gets over the trailers of a body.
 """
 
-from collections.abc import Iterator
+from typing import NoReturn
 
 import h11
-from h11._readers import ChunkedReader  # no public one for a body alone; mitmproxy uses the same
 from h11._receivebuffer import ReceiveBuffer
 from mitmproxy import http
 from mitmproxy.connection import ConnectionState
@@ -27,6 +26,7 @@ from mitmproxy.proxy.layers.http import (
 from mitmproxy.proxy.layers.http._http1 import Http1Server, make_body_reader
 
 from antigravity_addon.errors import GatewayError, InvalidHttp, RequestTimeout
+from antigravity_addon.wire.http1_chunks import ChunkReader
 from antigravity_addon.wire.http1_head import Http1Head, head_size, read_head
 
 from .door import (
@@ -42,9 +42,6 @@ from .door import (
     refusal,
 )
 from .messages import new_request
-
-_CHUNK_LINE_BYTES = 4096
-"""A chunk's size with its extensions; also all trailers together."""
 
 
 class Http1Door(Http1Server):
@@ -237,27 +234,23 @@ def _to_request(head: Http1Head) -> http.Request:
     return http1.read_request_head([head.line, *fields])
 
 
-class _Chunks(ChunkedReader):
-    """h11's reader of chunks for a client that may send anything: as many at once as there are, and no long line.
-
-    Trailers are dropped: nothing of what is served here has any.
+class _Chunks:
+    """In the form of h11's reader, which mitmproxy asks for the next piece. Trailers are dropped: nothing of what is served
+    here has any.
     """
 
     def __init__(self) -> None:
-        super().__init__()
-        self._end: h11.EndOfMessage | None = None
+        self._reader = ChunkReader()
 
     def __call__(self, buf: ReceiveBuffer) -> h11.Data | h11.EndOfMessage | None:
-        if self._end is not None:
-            return self._end
-        pieces = b"".join(self._pieces(buf))
-        return h11.Data(data=pieces) if pieces else self._end
+        try:
+            content, size = self._reader.read(bytes(buf))
+        except InvalidHttp as error:
+            raise h11.RemoteProtocolError(error.message) from error
+        buf.maybe_extract_at_most(size)
+        if content:
+            return h11.Data(data=content)
+        return h11.EndOfMessage() if self._reader.is_over else None
 
-    def _pieces(self, buf: ReceiveBuffer) -> Iterator[bytes]:
-        while (event := super().__call__(buf)) is not None:
-            if isinstance(event, h11.EndOfMessage):
-                self._end = h11.EndOfMessage()
-                return
-            yield bytes(event.data)
-        if len(buf) > _CHUNK_LINE_BYTES:
-            raise h11.RemoteProtocolError("a chunk's size, or the trailers, are too long")
+    def read_eof(self) -> NoReturn:
+        raise h11.RemoteProtocolError("The body lacks its end.")

@@ -94,6 +94,13 @@ REFUSED: dict[str, tuple[bytes, int, str | None, str | None]] = {
     "a chunk of no size": (POST + chunked(end=b"zz\r\n"), 400, "invalid_http", None),
     "a chunk of a negative size": (POST + chunked(end=b"-1\r\n"), 400, "invalid_http", None),
     "a chunk longer than it says": (POST + chunked(end=b"1\r\nab\r\n0\r\n\r\n"), 400, "invalid_http", None),
+    "a chunk whose line has a CR": (
+        POST + chunked(end=b"1;\ra\r\nb\r\n0\r\n\r\n" + SMUGGLED),
+        400,
+        "invalid_http",
+        None,
+    ),
+    "trailers that end with LF": (POST + chunked(CHAT, end=b"0\r\n\n" + SMUGGLED), 400, "invalid_http", None),
     "a chunk's size without an end": (POST + chunked(end=b"1" * LARGE), 400, "invalid_http", None),
     "trailers without an end": (POST + chunked(end=b"0\r\nx: " + b"a" * LARGE), 400, "invalid_http", None),
     "a body too long by its length": (
