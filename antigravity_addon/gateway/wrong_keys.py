@@ -1,7 +1,8 @@
 """Whoever shows wrong keys waits for the answer, longer each time.
 
 Good keys are not slowed down, whatever else comes from their address: a wrong one in somebody's configuration must not lock
-out the others of an office. So this slows down guessing, and does not end it; what ends it is the length of keys.
+out the others of an office. So this slows down guessing one after the other, and does not end it; what ends it is the length of
+keys.
 """
 
 import ipaddress

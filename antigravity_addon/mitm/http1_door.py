@@ -94,7 +94,7 @@ class Http1Door(Http1Server):
         self.request = request
         self._deadline = now() + BODY_SECONDS
         yield ReceiveHttp(RequestHeaders(self.stream_id, request, end_stream=size == 0))
-        self.body_reader = _Chunks() if size is None else make_body_reader(size)
+        self.body_reader = _Chunks() if size is None else make_body_reader(size)  # pyright: ignore[reportAttributeAccessIssue]  read the same way
         self.state = self.read_body
         yield from self.state(event)
 

@@ -65,7 +65,8 @@ class EncodedBodyHook(commands.StartHook):
 
 
 class RequestStream(HttpStream):
-    """State, beside mitmproxy's: whether the rest of the request is no longer wanted.
+    """State, beside mitmproxy's: whether the rest of the request is no longer wanted, and whether it is small enough to be
+    read all the same.
 
     Once it is over, nothing of it refers to itself, so it goes at once and with it all that came of the request. mitmproxy
     (12.2.3) leaves its streams to the garbage collector, which was an eighth of a stream's cost, and 20 ms at a time.
@@ -76,6 +77,18 @@ class RequestStream(HttpStream):
         self.mode = HTTPMode.transparent  # which mitmproxy looks for among the layers
         context.layers.remove(self)
         self._has_enough = False
+        self._is_soon_read = False
+
+    def handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
+        """Mitmproxy keeps, without a bound, what comes while a hook is waited for: who has shown a wrong key may wait long."""
+        if isinstance(event, RequestData) and self._paused and self._is_refused:
+            return _nothing_more(event)
+        return super().handle_event(event)
+
+    @property
+    def _is_refused(self) -> bool:
+        """Already by its head, so that nobody will look at its body."""
+        return not self._is_soon_read and self.flow.response is not None
 
     def _handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
         match event:
@@ -111,11 +124,12 @@ class RequestStream(HttpStream):
     def state_wait_for_request_headers(self, event: RequestHeaders) -> layer.CommandGenerator[None]:
         if event.request.http_version == "HTTP/1.0":
             event.request.headers.pop("expect", None)  # RFC 9110, section 10.1.1
+        self._is_soon_read = _is_soon_read(event)
         for command in super().state_wait_for_request_headers(event):
             yield command
             if isinstance(command, HttpRequestHeadersHook) and not self.flow.error:
                 self._judge_head()
-                if self.flow.response is not None and not self._is_soon_read(event):
+                if self._is_refused:
                     if not (yield from self.check_killed(emit_error_hook=True)):
                         yield from self._answer()
                     return
@@ -131,14 +145,6 @@ class RequestStream(HttpStream):
         except GatewayError as error:
             # a stranger hears first that he is one
             self.flow.response = self.flow.response or refusal(error)
-
-    def _is_soon_read(self, event: RequestHeaders) -> bool:
-        if event.end_stream:
-            return True
-        headers = self.flow.request.headers
-        if "content-length" not in headers or "expect" in headers:
-            return False
-        return (expected_http_body_size(self.flow.request) or 0) <= SMALL_BODY_BYTES
 
     def check_body_size(self, request: bool) -> layer.CommandGenerator[bool]:  # noqa: ARG002, FBT001  mitmproxy's
         """Requests are measured here, and not as mitmproxy does it, which has no answer for them but a page. Answers are
@@ -191,6 +197,18 @@ class RequestStream(HttpStream):
         self.client_state = self.state_consume_request_body
         self.server_state = self.state_wait_for_response_headers
         yield from super().state_consume_request_body(RequestEndOfMessage(self.stream_id))
+
+
+def _is_soon_read(event: RequestHeaders) -> bool:
+    if event.end_stream:
+        return True
+    headers = event.request.headers
+    if "content-length" not in headers or "expect" in headers:
+        return False
+    try:
+        return (expected_http_body_size(event.request) or 0) <= SMALL_BODY_BYTES
+    except ValueError:
+        return False  # of HTTP/2; mitmproxy refuses it
 
 
 def _nothing_more(_event: events.Event) -> layer.CommandGenerator[None]:
