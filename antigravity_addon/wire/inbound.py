@@ -4,6 +4,7 @@ Types are strict, as OpenAI's are. Arms of a union carry tags in angle brackets:
 error's location, where no client should see it, and no field is called so.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, NoReturn
 
 from pydantic import BeforeValidator, ConfigDict, TypeAdapter, ValidationError
@@ -15,6 +16,14 @@ from .base import Inbound
 
 MISSING_CONTENT = "missing_content"
 """The type of a `PydanticCustomError` by which a model says in its own words that something is missing."""
+
+
+_TAKEN_BY = {
+    "messages": "/v1/chat/completions",
+    "input": "/v1/responses",
+    "prompt": "/v1/completions",
+}
+"""What is asked, by the name that it has in one API and not in the others. Clients mistake one for another."""
 
 
 class ClientInbound(Inbound):
@@ -37,6 +46,18 @@ def read_json_object[T](body: bytes, adapter: TypeAdapter[T]) -> T:
         return adapter.validate_json(body)
     except ValidationError as error:
         _refuse(error.errors(include_url=False)[0], error)
+
+
+def missing_parameter(param: str, given: object) -> MissingParameter:
+    """`given` is what came without it."""
+    message = f"Missing required parameter: '{param}'."
+    if param in _TAKEN_BY and isinstance(given, Mapping):
+        message += "".join(
+            f" '{other}' is for POST {path}."
+            for other, path in _TAKEN_BY.items()
+            if other != param and other in given
+        )
+    return MissingParameter(message, param=param)
 
 
 # --- pydantic's errors in the client's words --------------------------------------------------------------
@@ -70,7 +91,7 @@ def _refuse(details: ErrorDetails, cause: ValidationError) -> NoReturn:
             f"The body of the request must be a JSON object, not {_kind_of(details['input'])}."
         ) from cause
     if kind == "missing":
-        raise MissingParameter(f"Missing required parameter: '{param}'.", param=param) from cause
+        raise missing_parameter(param, details["input"]) from cause
     if kind == MISSING_CONTENT:
         raise MissingParameter(details["msg"], param=param) from cause
     if expected := _EXPECTED.get(kind):

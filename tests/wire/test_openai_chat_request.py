@@ -40,6 +40,12 @@ REFUSED: dict[str, tuple[bytes, str, str, str]] = {
         "missing_required_parameter",
         "Missing required parameter: 'messages'.",
     ),
+    "the body of another endpoint": (
+        b'{"model":"m","prompt":"x","input":""}',
+        "messages",
+        "missing_required_parameter",
+        "Missing required parameter: 'messages'. 'input' is for POST /v1/responses. 'prompt' is for POST /v1/completions.",
+    ),
     "C14 empty messages": (
         body(messages=[]),
         "messages",
@@ -248,14 +254,18 @@ C71: dict[str, tuple[dict[str, Any], list[Any]]] = {
 @pytest.mark.parametrize(("fields", "messages"), C71.values(), ids=C71.keys())
 def test_input_in_place_of_messages_is_taken_for_them(fields: dict[str, Any], messages: list[Any]) -> None:
     meant = parse(json.dumps({"model": "m", "messages": messages, "temperature": 0.5}).encode())
-    assert parse(json.dumps({"model": "m", "temperature": 0.5} | fields).encode()) == meant
+    taken = parse(json.dumps({"model": "m", "temperature": 0.5} | fields).encode())
+    assert dict(taken) == dict(meant)
 
 
 def test_what_is_wrong_with_input_is_said_of_input() -> None:
     with pytest.raises(InvalidRequest) as caught:
         parse(json.dumps({"model": "m", "input": [{"type": None}]}).encode())
     assert (caught.value.param, caught.value.code) == ("input", "invalid_type")
-    assert caught.value.message.startswith("'input' was taken for 'messages'. Invalid type for 'messages[0]")
+    assert caught.value.message.startswith(
+        "'input' was taken for 'messages', which this endpoint takes; 'input' is for POST /v1/responses. "
+        "Invalid type for 'messages[0]"
+    )
 
 
 @pytest.mark.parametrize("nothing", [None, "", []])

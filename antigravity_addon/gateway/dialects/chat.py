@@ -1,11 +1,18 @@
 """`POST /v1/chat/completions`."""
 
+from contextlib import nullcontext
+
 from antigravity_addon.gateway.tasks import beside_the_loop
 from antigravity_addon.translate.openai_chat.calls import CallForm
 from antigravity_addon.translate.openai_chat.messages import references, unsigned_calls
 from antigravity_addon.translate.openai_chat.request import TranslatedRequest, to_gemini
 from antigravity_addon.translate.openai_chat.response import ChatStream, ChatWhole
-from antigravity_addon.wire.openai_chat.request import ChatCompletionRequest, parse
+from antigravity_addon.wire.openai_chat.request import (
+    ChatCompletionRequest,
+    RequestWithInput,
+    parse,
+    said_of_input,
+)
 
 from .dialect import Call, Identity, Surroundings, conversation_ids
 from .fetching import fetch_all, size_of
@@ -64,6 +71,10 @@ def read_chat(body: bytes, _content_type: str = "") -> Call:
     request = parse(body)
 
     async def prepare(model: str, surroundings: Surroundings) -> _ChatPrepared:
+        with said_of_input() if isinstance(request, RequestWithInput) else nullcontext():
+            return await prepared(model, surroundings)
+
+    async def prepared(model: str, surroundings: Surroundings) -> _ChatPrepared:
         signatures = await recall_signatures(surroundings, unsigned_calls(request.messages), model=model)
         fetched = await fetch_all(surroundings, references(request.messages))
 

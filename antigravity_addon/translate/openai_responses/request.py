@@ -15,6 +15,7 @@ from antigravity_addon.translate.gemini_request import Wishes, to_request, tool_
 from antigravity_addon.translate.media import NOTHING_FETCHED, Fetched
 from antigravity_addon.translate.tools import ToolChoice
 from antigravity_addon.wire.gemini import GenerateContentRequest
+from antigravity_addon.wire.inbound import missing_parameter
 from antigravity_addon.wire.openai_responses.items import CompactionTrigger, InputItem
 from antigravity_addon.wire.openai_responses.request import ResponsesRequest
 
@@ -105,6 +106,8 @@ def refuse_what_cannot_be(request: ResponsesRequest) -> None:
             "'previous_response_id' and 'conversation' cannot be used together.", param="conversation"
         )
     if not goes_on and not _has_input(request):
+        if request.input is None:
+            raise missing_parameter("input", request.model_extra)
         raise MissingParameter("'input' must be a text or hold at least one item.", param="input")
 
 

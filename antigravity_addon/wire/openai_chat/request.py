@@ -5,6 +5,8 @@ nothing is done with stay out of the models, and pass as the extra fields that t
 `docs/chat-completions.md`). The models are read by `parse` and never written.
 """
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, TypeAdapter
@@ -321,7 +323,12 @@ def _content(item: Json) -> Json:
     return item if isinstance(item, str) else [item]
 
 
+class RequestWithInput(ChatCompletionRequest):
+    """A request whose messages were sent as `input`."""
+
+
 _REQUEST = TypeAdapter(ChatCompletionRequest)
+_REQUEST_WITH_INPUT = TypeAdapter(RequestWithInput)
 _WITH_INPUT = TypeAdapter(_WithInput)
 
 
@@ -338,16 +345,22 @@ def parse(body: bytes) -> ChatCompletionRequest:
         meant = read_json_object(body, _WITH_INPUT)
         if not meant.input:
             raise missing from None
-        return _read_meant(meant)
+        with said_of_input():
+            return read_json_object(
+                to_json({**(meant.model_extra or {}), "messages": meant.to_messages()}), _REQUEST_WITH_INPUT
+            )
 
 
-def _read_meant(meant: _WithInput) -> ChatCompletionRequest:
-    """Raises: InvalidRequest: names `input`, which the client knows, and says which of the messages it is."""
-    body = to_json({**(meant.model_extra or {}), "messages": meant.to_messages()})
+@contextmanager
+def said_of_input() -> Generator[None]:
+    """Raises: InvalidRequest: of a message; it names `input`, which the client knows, and says which of the messages it is."""
     try:
-        return read_json_object(body, _REQUEST)
+        yield
     except InvalidRequest as refused:
         if not (refused.param or "").startswith("messages"):
             raise
-        message = f"'input' was taken for 'messages'. {refused.message}"
+        message = (
+            f"'input' was taken for 'messages', which this endpoint takes; 'input' is for POST /v1/responses. "
+            f"{refused.message}"
+        )
         raise type(refused)(message, param="input", code=refused.code) from refused

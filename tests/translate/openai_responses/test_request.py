@@ -1078,10 +1078,15 @@ REFUSED: dict[str, tuple[Fields, str, str]] = {
         "conversation",
         "'previous_response_id' and 'conversation' cannot be used together.",
     ),
+    "the body of another endpoint": (
+        {"input": None, "messages": [{"role": "user", "content": "x"}]},
+        "input",
+        "Missing required parameter: 'input'. 'messages' is for POST /v1/chat/completions.",
+    ),
+    "no input": ({"input": None}, "input", "Missing required parameter: 'input'."),
     **{
         name: ({"input": value}, "input", "'input' must be a text or hold at least one item.")
         for name, value in {
-            "no input": None,
             "empty input": [],
             "empty text": "",
             "nothing to sum up": [{"type": "compaction_trigger"}],
