@@ -18,7 +18,7 @@ from antigravity_addon.errors import HostRefused, OriginRefused, TlsRequired
 type Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 type Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-_HOST = re.compile(r"(?:\[(?P<ipv6>[0-9a-f:.]+)\]|(?P<name>[^\s\[\]:/@?#\\,]+))(?::\d{1,5})?")
+_HOST = re.compile(r"(?:\[(?P<ipv6>[0-9a-f:.]+)\]|(?P<name>[^\s\[\]:/@?#\\,%]+))(?::\d{1,5})?")
 _NAME = r"(?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*"
 _ORIGIN = re.compile(
     rf"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<host>\*|{_NAME}|\[[0-9a-f:.]+\]|)(?::(?P<port>\*|\d{{1,5}}))?/?"

@@ -3,6 +3,7 @@
 import contextlib
 import logging
 from asyncio import CancelledError
+from collections.abc import Iterable
 
 from mitmproxy import http
 
@@ -44,10 +45,21 @@ def head_of(request: http.Request, *, client: Client = ANYBODY, came: Came = NOW
         headers["host"] = request.authority
     if len(headers) != len(fields):
         headers |= {
-            name: ", ".join(dict.fromkeys(value for other, value in fields if other == name))
+            name: ", ".join(_several(name, [value for other, value in fields if other == name]))
             for name in headers.keys() & _WHERE_FROM
         }
     return RequestHead(request.method.upper(), request.path, headers, client=client, came=came)
+
+
+def _several(name: str, values: list[str]) -> Iterable[str]:
+    """In their order. What hops say stays as it is: a client can foresee what its proxy will say, and say it in front."""
+    match name:
+        case "host":
+            return dict.fromkeys(value.lower() for value in values)
+        case "x-forwarded-for" | "forwarded":
+            return values
+        case _:
+            return dict.fromkeys(values)
 
 
 def body_of(request: http.Request) -> bytes:

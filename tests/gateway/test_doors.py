@@ -59,6 +59,8 @@ HOSTS: dict[str, tuple[bool, bool]] = {
     "localhost:port": (False, False),
     "[::1": (False, False),
     "[fe80::1%eth0]": (False, False),
+    "127.0.0.1%.evil.example": (False, False),
+    "127.0.0.1%25.evil.example:8045": (False, False),
     "lo calhost": (False, False),
 }
 
