@@ -6,6 +6,7 @@ Nobody's request fails for the file: what cannot be read counts as unknown.
 
 import asyncio
 import logging
+import math
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -16,6 +17,12 @@ logger = logging.getLogger(__name__)
 
 AGAIN_SECONDS = 5.0
 """After a failure the file is left alone for so long: where another process has locked it, each try takes time."""
+MOST_PENDING = 100_000
+"""Of more that the file does not have, the oldest are lost: a disk may be full for weeks."""
+SOUND_SECONDS = 60.0
+"""Without a failure, after which a file that is only read counts as one that can be used again."""
+BRING_SECONDS = 0.2
+"""For which a request brings back what the file missed, while others wait. What is left is the next one's."""
 
 
 class _Kind(Enum):
@@ -38,15 +45,27 @@ class SteadyMemory:
     too, which the spare does not have. Of those keys the spare knows best, and the file of all others.
     """
 
-    def __init__(self, file: Memory, new_spare: Callable[[], Memory], *, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        file: Memory,
+        new_spare: Callable[[], Memory],
+        *,
+        clock: Callable[[], float],
+        most_pending: int = MOST_PENDING,
+    ) -> None:
         """`clock` is in seconds and never goes back."""
         self._file = file
         self._new_spare = new_spare
         self._spare = new_spare()
         self._clock = clock
+        self._most_pending = most_pending
         self._pending: dict[_Key, None] = {}
+        self._brought = 0
+        self._lost = 0
+        """Of the same trouble."""
         self._again_at = 0.0
         self._is_failing = False
+        self._failed_at = 0.0
         self._one_at_a_time = asyncio.Lock()
         """Held by whoever uses the spare."""
 
@@ -108,9 +127,10 @@ class SteadyMemory:
 
     async def aclose(self) -> None:
         async with self._one_at_a_time:
-            if self._pending and not await self._bring_back():
+            if self._pending and not await self._bring_back(seconds=math.inf):
                 logger.warning(
-                    "Objects of clients' that the state file never had are lost: %d.", len(self._pending)
+                    "Objects of clients' that the state file never had are lost: %d.",
+                    len(self._pending) + self._lost,
                 )
             self._pending.clear()
             await self._spare.aclose()
@@ -143,7 +163,11 @@ class SteadyMemory:
         except StateError:
             return None
         # a write that was made before this call may have failed meanwhile
-        return None if self._pending or self._one_at_a_time.locked() else _Found(found)
+        if self._pending or self._one_at_a_time.locked():
+            return None
+        if self._is_failing and self._clock() - self._failed_at > SOUND_SECONDS:
+            self._tell_of_the_end()
+        return _Found(found)
 
     async def _read_file[T](self, read: Callable[[Memory], Awaitable[T]]) -> T:
         """Or nothing, in the way of a memory that is empty. Raises: StateError: what is asked for is no text."""
@@ -168,7 +192,8 @@ class SteadyMemory:
             async with self._one_at_a_time:
                 return await self._write_spare(keys, write, after, failure)
         async with self._one_at_a_time:
-            if self._pending and (self._clock() < self._again_at or not await self._bring_back()):
+            is_left_alone = self._clock() < self._again_at
+            if self._pending and (is_left_alone or not await self._bring_back(seconds=BRING_SECONDS)):
                 return await self._write_spare(keys, write, after, None)
             try:
                 return await write(self._file)
@@ -190,6 +215,9 @@ class SteadyMemory:
         done = await write(self._spare)
         # those that are new come last
         self._pending |= dict.fromkeys(keys)
+        while len(self._pending) > self._most_pending:
+            del self._pending[next(iter(self._pending))]
+            self._lost += 1
         if failure is not None:
             self._again_at = self._clock() + AGAIN_SECONDS
             self._tell(failure)
@@ -227,23 +255,25 @@ class SteadyMemory:
 
     # --- back to the file -------------------------------------------------------------------------------
 
-    async def _bring_back(self) -> bool:
-        """What the file does not have, oldest first. False if it still cannot be written."""
-        count = len(self._pending)
+    async def _bring_back(self, *, seconds: float) -> bool:
+        """What the file does not have, oldest first. False if it still cannot be written, or not all of it in time."""
+        end = self._clock() + seconds
         try:
             # to read what is brought is a use of it, so that is not done in vain
             await self._file.keep_signatures("", {})
             for key in tuple(self._pending):
+                if self._clock() > end:
+                    return False
                 await self._bring(key)
                 del self._pending[key]
+                self._brought += 1
         except StateError as error:
             self._again_at = self._clock() + AGAIN_SECONDS
             self._tell(error)
             return False
         await self._spare.aclose()
         self._spare = self._new_spare()
-        self._is_failing = False
-        logger.warning("The state file can be written again. Objects that it missed and has now: %d.", count)
+        self._tell_of_the_end()
         return True
 
     async def _bring(self, key: _Key) -> None:
@@ -268,6 +298,7 @@ class SteadyMemory:
 
     def _tell(self, error: StateError) -> None:
         """Once, until it works again."""
+        self._failed_at = self._clock()
         if not self._is_failing:
             self._is_failing = True
             logger.warning(
@@ -276,3 +307,13 @@ class SteadyMemory:
                 "file can be read and written.",
                 error,
             )
+
+    def _tell_of_the_end(self) -> None:
+        if self._is_failing:
+            logger.warning(
+                "The state file can be used again. Objects that it missed and has now: %d; and that are lost: %d.",
+                self._brought,
+                self._lost,
+            )
+            self._is_failing = False
+            self._brought = self._lost = 0

@@ -5,13 +5,14 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import override
 
 import pytest
 
 from antigravity_addon.state.memory import KeptConversation, KeptResponse, KeptSignature, StateError
 from antigravity_addon.state.sqlite import SqliteMemory
 from antigravity_addon.state.sqlite_file import IN_MEMORY, SqliteFile
-from antigravity_addon.state.steady import AGAIN_SECONDS, SteadyMemory
+from antigravity_addon.state.steady import AGAIN_SECONDS, BRING_SECONDS, SOUND_SECONDS, SteadyMemory
 
 from .test_memory import ANA, BO, Clock, item, names, response
 
@@ -100,7 +101,9 @@ async def test_what_the_file_cannot_take_is_there_all_the_same_and_comes_into_it
         "database or disk is full. Meanwhile responses, conversations and thought signatures are held"
         in warnings[0]
     )
-    assert warnings[1] == "The state file can be written again. Objects that it missed and has now: 4."
+    assert warnings[1] == (
+        "The state file can be used again. Objects that it missed and has now: 4; and that are lost: 0."
+    )
 
 
 async def test_what_was_deleted_meanwhile_stays_deleted(disk: Disk) -> None:
@@ -171,6 +174,101 @@ async def test_without_a_file_it_serves_from_the_process(
     assert await memory.response(BO, "r2") is None
     assert len(caplog.records) == 1
     await memory.aclose()
+
+
+class Unsteady(SqliteMemory):
+    """Fails when it is told to, and takes its time."""
+
+    is_broken = False
+    seconds = 0.0
+
+    @override
+    async def response(self, owner: str, response_id: str) -> KeptResponse | None:
+        if self.is_broken:
+            raise StateError("It cannot be used.")
+        return await super().response(owner, response_id)
+
+    @override
+    async def keep_response(self, owner: str, response: KeptResponse) -> None:
+        if self.is_broken:
+            raise StateError("It cannot be used.")
+        if isinstance(self._clock, Clock):
+            self._clock.now += self.seconds
+        await super().keep_response(owner, response)
+
+
+@dataclass
+class Trouble:
+    clock: Clock
+    file: Unsteady
+    memory: SteadyMemory
+
+
+@pytest.fixture
+async def trouble(tmp_path: Path) -> AsyncGenerator[Trouble]:
+    """A memory of three objects at most that its file does not have."""
+    clock = Clock()
+    file = Unsteady(SqliteFile(tmp_path / "state.sqlite"), clock=clock, max_age=1e9, max_bytes=100_000_000)
+    memory = SteadyMemory(file, lambda: new_memory(SqliteFile(IN_MEMORY), clock), clock=clock, most_pending=3)
+    yield Trouble(clock, file, memory)
+    await memory.aclose()
+
+
+async def test_each_trouble_is_told_of_also_if_nothing_was_written_meanwhile(
+    trouble: Trouble, caplog: pytest.LogCaptureFixture
+) -> None:
+    file, memory = trouble.file, trouble.memory
+    await memory.keep_response(ANA, response("r1"))
+    for _ in range(2):
+        file.is_broken = True
+        assert await memory.response(ANA, "r1") is None
+        assert await memory.response(ANA, "r1") is None
+        file.is_broken = False
+        for seconds in (1, SOUND_SECONDS):
+            trouble.clock.now += seconds
+            assert await memory.response(ANA, "r1") == response("r1")
+    assert [message.partition(".")[0] for message in caplog.messages] == [
+        "It cannot be used",
+        "The state file can be used again",
+    ] * 2
+
+
+async def test_what_the_file_does_not_have_is_bounded(
+    trouble: Trouble, caplog: pytest.LogCaptureFixture
+) -> None:
+    file, memory = trouble.file, trouble.memory
+    file.is_broken = True
+    for number in range(5):
+        await memory.keep_response(ANA, response(f"r{number}"))
+    file.is_broken = False
+    trouble.clock.now += AGAIN_SECONDS
+    await memory.keep_response(ANA, response("r5"))
+    found = [await file.response(ANA, f"r{number}") for number in range(6)]
+    assert found == [None, None, *(response(f"r{number}") for number in range(2, 6))]
+    assert caplog.messages[-1].endswith("Objects that it missed and has now: 3; and that are lost: 2.")
+
+
+async def test_nobody_waits_long_for_what_others_bring_back(trouble: Trouble) -> None:
+    file, memory = trouble.file, trouble.memory
+    file.is_broken = True
+    for number in range(3):
+        await memory.keep_response(ANA, response(f"r{number}"))
+    file.is_broken, file.seconds = False, BRING_SECONDS * 0.7
+    trouble.clock.now += AGAIN_SECONDS
+    await memory.keep_response(ANA, response("r3"))
+    assert [await file.response(ANA, f"r{number}") for number in range(4)] == [
+        response("r0"),
+        response("r1"),
+        None,
+        None,
+    ]
+    assert [await memory.response(ANA, f"r{number}") for number in range(4)] == [
+        response(f"r{number}") for number in range(4)
+    ]
+    await memory.keep_response(ANA, response("r4"))
+    assert [await file.response(ANA, f"r{number}") for number in range(5)] == [
+        response(f"r{number}") for number in range(5)
+    ]
 
 
 async def test_what_no_memory_can_hold_is_refused_and_costs_nothing_else(disk: Disk) -> None:
