@@ -3,7 +3,7 @@
 Only what has come is counted: a length that is merely announced would let a few idle clients keep everybody out.
 """
 
-from weakref import WeakKeyDictionary
+from weakref import ref
 
 from antigravity_addon.errors import NoRoomForBody
 
@@ -15,24 +15,28 @@ _SECONDS_TO_WAIT = 1.0
 
 
 class BodyRoom:
-    """State: by request, how many bytes of it are in memory. One that is lost without an end takes its room with it."""
+    """State: by request, how many bytes of it are in memory, and their sum, which is asked for at each piece of a body. A request
+    that is lost without an end takes its room with it.
+    """
 
     def __init__(self) -> None:
-        self._taken: WeakKeyDictionary[object, int] = WeakKeyDictionary()
+        self._sizes: dict[ref[object], int] = {}
+        self._taken = 0
 
     def take(self, request: object, size: int) -> None:
         """The request's body has so many bytes by now.
 
         Raises: NoRoomForBody: it takes no room then.
         """
-        self._taken.pop(request, None)
+        self.give_back(request)
         self.check(size)
         if size:
-            self._taken[request] = size
+            self._sizes[ref(request, self._forget)] = size
+            self._taken += size
 
     def check(self, size: int) -> None:
         """Raises: NoRoomForBody: so many more are too many."""
-        taken = self.taken
+        taken = self._taken
         bodies = LARGEST_BODIES + (size <= SMALL_BODY_BYTES)
         if taken + size > bodies * most_bytes():
             raise NoRoomForBody(
@@ -42,11 +46,14 @@ class BodyRoom:
             )
 
     def give_back(self, request: object) -> None:
-        self._taken.pop(request, None)
+        self._forget(ref(request))
+
+    def _forget(self, request: ref[object]) -> None:
+        self._taken -= self._sizes.pop(request, 0)
 
     def __contains__(self, request: object) -> bool:
-        return request in self._taken
+        return ref(request) in self._sizes
 
     @property
     def taken(self) -> int:
-        return sum(self._taken.values())
+        return self._taken
