@@ -59,7 +59,7 @@ def conceal() -> None:
 
 def say_where_others_see_it(config_file: Path, *, is_in_file: bool) -> None:
     """At a start, while it can still be seen where the key is from."""
-    if any(word.startswith(f"{OPTION}=") for word in sys.argv):
+    if any(word.removeprefix("--set=").startswith(f"{OPTION}=") for word in sys.argv):
         logger.warning(
             "%s stands on the command line, which other users of this machine can see: set %s instead.",
             OPTION,

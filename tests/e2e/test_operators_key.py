@@ -111,10 +111,11 @@ async def test_a_config_file_with_a_key_that_others_can_read_is_told_of(
         assert (told in caplog.text) is is_told
 
 
+@pytest.mark.parametrize("words", [("--set", f"gateway_api_key={KEY}"), (f"--set=gateway_api_key={KEY}",)])
 async def test_a_key_on_the_command_line_is_told_of(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
 ) -> None:
-    monkeypatch.setattr("sys.argv", ["mitmweb", "--set", f"gateway_api_key={KEY}"])
+    monkeypatch.setattr("sys.argv", ["mitmweb", *words])
     async with run_mitmweb(tmp_path, gateway_api_key=KEY):
         pass
     assert "gateway_api_key stands on the command line" in caplog.text
