@@ -88,7 +88,15 @@ def read_flows(path: Path) -> Iterator[http.HTTPFlow]:
                     yield flow
     except OSError as error:
         raise StartError(f"{path}: cannot be read ({error.strerror}).") from None
-    except (FlowReadException, LookupError, AttributeError, ArithmeticError, TypeError, ValueError):
+    except (
+        FlowReadException,
+        LookupError,
+        AttributeError,
+        ArithmeticError,
+        AssertionError,
+        TypeError,
+        ValueError,
+    ):
         # mitmproxy (12.2.3) lets most of what a damaged flow leads to through
         raise StartError(f"{path}: holds something else than flows of mitmproxy.") from None
 

@@ -63,7 +63,7 @@ async def check_upstream(gateway: InProcess, asked: Asked, status: int, stream: 
         answered = await gateway.ask(asked, instead=scripted(status, headers, stream))
     except Exception as error:
         raise Broken(f"no exception that nobody foresaw ({type(error).__name__})", error) from error
-    _check_form(asked, answered)
+    _check_form(asked, answered, said=stream)
 
 
 async def _asked(gateway: InProcess, asked: Asked) -> Answered:
@@ -73,14 +73,15 @@ async def _asked(gateway: InProcess, asked: Asked) -> Answered:
         raise Broken(f"no exception that nobody foresaw ({type(error).__name__})", error) from error
 
 
-def _check_form(asked: Asked, answered: Answered) -> None:
+def _check_form(asked: Asked, answered: Answered, said: bytes = b"") -> None:
+    """`said` is the upstream's own, which may be repeated."""
     if not answered.ended:
         raise Broken("every answer ends", answered)
     for name, value in answered.headers.items():
         if not re.fullmatch(r"[\x20-\x7e\x80-\U0010ffff]*", value):
             raise Broken("a header is one line", (name, value))
     if answered.status >= 400:
-        _check_error(asked, answered.body)
+        _check_error(asked.to_bytes() + said, answered.body)
     elif answered.streamed:
         _check_stream(asked, answered.body)
     elif answered.headers.get("content-type") == "application/json":
@@ -90,14 +91,15 @@ def _check_form(asked: Asked, answered: Answered) -> None:
 # --- errors ----------------------------------------------------------------------------------------------
 
 
-def _check_error(asked: Asked, body: bytes) -> None:
+def _check_error(told: bytes, body: bytes) -> None:
+    """`told` is all that others have said, and so may be repeated."""
     try:
         error = ErrorResponse.model_validate_json(body).error
     except ValidationError as problem:
         raise Broken("an error is OpenAI's error object", body) from problem
     if len(error.message) > LONGEST_MESSAGE:
         raise Broken("an error has a length that somebody reads", len(error.message))
-    shown = asked.to_bytes().decode("utf-8", "replace")
+    shown = told.decode("utf-8", "replace")
     for inside in _INSIDES.findall(error.message):
         if inside not in shown:
             raise Broken("an error shows nothing of our insides", error.message)
