@@ -25,7 +25,7 @@ from .upstream import HostileUpstream
 _WARM_UP = 60
 """Requests before anything is counted."""
 _SECONDS_BETWEEN_MENDS = 1.0
-_MOST_MEGABYTES = 60
+_MOST_MEGABYTES = 80
 """By which a storm may make the process grow, once malloc has given back what nobody uses. In use are 2 more at the end; the
 rest are pages of which somebody uses a little.
 """
