@@ -25,6 +25,7 @@ from aiohttp.tracing import Trace
 from yarl import URL
 
 from antigravity_addon.errors import StreamTruncated, UpstreamBroken, UpstreamTimeout, UpstreamUnreachable
+from antigravity_addon.wire.inflating import CODINGS, Inflating
 from antigravity_addon.wire.json_values import has_more_values
 
 from .endpoint import UpstreamRequest
@@ -46,11 +47,6 @@ SMALL_VALUES = 20_000
 MOST_BYTES = 128 * 1024 * 1024
 """Of one answer. The longest that Gemini gives, image by image or token by token, has less than half of it."""
 _NO_CODINGS = frozenset({"", "identity"})
-_CODINGS = frozenset({"gzip", "x-gzip", "deflate"})
-"""None is asked for, and some relays pack all the same. Others, and several in a row, make gigabytes of a few kilobytes
-before anybody can look."""
-_GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
-"""zlib looks which of the two it is."""
 
 PIECE_BYTES = 256 * 1024
 """A larger body is sent in pieces of this size, so that others get their turn in between."""
@@ -294,22 +290,32 @@ def _unpacked(response: aiohttp.ClientResponse) -> AsyncIterable[bytes]:
 
 
 async def _inflated(packed: AsyncIterable[bytes], coding: str) -> AsyncGenerator[bytes]:
-    """Raises: StreamTruncated: the body is not what `coding` says, or that is none of the two that are read."""
-    if coding not in _CODINGS:
+    """No coding is asked for, and some relays pack all the same. Those that `Inflating` does not know, and several in a
+    row, make gigabytes of a few kilobytes before anybody can look.
+
+    Raises: StreamTruncated: the body is not what `coding` says, or that is none of those that are read.
+    """
+    if coding not in CODINGS:
         raise StreamTruncated(
             f"The upstream's answer has the content-encoding {coding!r}, which nobody asked for."
         )
-    inflating = zlib.decompressobj(_GZIP_OR_ZLIB)
+    inflating = Inflating(coding)
     try:
         async for chunk in packed:
-            left = chunk
-            while left:
-                yield inflating.decompress(left, TURN_BYTES)
-                left = inflating.unconsumed_tail
+            for start in range(0, len(chunk), TURN_BYTES):
+                for piece in inflating.feed(chunk[start : start + TURN_BYTES]):
+                    yield piece
+                if start:
+                    # others have their turn, also where nothing comes out
+                    await asyncio.sleep(0)
+        for piece in inflating.finish():
+            yield piece
     except zlib.error as error:
         raise StreamTruncated("The upstream's answer cannot be unpacked.") from error
-    if not inflating.eof:
-        raise StreamTruncated("The upstream cut the answer off in the middle of what it had packed.")
+    except EOFError as error:
+        raise StreamTruncated(
+            "The upstream cut the answer off in the middle of what it had packed."
+        ) from error
 
 
 async def _in_pieces(body: bytes) -> AsyncGenerator[bytes]:

@@ -8,12 +8,14 @@ to swell up there and to vanish again.
 
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain
+from functools import partial
 
 import brotli
 import zstandard
 
 from antigravity_addon.errors import InvalidRequest, RequestTooLarge, UnsupportedEncoding
+
+from .inflating import CODINGS, Inflating
 
 ACCEPTED = ("gzip", "deflate", "br", "zstd")
 
@@ -91,34 +93,12 @@ def _counted(pieces: Iterable[bytes], limit: int) -> Iterator[bytes]:
         yield piece
 
 
-def _inflated(pieces: Iterable[bytes], wbits: int) -> Iterator[bytes]:
+def _inflated(pieces: Iterable[bytes], coding: str) -> Iterator[bytes]:
     """Raises: EOFError: the end is missing."""
-    inflate = zlib.decompressobj(wbits)
+    inflating = Inflating(coding)
     for piece in pieces:
-        rest = piece
-        while rest:
-            if inflate.eof:  # gzip allows several, one after the other
-                inflate = zlib.decompressobj(wbits)
-            yield inflate.decompress(rest, _PIECE)
-            rest = inflate.unused_data if inflate.eof else inflate.unconsumed_tail
-    while not inflate.eof:
-        if not (piece := inflate.decompress(b"", _PIECE)):
-            raise EOFError
-        yield piece
-
-
-def _gunzipped(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    return _inflated(pieces, wbits=zlib.MAX_WBITS + 16)
-
-
-def _undeflated(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Some send what zlib makes, as the RFC has it, and some leave its head out."""
-    pieces = iter(pieces)
-    first = b""
-    while len(first) < 2 and (piece := next(pieces, None)) is not None:
-        first += piece
-    has_head = len(first) >= 2 and first[0] & 0x0F == 8 and (first[0] << 8 | first[1]) % 31 == 0
-    yield from _inflated(chain((first,), pieces), wbits=zlib.MAX_WBITS if has_head else -zlib.MAX_WBITS)
+        yield from inflating.feed(piece)
+    yield from inflating.finish()
 
 
 def _unbrotlied(pieces: Iterable[bytes]) -> Iterator[bytes]:
@@ -181,9 +161,7 @@ def _unchanged(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 _DECODERS: dict[str, _Decoder] = {
     "identity": _unchanged,
-    "gzip": _gunzipped,
-    "x-gzip": _gunzipped,
-    "deflate": _undeflated,
+    **{coding: partial(_inflated, coding=coding) for coding in CODINGS},
     "br": _unbrotlied,
     "zstd": _unzstandarded,
 }

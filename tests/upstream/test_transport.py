@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import zlib
 from collections.abc import AsyncGenerator
 from contextlib import suppress
 
@@ -158,6 +159,10 @@ async def test_a_body_that_is_chunked_wrongly_ends_at_once(rest: bytes) -> None:
 CODINGS: dict[str, tuple[bytes, bytes]] = {
     "gzip": (b"gzip", gzip.compress(b"hello")),
     "in capitals": (b"GZip", gzip.compress(b"hello")),
+    "several members": (b"gzip", gzip.compress(b"hel") + gzip.compress(b"lo")),
+    "deflate": (b"deflate", zlib.compress(b"hello")),
+    "deflate without its head": (b"deflate", zlib.compress(b"hello", wbits=-zlib.MAX_WBITS)),
+    "deflate that is gzip": (b"deflate", gzip.compress(b"hello")),
     "identity": (b"identity", b"hello"),
 }
 
@@ -165,6 +170,20 @@ CODINGS: dict[str, tuple[bytes, bytes]] = {
 @pytest.mark.parametrize(("coding", "body"), CODINGS.values(), ids=CODINGS)
 async def test_a_body_is_unpacked(coding: bytes, body: bytes) -> None:
     assert b"".join(await read_all(chunked(body, b"Content-Encoding: " + coding))) == b"hello"
+
+
+async def test_what_swells_is_unpacked_in_small_pieces() -> None:
+    pieces = await read_all(chunked(gzip.compress(bytes(5_000_000)), b"Content-Encoding: gzip"))
+    assert sum(map(len, pieces)) == 5_000_000
+    assert max(map(len, pieces)) <= TURN_BYTES
+
+
+@pytest.mark.parametrize("coding", [b"gzip", b"deflate"])
+async def test_what_is_packed_and_lacks_its_end_was_cut_off(coding: bytes) -> None:
+    packed = (gzip.compress if coding == b"gzip" else zlib.compress)(b"hello")
+    for length in (1, len(packed) - 1):
+        with pytest.raises(StreamTruncated, match="in the middle of what it had packed"):
+            await read_all(chunked(packed[:length], b"Content-Encoding: " + coding))
 
 
 EXPLOSIVE: dict[str, tuple[bytes, bytes]] = {
