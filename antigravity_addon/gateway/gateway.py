@@ -398,16 +398,7 @@ class Gateway:
     def _error(
         self, error: GatewayError, request: RequestHead, *, request_id: str, trace: Trace
     ) -> tuple[Head, bytes]:
-        headers = self._headers(request, request_id=request_id, trace=trace) | {"content-type": _JSON}
-        if isinstance(error, WrongClientKey):
-            headers["www-authenticate"] = "Bearer"
-        if isinstance(error, WrongMethod):
-            headers["allow"] = ", ".join((*error.allowed, "OPTIONS"))
-        if isinstance(error, NoWebSocket):
-            headers["upgrade"] = "HTTP/1.1"
-        headers |= retry_headers(error)
-        if error.should_retry is not None:
-            headers["x-should-retry"] = str(error.should_retry).lower()
+        headers = self._headers(request, request_id=request_id, trace=trace) | error_headers(error)
         if isinstance(error, UpstreamFailure) and trace.account:
             headers |= self._masked_account_header(trace.account)
         return Head(error.status, headers), to_openai_error(error).model_dump_json().encode()
@@ -520,11 +511,19 @@ def new_request_id() -> str:
     return f"req_{secrets.token_hex(16)}"
 
 
-def retry_headers(error: GatewayError) -> dict[str, str]:
-    """Clients disagree on fractions in `retry-after`; the SDKs read the other one first."""
-    if error.retry_after is None:
-        return {}
-    return {
-        "retry-after": str(math.ceil(error.retry_after)),
-        "retry-after-ms": str(math.ceil(error.retry_after * 1000)),
-    }
+def error_headers(error: GatewayError) -> dict[str, str]:
+    """Of the answer that says it, whoever gives it."""
+    headers = {"content-type": _JSON}
+    if isinstance(error, WrongClientKey):
+        headers["www-authenticate"] = "Bearer"
+    if isinstance(error, WrongMethod):
+        headers["allow"] = ", ".join((*error.allowed, "OPTIONS"))
+    if isinstance(error, NoWebSocket):
+        headers["upgrade"] = "HTTP/1.1"
+    if error.retry_after is not None:
+        # clients disagree on fractions in it; the SDKs read the other one first
+        headers["retry-after"] = str(math.ceil(error.retry_after))
+        headers["retry-after-ms"] = str(math.ceil(error.retry_after * 1000))
+    if error.should_retry is not None:
+        headers["x-should-retry"] = str(error.should_retry).lower()
+    return headers

@@ -12,15 +12,14 @@ from antigravity_addon.gateway.client_stream import Head
 from antigravity_addon.gateway.clients import ANYBODY, Client
 from antigravity_addon.gateway.doors import NOWHERE, Came
 from antigravity_addon.gateway.ending import Ending
-from antigravity_addon.gateway.gateway import Gateway, RequestHead, new_request_id
+from antigravity_addon.gateway.gateway import Gateway, RequestHead
 from antigravity_addon.gateway.legs import Carrier
 from antigravity_addon.gateway.tasks import spawn
-from antigravity_addon.translate.openai_error import to_openai_error
 from antigravity_addon.wire.content_encoding import decoded
 
 from .attempts import shown_through
 from .body_redaction import is_redacted, redact_request, redact_response, redacts_bodies
-from .door import failure, most_bytes
+from .door import failure, most_bytes, refusal
 from .messages import new_response
 from .progress import Progress
 from .upstream_layer import Wire
@@ -82,13 +81,7 @@ def to_response(head: Head, body: bytes, request: http.Request) -> http.Response
 
 
 def failed_response(request: http.Request) -> http.Response:
-    return refused_response(failure(), request)
-
-
-def refused_response(error: GatewayError, request: http.Request) -> http.Response:
-    body = to_openai_error(error).model_dump_json().encode()
-    headers = {"content-type": "application/json", "x-request-id": new_request_id()}
-    return to_response(Head(error.status, headers), body, request)
+    return refusal(failure(), request)
 
 
 def _to_headers_only(head: Head, request: http.Request) -> http.Response:

@@ -10,8 +10,10 @@ from mitmproxy.proxy.layers.http import ErrorCode, HttpEvent, ResponseProtocolEr
 from mitmproxy.utils import human
 
 from antigravity_addon.errors import GatewayError, InvalidHttp, RequestTooLarge
-from antigravity_addon.gateway.gateway import new_request_id, retry_headers
+from antigravity_addon.gateway.gateway import error_headers, new_request_id
 from antigravity_addon.translate.openai_error import to_openai_error
+
+from .messages import new_response
 
 BODY_BYTES = 100 * 1024 * 1024
 """A request's body may have so many, before and after its encoding is undone; mitmproxy's `body_size_limit` changes it."""
@@ -105,9 +107,16 @@ def failure() -> GatewayError:
     return GatewayError("The gateway failed to handle this request; its log says why.")
 
 
-def refusal(error: GatewayError) -> http.Response:
-    headers = {"content-type": "application/json", "x-request-id": new_request_id(), **retry_headers(error)}
-    return http.Response.make(error.status, to_openai_error(error).model_dump_json().encode(), headers)
+def refusal(error: GatewayError, request: http.Request | None) -> http.Response:
+    """What is refused, or failed, outside of an exchange; `request` is `None` where none could be read."""
+    body = to_openai_error(error).model_dump_json().encode()
+    headers = {"x-request-id": new_request_id(), **error_headers(error), "content-length": str(len(body))}
+    return new_response(
+        error.status,
+        http.Headers([(name.encode(), value.encode()) for name, value in headers.items()]),
+        version=b"HTTP/2.0" if request and (request.is_http2 or request.is_http3) else b"HTTP/1.1",
+        content=b"" if request and request.method == "HEAD" else body,
+    )
 
 
 def most_bytes() -> int:

@@ -190,7 +190,7 @@ class Http1Door(Http1Server):
 
     def _refuse(self, error: GatewayError) -> layer.CommandGenerator[None]:
         if self.conn.state & ConnectionState.CAN_WRITE:
-            response = refusal(error)
+            response = refusal(error, self.request)
             response.headers["connection"] = "close"
             yield commands.SendData(self.conn, http1.assemble_response(response))
         yield from self._begin_to_linger()

@@ -171,7 +171,7 @@ class Http2Door(Http2Server):
         return not self.h2_conn.streams[event.stream_id].state_machine.headers_sent
 
     def _refuse(self, stream_id: int, error: GatewayError) -> layer.CommandGenerator[None]:
-        response = refusal(error)
+        response = refusal(error, None)
         self.h2_conn.send_headers(
             stream_id, [(b":status", b"%d" % response.status_code), *response.headers.fields]
         )

@@ -33,7 +33,7 @@ from antigravity_addon.upstream.transport import UpstreamResponse
 
 from . import listener
 from .annotate import ATTEMPT_KEY, METADATA_KEY, REPLAY_KEY, comment_on_attempt, replay_prefix
-from .answer import ReplayedAnswer, body_of, failed_response, refused_response
+from .answer import ReplayedAnswer, body_of, failed_response
 from .attempts import describe, is_attempt, resumed, shown_response, to_upstream_request
 from .body_redaction import (
     has_lost_its_question,
@@ -43,6 +43,7 @@ from .body_redaction import (
     will_be_redacted,
 )
 from .compose import Runtime
+from .door import refusal
 from .messages import now
 from .redaction import (
     CREDENTIAL_HEADERS,
@@ -123,7 +124,7 @@ class Replays:
             else:
                 await self._serve(flow, runtime)
         except GatewayError as error:
-            flow.response = refused_response(error, flow.request)
+            flow.response = refusal(error, flow.request)
             if isinstance(error, NotReplayable):
                 logger.error("A flow cannot be replayed: %s", error)  # noqa: TRY400  a sentence for the operator
             if is_attempt(flow):

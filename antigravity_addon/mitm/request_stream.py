@@ -144,7 +144,7 @@ class RequestStream(HttpStream):
             ROOM.check(announced)
         except GatewayError as error:
             # a stranger hears first that he is one
-            self.flow.response = self.flow.response or refusal(error)
+            self.flow.response = self.flow.response or refusal(error, self.flow.request)
 
     def check_body_size(self, request: bool) -> layer.CommandGenerator[bool]:  # noqa: ARG002, FBT001  mitmproxy's
         """Requests are measured here, and not as mitmproxy does it, which has no answer for them but a page. Answers are
@@ -178,7 +178,7 @@ class RequestStream(HttpStream):
         if body.error is not None:
             self.request_body_buf.clear()
             ROOM.give_back(self)
-            self.flow.response = self.flow.response or refusal(body.error)
+            self.flow.response = self.flow.response or refusal(body.error, self.flow.request)
 
     @staticmethod
     def _check_size(size: int) -> None:
@@ -186,7 +186,7 @@ class RequestStream(HttpStream):
             raise RequestTooLarge(f"The request's body is longer than {most} bytes.")
 
     def _refuse(self, error: GatewayError) -> layer.CommandGenerator[None]:
-        self.flow.response = self.flow.response or refusal(error)
+        self.flow.response = self.flow.response or refusal(error, self.flow.request)
         yield from self._answer()
 
     def _answer(self) -> layer.CommandGenerator[None]:

@@ -51,14 +51,15 @@ class RawClient:
         except OSError:
             pass
 
-    async def answer(self) -> Answer:
+    async def answer(self, *, has_body: bool = True) -> Answer:
         """The next one, whose length must be stated."""
         async with asyncio.timeout(20):
             head = (await self.reader.readuntil(b"\r\n\r\n")).decode()
             line, *fields = head.strip().split("\r\n")
             headers = dict(field.lower().split(": ", 1) for field in fields)
             assert len(headers) == len(fields), "no header is there twice"
-            body = await self.reader.readexactly(int(headers.get("content-length", 0)))
+            length = int(headers.get("content-length", 0))
+            body = await self.reader.readexactly(length if has_body else 0)
         return Answer(int(line.split(" ")[1]), headers, body)
 
     async def is_ended(self) -> bool:

@@ -173,6 +173,17 @@ async def test_a_request_that_is_refused_is_told_why_and_nothing_is_done_for_it(
         assert not simulator.requests
 
 
+async def test_the_answer_to_a_head_request_has_no_body_when_it_is_refused_either(tmp_path: Path) -> None:
+    head = HEALTH.replace(b"GET", b"HEAD")[:-2]
+    refused = {b"content-encoding: rot13\r\n\r\n": 415, b"origin: https://x.test\r\n\r\n": 403}
+    async with gateway_and_simulator(tmp_path) as (gateway, _), connected(gateway) as client:
+        for rest, status in refused.items():
+            await client.send(head + rest + HEALTH)
+            answer = await client.answer(has_body=False)
+            assert (answer.status, int(answer.headers["content-length"]) > 0) == (status, True)
+            assert (await client.answer()).body == b'{"status":"ok"}'
+
+
 async def test_a_body_is_asked_for_only_where_it_is_wanted(tmp_path: Path) -> None:
     expects = POST + b"expect: 100-continue\r\n"
     options = {"gateway_api_key": "sk-right", "gateway_auth_mode": "strict"}
