@@ -6,6 +6,7 @@ from asyncio import CancelledError
 from collections.abc import Iterable
 
 from mitmproxy import http
+from mitmproxy.proxy.server import ConnectionHandler
 
 from antigravity_addon.errors import GatewayError
 from antigravity_addon.gateway.client_stream import Head
@@ -107,13 +108,17 @@ class LiveAnswer:
     State: what was sent so far, since mitmproxy keeps nothing of an answer that its client leaves.
     """
 
-    def __init__(self, flow: http.HTTPFlow, wire: Wire, gateway: Gateway, *, client: Client) -> None:
+    def __init__(
+        self, flow: http.HTTPFlow, wire: Wire, gateway: Gateway, *, client: Client, handler: ConnectionHandler
+    ) -> None:
+        """`handler` serves the client's connection."""
         self._flow = flow
         self._asked = _taken(flow)
         self._passes_by = is_redacted(flow)
         """mitmproxy must not hold the answer, or what it keeps would be what it sends."""
         self._client = client
         self._wire = wire
+        self._handler = handler
         self._gateway = gateway
         self._pieces: list[bytes] = []
         self._streamed = False
@@ -139,12 +144,9 @@ class LiveAnswer:
         self.task.cancel()
 
     async def _run(self) -> None:
-        handler = self._wire.handler
-        if handler is None:
-            return
         try:
             # mitmproxy drops clients that are quiet for ten minutes, also those that wait for us
-            with handler.timeout_watchdog.disarm():
+            with self._handler.timeout_watchdog.disarm():
                 head = head_of(self._asked, client=self._client)
                 await self._gateway.serve(
                     head,

@@ -276,10 +276,11 @@ class GatewayAddon:
 
     def start_answer(self, flow: http.HTTPFlow, wire: Wire) -> LiveAnswer | None:
         """The layer has the whole request. `None`: it was never let in, or its client is gone already."""
-        if flow not in _clients or self._runtime is None or wire.handler is None:
+        handler = wire.handler
+        if flow not in _clients or self._runtime is None or handler is None:
             return None
         gateway = self._runtime.gateway_for(flow.client_conn.proxy_mode)
-        answer = LiveAnswer(flow, wire, gateway, client=_clients[flow])
+        answer = LiveAnswer(flow, wire, gateway, client=_clients[flow], handler=handler)
         _answers[flow] = answer
         return answer
 
