@@ -8,6 +8,7 @@ from typing import assert_never
 import yaml
 from pydantic import BaseModel
 
+from antigravity_addon.accounts import edit
 from antigravity_addon.accounts.account import Upstream
 from antigravity_addon.accounts.file import AccountsFileMissingError, Unusable, load_accounts
 from antigravity_addon.accounts.yaml_lines import place_of
@@ -32,8 +33,9 @@ from .arguments import (
     DisableAccounts,
     EnableAccounts,
     ResetAccounts,
+    SetFields,
 )
-from .documents import AccountList, CheckList, OrderList
+from .documents import AccountList, CheckList, FieldsSet, OrderList
 from .places import PlacesError
 
 _CODE_ASSIST_OFF = (
@@ -105,6 +107,26 @@ def _disabled_at(path: Path) -> Iterator[tuple[str, str]]:
     for index, entry in enumerate(file.accounts):
         if entry.disabled:
             yield entry.email, place_of(root, ("accounts", index, "disabled"), str(path))
+
+
+# --- changes -----------------------------------------------------------------------------------------------
+
+
+def set_fields(command: SetFields, scene: Scene) -> Answer:
+    """Raises: AccountsFileError, OperatorError: nothing was changed."""
+    path = scene.places.accounts
+    fields = dict(command.fields)
+    if len(fields) < len(command.fields):
+        raise OperatorError("Nothing was changed: a field is named twice.")
+    warnings = read_accounts(scene).warnings
+    edit.set_fields(path, command.email, fields)
+    note = next((each.reason for each in load_accounts(path).unusable if each.email == command.email), None)
+    lines = [f"{command.email} was changed in {path}; gateways that run take it at once."]
+    if note is not None:
+        lines.append(f"It cannot be used: {note}")
+    return Answer(
+        FieldsSet(file=str(path), email=command.email, fields=fields, note=note), tuple(lines), warnings
+    )
 
 
 # --- checks ------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 import argparse
 import re
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ _LONGEST_SPAN = 400
 _LEAST_WEIGHT, _MOST_WEIGHT = 0.001, 100
 _KEY_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _REFERENCE = re.compile(r"[^/\s][^\s]*/[^\s/]+")
+_SECRET_ELSEWHERE = re.compile(rf"env:[A-Za-z_][A-Za-z0-9_]*|keyring:{_REFERENCE.pattern}")
 _TARGET = re.compile(r"https?://[^/@?#\s]+/?")
 _GATEWAY = re.compile(r"https?://[A-Za-z0-9._\[\]:-]+(?:/[A-Za-z0-9._~/-]*)?")
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+@:/-]{0,127}")
@@ -67,6 +68,16 @@ class AddAccount:
     weight: float | None
     max_concurrent: int | None
     base_url: str
+
+
+type FieldValue = str | float | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class SetFields:
+    email: str
+    fields: tuple[tuple[str, FieldValue], ...]
+    """Names with values; with `None`, what is to go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +177,7 @@ class VerifyRecording:
 type AccountsCommand = (
     ListAccounts
     | AddAccount
+    | SetFields
     | CheckAccounts
     | ImportAccounts
     | DisableAccounts
@@ -267,6 +279,7 @@ def _parser() -> ArgumentParser:
     shared_by_accounts = _shared_by_accounts()
     _add_looks(accounts, shared_by_accounts)
     _add_add_action(accounts, shared_by_accounts)
+    _add_set_action(accounts, shared_by_accounts)
     _add_import_action(accounts, shared_by_accounts)
     _add_orders(accounts, shared_by_accounts)
     _add_usage(topics, shared)
@@ -404,6 +417,24 @@ def _add_add_action(accounts: _Actions, shared: _Parser) -> None:
         default="",
         metavar="URL",
         help="its upstream, such as https://HOST, if not the kind's own",
+    )
+
+
+def _add_set_action(accounts: _Actions, shared: _Parser) -> None:
+    change = _leaf(
+        accounts,
+        "set",
+        shared,
+        help="change what the accounts file says of an account",
+        command=lambda found: SetFields(found.email, tuple(found.fields)),
+    )
+    change.add_argument("email", metavar="EMAIL")
+    change.add_argument(
+        "fields",
+        nargs="+",
+        type=_field,
+        metavar="FIELD=VALUE",
+        help=f"without a value, the field is taken out; one of {', '.join(_FIELDS)}",
     )
 
 
@@ -637,6 +668,36 @@ def _by(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
+def _field(text: str) -> tuple[str, FieldValue]:
+    name, equals, value = text.partition("=")
+    if not equals or name not in _FIELDS:
+        raise ArgumentTypeError(f"must be FIELD=VALUE, where FIELD is one of {', '.join(_FIELDS)}.")
+    try:
+        return name, _FIELDS[name](value) if value else None
+    except ArgumentTypeError as error:
+        raise ArgumentTypeError(f"{name} {error}") from None
+
+
+def _kind(text: str) -> str:
+    if text in _KINDS:
+        return text
+    raise ArgumentTypeError(f"must be one of {', '.join(_KINDS)}.")
+
+
+def _elsewhere(text: str) -> str:
+    if _SECRET_ELSEWHERE.fullmatch(text):
+        return text
+    raise ArgumentTypeError(
+        "must be env:NAME or keyring:SERVICE/USER. The secret itself is never an argument."
+    )
+
+
+def _truth(text: str) -> bool:
+    if text in {"true", "false"}:
+        return text == "true"
+    raise ArgumentTypeError("must be true or false.")
+
+
 def _list(text: str) -> tuple[str, ...]:
     if names := tuple(name for part in text.split(",") if (name := part.strip())):
         return names
@@ -708,3 +769,20 @@ def _variable(text: str) -> str:
     raise ArgumentTypeError(
         "must be the name of an environment variable. The key itself is never an argument."
     )
+
+
+_FIELDS: Mapping[str, Callable[[str], str | float | bool]] = {
+    "kind": _kind,
+    "api_key": _elsewhere,
+    "credentials": str,
+    "refresh_token": _elsewhere,
+    "oauth_client": str,
+    "token_uri": str,
+    "project": str,
+    "location": str,
+    "weight": _weight,
+    "max_concurrent": _limit,
+    "base_url": str,
+    "disabled": _truth,
+}
+"""Of an account in the accounts file."""

@@ -1,7 +1,7 @@
 """What `--json` prints: one document for each command. Names stay; new ones may come. Times are ISO 8601, in UTC."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Self
 
@@ -135,6 +135,15 @@ class OrderList(Document):
     def of(cls, obeyed: Sequence[Obeyed]) -> Self:
         orders = (OrderEntry(email=each.email or None, note=each.note or None) for each in obeyed)
         return cls(action=obeyed[0].action, orders=tuple(orders))
+
+
+class FieldsSet(Document):
+    file: str
+    email: str
+    fields: Mapping[str, str | float | bool | None]
+    """`null` where one was taken out."""
+    note: str | None
+    """Why the account cannot be used."""
 
 
 class TakenEntry(Document):

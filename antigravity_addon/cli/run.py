@@ -32,6 +32,7 @@ from .arguments import (
     LocatedCommand,
     RemoveKey,
     ResetAccounts,
+    SetFields,
     ShowClient,
     ShowUsage,
     VerifyRecording,
@@ -112,6 +113,8 @@ def _of_accounts(command: AccountsCommand, scene: Scene) -> Answer:
             return accounts.list_accounts(scene)
         case AddAccount():
             return new_accounts.add_account(command, scene)
+        case SetFields():
+            return accounts.set_fields(command, scene)
         case CheckAccounts():
             return accounts.check_accounts(command, scene)
         case ImportAccounts():

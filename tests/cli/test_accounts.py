@@ -204,3 +204,59 @@ CANNOT: dict[str, tuple[str, str]] = {
 def test_what_cannot_be_done_is_said_in_a_sentence(accounts: Shell, line: str, sentence: str) -> None:
     said = accounts.run(line)
     assert (said.code, said.out, said.err) == (2, "", sentence)
+
+
+# --- changes -----------------------------------------------------------------------------------------------
+
+
+def test_fields_of_an_account_are_set_and_taken_out(accounts: Shell) -> None:
+    said = accounts.run(
+        f"accounts set {ANA} weight=3 max_concurrent=4 disabled=true project= api_key=env:ANAS"
+    )
+    assert (said.code, said.err) == (0, "")
+    assert said.out == (
+        "ana@example.com was changed in accounts.yaml; gateways that run take it at once.\n"
+        "It cannot be used: accounts.yaml:8: accounts[0].api_key: env:ANAS: the environment variable is not set.\n"
+    )
+    assert accounts.read("accounts.yaml") == ACCOUNTS.replace(
+        "    api_key: ana-s3cret  # in her name\n    project: tests-1\n    weight: 2.5\n",
+        "    api_key: env:ANAS    # in her name\n    weight: 3.0\n    max_concurrent: 4\n    disabled: true\n",
+    )
+
+
+def test_what_was_set_is_one_document_of_json(accounts: Shell) -> None:
+    said = accounts.run(f"accounts set {ED} disabled= weight=0.5 --json")
+    assert json.loads(said.out) == {
+        "file": "accounts.yaml",
+        "email": ED,
+        "fields": {"disabled": None, "weight": 0.5},
+        "note": None,
+    }
+
+
+UNSETTABLE: dict[str, tuple[str, str]] = {
+    "an account that is not there": ("x@y.z weight=2", "accounts.yaml: x@y.z is not listed.\n"),
+    "what it cannot be without": (f"{ANA} api_key=", "accounts.yaml:7: accounts[0].api_key: is missing.\n"),
+    "what its kind does not have": (
+        f"{ANA} location=europe-west4",
+        "accounts.yaml:11: accounts[0].location: is not for accounts of kind gemini: take it out, or say another kind.\n",
+    ),
+    "a client that is not listed": (
+        f"{BO} oauth_client=other",
+        "accounts.yaml:15: accounts[1].oauth_client: 'other' is not listed in oauth_clients (own).\n",
+    ),
+    "a field twice": (f"{ANA} weight=2 weight=3", "Nothing was changed: a field is named twice.\n"),
+    "no file": (
+        f"{ANA} weight=2 --accounts nowhere.yaml",
+        "nowhere.yaml: there is no such file. Name another, --accounts FILE, or begin it: antigravity accounts add --help\n",
+    ),
+}
+
+
+@pytest.mark.parametrize(("words", "sentence"), UNSETTABLE.values(), ids=UNSETTABLE)
+def test_what_would_be_no_accounts_file_is_refused_and_nothing_is_changed(
+    accounts: Shell, words: str, sentence: str
+) -> None:
+    said = accounts.run(f"accounts set {words}")
+    assert (said.code, said.out, said.err) == (2, "", sentence)
+    assert accounts.read("accounts.yaml") == ACCOUNTS

@@ -62,6 +62,30 @@ WRONG: dict[str, tuple[str, str]] = {
         "accounts disable",
         "antigravity accounts disable: the following arguments are required: EMAIL",
     ),
+    "no field": (
+        "accounts set ana@example.com key=s3cret",
+        "antigravity accounts set: argument FIELD=VALUE: must be FIELD=VALUE, where FIELD is one of kind, api_key,",
+    ),
+    "no field's value": (
+        "accounts set ana@example.com weight",
+        "antigravity accounts set: argument FIELD=VALUE: must be FIELD=VALUE, where FIELD is one of kind, api_key,",
+    ),
+    "a secret in a field": (
+        "accounts set ana@example.com weight=2 api_key=s3cret",
+        "antigravity accounts set: argument FIELD=VALUE: api_key must be env:NAME or keyring:SERVICE/USER.",
+    ),
+    "a kind that is none": (
+        "accounts set ana@example.com kind=s3cret",
+        "antigravity accounts set: argument FIELD=VALUE: kind must be one of gemini, vertex, code_assist.",
+    ),
+    "neither true nor false": (
+        "accounts set ana@example.com disabled=s3cret",
+        "antigravity accounts set: argument FIELD=VALUE: disabled must be true or false.",
+    ),
+    "a weight in a field": (
+        "accounts set ana@example.com weight=s3cret",
+        "antigravity accounts set: argument FIELD=VALUE: weight must be a number from 0.001 to 100.",
+    ),
     "a path in the target": (
         "accounts check --target https://example.com/v1",
         "antigravity accounts check: argument --target: must be https://HOST or https://HOST:PORT, without a path.",
@@ -119,6 +143,7 @@ def test_wrong_usage_is_one_sentence_and_shows_no_secret(shell: Shell, line: str
         "accounts",
         "accounts list",
         "accounts add",
+        "accounts set",
         "accounts check",
         "accounts import",
         "usage",
