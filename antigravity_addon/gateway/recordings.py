@@ -12,12 +12,13 @@ import json
 import re
 from base64 import b64decode
 from collections import defaultdict
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from itertools import cycle
 
 from pydantic import SecretStr
+from pydantic_core import from_json
 
 from antigravity_addon.accounts.account import (
     Account,
@@ -44,6 +45,8 @@ from antigravity_addon.upstream.endpoints import Endpoints
 from antigravity_addon.upstream.remedies import Lessons
 from antigravity_addon.upstream.transport import UpstreamResponse
 from antigravity_addon.upstream.web_media import Fetched, Kinds
+from antigravity_addon.views.differences import Absent, Difference, differences, shown, shown_path
+from antigravity_addon.wire.base import Json
 from antigravity_addon.wire.gemini import GenerateContentRequest
 
 from .attempt import Upstream
@@ -184,25 +187,20 @@ class Recordings:
 
     def missing(self, method: str, path: str, body: bytes) -> NotRecorded:
         """Why there is none: the nearest, and how it differs."""
-        asked, place = _leaves(body), _place(method, path)
+        asked, place = _content(body), _place(method, path)
         candidates = [
-            (recording, _leaves(recording.request))
+            (recording, _differences(_content(recording.request), asked))
             for recording in self._all
             if _place(recording.method, recording.path) == place
         ]
         if not candidates:
             return NotRecorded(f"{self._source} has no recording of {place}.")
-        nearest, recorded = max(candidates, key=lambda candidate: len(asked.items() & candidate[1].items()))
-        differences = list(_differences(asked, recorded))
-        shown = "; ".join(differences[:_MOST_DIFFERENCES]) or "only in what it asks of the model"
-        more = (
-            f"; and {len(differences) - _MOST_DIFFERENCES} more"
-            if len(differences) > _MOST_DIFFERENCES
-            else ""
-        )
+        nearest, found = min(candidates, key=lambda candidate: len(candidate[1]))
+        told = "; ".join(map(_told, found[:_MOST_DIFFERENCES])) or "only in what it asks of the model"
+        more = f"; and {len(found) - _MOST_DIFFERENCES} more" if len(found) > _MOST_DIFFERENCES else ""
         return NotRecorded(
             f"{self._source} has no recording of this request. The nearest is {nearest.name}, which differs: "
-            f"{shown}{more}."
+            f"{told}{more}."
         )
 
 
@@ -249,40 +247,23 @@ def _alike(value: object, ignored: Sequence[re.Pattern[str]]) -> object:
             return value
 
 
-def _leaves(body: bytes) -> dict[str, str]:
-    """Every value of a JSON body by its path."""
+def _content(body: bytes) -> Json:
     try:
-        content: object = json.loads(body)
-    except (ValueError, RecursionError):
+        return from_json(body)
+    except ValueError:
         return {"body": body[:4096].decode("utf-8", "replace")} if body else {}
-    return dict(_walk(content, ""))
 
 
-def _walk(value: object, path: str) -> Iterator[tuple[str, str]]:
-    match value:
-        case dict():
-            for name, inner in value.items():  # pyright: ignore[reportUnknownVariableType]  any JSON
-                yield from _walk(inner, f"{path}.{name}" if path else str(name))  # pyright: ignore[reportUnknownArgumentType]
-        case list():
-            for number, inner in enumerate(value):  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-                yield from _walk(inner, f"{path}[{number}]")  # pyright: ignore[reportUnknownArgumentType]
-        case _:
-            yield path, json.dumps(value, ensure_ascii=False)
+def _differences(recorded: Json, asked: Json) -> list[Difference]:
+    return [each for each in differences(recorded, asked) if not (each.path and each.path[0] in _WHOSE)]
 
 
-def _differences(asked: Mapping[str, str], recorded: Mapping[str, str]) -> Iterator[str]:
-    for path in dict.fromkeys((*asked, *recorded)):
-        if path in _WHOSE:
-            continue
-        ours, theirs = asked.get(path), recorded.get(path)
-        if ours != theirs:
-            yield f"{path} is {_shown(ours)}, and was {_shown(theirs)}"
-
-
-def _shown(value: str | None) -> str:
-    if value is None:
-        return "absent"
-    return value if len(value) <= _LONGEST_SHOWN else f"{value[:_LONGEST_SHOWN]}…"
+def _told(difference: Difference) -> str:
+    ours, theirs = (
+        "absent" if isinstance(place, Absent) else shown(place, _LONGEST_SHOWN)
+        for place in (difference.after, difference.before)
+    )
+    return f"{shown_path(difference.path)} is {ours}, and was {theirs}"
 
 
 # --- answering from one ------------------------------------------------------------------------------------
