@@ -10,6 +10,7 @@ from contextlib import suppress
 
 from . import big_bodies, connections, first_token, paced, start, throughput
 from .machine import described
+from .processes import end_on_signals
 from .section import Effort, Report
 
 SECTIONS: dict[str, Callable[[Effort], Report]] = {
@@ -51,6 +52,7 @@ def main() -> int:
     effort = Effort(
         arguments.rounds, arguments.seconds, arguments.events, tuple(arguments.clients), arguments.peers
     )
+    end_on_signals()
     _raise_limit_of_open_files()
     print("\n".join(described(with_peers=effort.with_peers)), end="\n\n")
     is_missed = False

@@ -19,7 +19,7 @@ from pathlib import Path
 import aiohttp
 
 from .ports import free_port
-from .processes import gateway, resident, upstream
+from .processes import end_on_signals, gateway, resident, upstream
 
 SHARES = (0.1, 0.25, 0.5, 0.75, 1.0)
 """Of the exchanges; memory is read then."""
@@ -58,6 +58,7 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=40, help="events in each answer (%(default)s)")
     parser.add_argument("--keep-flows", type=int, default=2_000, help="gateway_keep_flows (%(default)s)")
     arguments = parser.parse_args()
+    end_on_signals()
     bounds = f"gateway_keep_flows={arguments.keep_flows}"
     subjects = (
         Subject("mitmweb", "mitmweb", arguments.exchanges, (bounds,)),

@@ -13,6 +13,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from socket import create_connection
+from types import FrameType
+from typing import NoReturn
 
 from .ports import free_port
 
@@ -24,6 +26,18 @@ LOAD_CORE, PROXY_CORE = 0, 1
 _GEMINI = "/v1beta/models/gemini-2.5-flash"
 _LOOK_AGAIN = 0.02
 """Seconds; so exact is a time from start to answer."""
+
+SECONDS_TO_END = 10
+_GUARD = f"""
+read -r _ && exit
+kill -TERM "-$1"
+for _ in $(seq {SECONDS_TO_END}); do
+    kill -0 "-$1" || exit
+    sleep 1
+done
+kill -KILL "-$1"
+"""
+"""Waits for a line, or for the end of whoever should have written it."""
 
 
 class NotStarted(Exception):
@@ -133,11 +147,40 @@ def process(
             )
         except OSError as error:
             raise NotStarted(f"{command[0]}: {error.strerror}") from error
+    with _guarded(started.pid):
+        try:
+            _await_port(port, started, output)
+            yield started
+        finally:
+            _end(started)
+
+
+@contextmanager
+def _guarded(group: int) -> Generator[None]:
+    """If this process is killed within, so is the group."""
+    guard = subprocess.Popen(
+        ["sh", "-c", _GUARD, "guard", str(group)],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
     try:
-        _await_port(port, started, output)
-        yield started
+        yield
     finally:
-        _end(started)
+        guard.communicate(b"ended\n")
+
+
+def end_on_signals() -> None:
+    """To be told to end, or to lose the terminal, is as good as Ctrl+C: what was started ends. The second time, at once."""
+
+    def end(number: int, _: FrameType | None) -> NoReturn:
+        signal.signal(number, signal.SIG_DFL)
+        raise SystemExit(128 + number)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        # nohup
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, end)
 
 
 @contextmanager
@@ -171,7 +214,7 @@ def _await_port(port: int, started: subprocess.Popen[bytes], said: Path | None) 
 def _end(started: subprocess.Popen[bytes]) -> None:
     _signal(started, signal.SIGTERM)
     with suppress(subprocess.TimeoutExpired):
-        started.wait(timeout=10)
+        started.wait(timeout=SECONDS_TO_END)
     _signal(started, signal.SIGKILL)
     started.wait()
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from antigravity_addon.simulator.server import Simulator
 from benchmarks.ports import free_port
-from benchmarks.processes import NotStarted
+from benchmarks.processes import NotStarted, end_on_signals
 
 from .cases import PROBES
 from .probe import Server, judge
@@ -27,6 +27,7 @@ def main() -> None:
         text = "command that starts it, empty to leave it out (%(default)s)"
         parser.add_argument(f"--{peer.name.lower()}", metavar="COMMAND", default=peer.command, help=text)
     commands = vars(parser.parse_args())
+    end_on_signals()
     verdicts: dict[str, list[str]] = {}
     for contender in (OURS, *PEERS):
         command = commands.get(contender.name.lower(), contender.command)
