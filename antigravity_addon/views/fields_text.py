@@ -1,20 +1,23 @@
 """`Fields` as text, for people: what the client said on the left, what Gemini was told on the right."""
 
+import re
 import textwrap
 from collections.abc import Iterable, Iterator
 
 from .differences import ABSENT, Absent, counted, cut, shown
 from .field_rows import Fate, FieldRow, Fields, Landing, Unreadable
+from .pane import WIDTH
 
-_WIDTH = 100
 _MARK = 9
-_NAME = 27
-_VALUE = 16
+_NAME = 25
+_VALUE = 14
 _LEFT = _MARK + _NAME + _VALUE
-_ROOM = _WIDTH - _LEFT
+_ROOM = WIDTH - _LEFT
 _MOST_DEVIATIONS = 12
 _MOST_NAMES = 20
 _MOST_LANDINGS = 6
+_STEP = re.compile(rf"[^.]{{0,{_ROOM - 4}}}(?:\.|$)|[^.]{{{_ROOM - 4}}}")
+"""Of a path, with its dot; a part of one that is too long."""
 
 
 def to_text(fields: Fields | Unreadable) -> str:
@@ -28,7 +31,7 @@ def _lines(fields: Fields) -> Iterator[str]:
     yield from _summary(fields)
     yield ""
     yield f"{'':{_MARK}}{'client':{_NAME + _VALUE}}Gemini"
-    yield "─" * _WIDTH
+    yield "─" * WIDTH
     for row in fields.rows:
         yield from _row(row)
     for landing in fields.added:
@@ -67,7 +70,7 @@ def _summary(fields: Fields) -> Iterator[str]:
         yield "The request is so large that not every nested field was tried."
 
 
-def _wrapped(text: str, *, indent: str = "  ", width: int = _WIDTH) -> list[str]:
+def _wrapped(text: str, *, indent: str = "  ", width: int = WIDTH) -> list[str]:
     return textwrap.wrap(text, width, subsequent_indent=indent, break_on_hyphens=False)
 
 
@@ -93,9 +96,10 @@ def _right_side(row: FieldRow) -> Iterator[str]:
 
 
 def _right(landing: Landing) -> Iterator[str]:
-    path = f"{landing.path} ({landing.times}×)" if landing.times > 1 else landing.path
+    *begin, path = _broken(f"{landing.path} ({landing.times}×)" if landing.times > 1 else landing.path)
     left_out = "was not sent" if landing.differs else "is left out"
     value = left_out if isinstance(landing.value, Absent) else shown(landing.value, _ROOM - 2)
+    yield from begin
     if len(path) + 2 + len(value) <= _ROOM:
         yield f"{path}  {value}"
     else:
@@ -103,11 +107,21 @@ def _right(landing: Landing) -> Iterator[str]:
         yield f"  {value}"
 
 
+def _broken(path: str) -> list[str]:
+    """In lines, at its dots."""
+    lines = [""]
+    for step in _STEP.findall(path):
+        if len(lines[-1]) + len(step) > _ROOM:
+            lines.append("  ")
+        lines[-1] += step
+    return lines
+
+
 def _cells(mark: str, name: str, value: str, right: Iterable[str]) -> Iterator[str]:
     """One line, or more where a cell is too long for its column."""
     left = f"{mark:{_MARK}}"
     if len(name) >= _NAME:
-        yield f"{left}{cut(name, _WIDTH - _MARK)}"
+        yield f"{left}{cut(name, WIDTH - _MARK)}"
         left, name = " " * _MARK, ""
     first, *others = tuple(right) or ("",)
     if name or value or first:
@@ -125,7 +139,7 @@ def _deviations(fields: Fields) -> Iterator[str]:
     for each in found[:_MOST_DEVIATIONS]:
         times = f" ({each.times}×)" if each.times > 1 else ""
         yield f"  {each.path}{times}"
-        yield f"      sent   {shown(each.sent, 80)}"
-        yield f"      today  {shown(each.today, 80)}"
+        yield f"      sent   {shown(each.sent, WIDTH - 13)}"
+        yield f"      today  {shown(each.today, WIDTH - 13)}"
     if len(found) > _MOST_DEVIATIONS:
         yield f"  and {counted(len(found) - _MOST_DEVIATIONS, 'more place')}"

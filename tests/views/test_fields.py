@@ -10,6 +10,7 @@ from antigravity_addon.views import translations
 from antigravity_addon.views.field_rows import Deviation, Fate, FieldRow, Landing, Unreadable
 from antigravity_addon.views.fields import fields_of
 from antigravity_addon.views.fields_text import to_text
+from antigravity_addon.views.pane import WIDTH
 from antigravity_addon.views.translations import Translation
 from antigravity_addon.wire.openai_chat.request import parse
 from tests.conftest import Golden
@@ -396,7 +397,7 @@ def test_text(golden: Golden, name: str) -> None:
 def test_no_line_is_too_long(name: str) -> None:
     translation, model, body, sent = TEXTS[name]
     text = to_text(found(body, model, translation=translation, sent=sent))
-    assert max(map(len, text.splitlines())) <= 100
+    assert max(map(len, text.splitlines())) <= WIDTH
 
 
 def test_the_schemas_that_are_told_of_are_those_that_are_sent() -> None:

@@ -10,6 +10,7 @@ from antigravity_addon.gateway.routes import Endpoint, find_route
 from antigravity_addon.views import translations
 from antigravity_addon.views.translations import Translation
 
+from .lines import legible
 from .linked import AttemptFlow, attempt_of, attempts_of, body_of, client_flow_of, client_note
 
 TRANSLATIONS: Mapping[Endpoint, Translation] = {
@@ -32,14 +33,7 @@ class FieldsContentview(Contentview):
         return "Gateway: fields"
 
     def prettify(self, data: bytes, metadata: Metadata) -> str:  # noqa: ARG002  the flow has what is needed
-        flow = metadata.flow
-        if not isinstance(flow, http.HTTPFlow):
-            return _NOTHING
-        attempt = attempt_of(flow)
-        client = flow if attempt is None else client_flow_of(attempt)
-        if client is None:
-            return "The client's request that this was sent for is not in the list any more.\n"
-        return _shown(client, attempt or _last_answered(client))
+        return legible(_text(metadata))
 
     def render_priority(self, data: bytes, metadata: Metadata) -> float:  # noqa: ARG002
         flow, message = metadata.flow, metadata.http_message
@@ -54,6 +48,17 @@ _NOTHING = (
     "This view shows what became of a client's request for chat completions, completions, responses or images. "
     "This is none.\n"
 )
+
+
+def _text(metadata: Metadata) -> str:
+    flow = metadata.flow
+    if not isinstance(flow, http.HTTPFlow):
+        return _NOTHING
+    attempt = attempt_of(flow)
+    client = flow if attempt is None else client_flow_of(attempt)
+    if client is None:
+        return "The client's request that this was sent for is not in the list any more.\n"
+    return _shown(client, attempt or _last_answered(client))
 
 
 def _shown(client: http.HTTPFlow, attempt: AttemptFlow | None) -> str:
