@@ -4,10 +4,9 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from .pane import WIDTH
 from .story import Attempt, Choice, Passed, Story, Waiting, error_told, story_of
 
-_WIDTH = 88
-"""Characters; mitmweb breaks no line."""
 _SLIGHT = 0.05
 """Seconds that are not worth a word."""
 _ROUNDING = 0.002
@@ -152,7 +151,7 @@ def _asked(story: Story, scene: Scene) -> Iterator[str]:
 def _row(name: str, text: str) -> list[str]:
     return textwrap.wrap(
         text,
-        _WIDTH,
+        WIDTH,
         initial_indent=f"{name:<{len(_INDENT)}}",
         subsequent_indent=_INDENT,
         break_on_hyphens=False,
@@ -282,7 +281,7 @@ def _told(story: Story, scene: Scene) -> tuple[str, ...]:
 def _event(event: _Event) -> Iterator[str]:
     yield from textwrap.wrap(
         event.text,
-        _WIDTH,
+        WIDTH,
         initial_indent=f"{event.at:7.2f} s  ",
         subsequent_indent=_INDENT,
         break_on_hyphens=False,
@@ -290,7 +289,7 @@ def _event(event: _Event) -> Iterator[str]:
     for paragraph in event.more:
         yield from textwrap.wrap(
             paragraph,
-            _WIDTH,
+            WIDTH,
             initial_indent=f"{_INDENT}  ",
             subsequent_indent=f"{_INDENT}    ",
             break_on_hyphens=False,
@@ -352,7 +351,11 @@ def _end_matter(story: Story, scene: Scene) -> Iterator[str]:
             request = f", request {place}" if len(attempt.flows) > 1 else ""
             yield from _row("Flow", f"{flow} is attempt {attempt.number}{request}: #/flows/{flow}/response")
     if shown and scene.flow_id:
-        yield from _row("", f"The filter ~meta {scene.flow_id} shows them in the list.")
+        yield from _row(
+            "Filter",
+            f'set view_filter "~meta {scene.flow_id}" in the command bar lists them alone, and "" all flows again; '
+            "mitmweb's fields for filters do not know ~meta.",
+        )
     if story.unread:
         parts = ", ".join(story.unread)
         yield from _row(
@@ -386,4 +389,4 @@ def _s(seconds: float) -> str:
 
 
 def _wrapped(text: str) -> list[str]:
-    return textwrap.wrap(text, _WIDTH, break_on_hyphens=False)
+    return textwrap.wrap(text, WIDTH, break_on_hyphens=False)

@@ -86,7 +86,7 @@ async def test_a_limit_and_whoever_stepped_in(tmp_path: Path) -> None:
         first, second = gateway.recorder.attempts
         assert f"{first.id} is attempt 1: #/flows/{first.id}/response" in text
         assert f"{second.id} is attempt 2" in text
-        assert f"~meta {flow.id} shows them" in text
+        assert f'set view_filter "~meta {flow.id}"' in text
 
 
 async def test_an_error_is_explained_unless_another_view_is_chosen(tmp_path: Path) -> None:
