@@ -7,8 +7,8 @@ which order a prompt is laid out is written nowhere; here it is the system instr
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import zip_longest
+from dataclasses import dataclass, replace
+from itertools import takewhile, zip_longest
 
 from pydantic_core import to_json
 
@@ -16,7 +16,17 @@ from antigravity_addon.wire.base import Json
 from antigravity_addon.wire.gemini_response import UsageMetadata, read_message
 from antigravity_addon.wire.sse import SseDecoder
 
-from .differences import ABSENT, FREE_JSON, Absent, Place, differences, is_same, shown_path
+from .differences import (
+    ABSENT,
+    FREE_JSON,
+    Absent,
+    Place,
+    differences,
+    is_same,
+    leaves,
+    shared_beginning,
+    shown_path,
+)
 from .trials import request_in, values_at
 
 LONG_AGO = 300.0
@@ -223,16 +233,22 @@ def _first_difference(before: bytes, now: bytes) -> Differs | Unreadable | None:
                 place = _place(
                     name, index, max(len(then), len(this)), one if isinstance(other, Absent) else other
                 )
-                return _differs(place, one, other, same / total)
+                difference, shared = _differs(place, one, other)
+                return replace(difference, same=(same + shared) / total)
             same += 0 if isinstance(one, Absent) else _size(one)
     return None
 
 
-def _differs(place: str, before: Place, now: Place, same: float) -> Differs:
+def _differs(place: str, before: Place, now: Place) -> tuple[Differs, int]:
+    """With the characters ahead of the first difference in it."""
     if isinstance(before, Absent) or isinstance(now, Absent):
-        return Differs(place, "", before, now, same)
+        return Differs(place, "", before, now, 0), 0
     first = next(differences(before, now, whole=FREE_JSON))
-    return Differs(place, shown_path(first.path), first.before, first.after, same)
+    ahead = takewhile(lambda leaf: leaf[0] != first.path, leaves(now, whole=FREE_JSON).items())
+    shared = sum(_size(value) for _, value in ahead)
+    if isinstance(first.before, str) and isinstance(first.after, str):
+        shared += shared_beginning(first.before, first.after)
+    return Differs(place, shown_path(first.path), first.before, first.after, 0), shared
 
 
 def _place(name: str, index: int, count: int, value: Place) -> str:

@@ -1,5 +1,6 @@
 """`CacheReport` as text, for people."""
 
+import math
 import textwrap
 from collections.abc import Iterator
 
@@ -17,10 +18,10 @@ from .cache import (
     TooShort,
     Unreadable,
 )
-from .differences import Absent, Place, shown
+from .differences import Absent, Place, cut, shared_beginning, shown
+from .pane import WIDTH
 
-_WIDTH = 100
-_SHOWN = 84
+_SHOWN = WIDTH - 13
 _CONTEXT = 24
 """Characters shown ahead of the one that differs."""
 
@@ -29,7 +30,7 @@ def to_text(report: CacheReport) -> str:
     lines = [line for reason in report.reasons for line in _lines(reason, report)]
     if not lines and report.seconds is not None:
         lines = ["- The prompt begins with all of the request before. What comes after that is new."]
-    return "\n".join([_headline(report), "", *lines]).rstrip() + "\n"
+    return "\n".join([*_wrapped(_headline(report)), "", *lines]).rstrip() + "\n"
 
 
 def _headline(report: CacheReport) -> str:
@@ -40,7 +41,7 @@ def _headline(report: CacheReport) -> str:
             return "The upstream read no prompt."
         case TokensRead(prompt, cached):
             of = f"cached {cached:,} of {prompt:,} prompt tokens ({cached / prompt:.0%})"
-            since = "" if report.seconds is None else f", {_ago(report.seconds)} after the request before"
+            since = "" if report.seconds is None else f", {_ago(report.seconds)} after the one before"
             return f"{of}, {report.model}{since}"
 
 
@@ -52,13 +53,11 @@ def _ago(seconds: float) -> str:
 
 def _lines(reason: Reason, report: CacheReport) -> Iterator[str]:
     is_hit = report.tokens is not None and report.tokens.cached > 0
-    yield from textwrap.wrap(
-        f"- {_sentence(reason, is_hit=is_hit)}", _WIDTH, subsequent_indent="  ", break_on_hyphens=False
-    )
+    yield from _wrapped(f"- {_sentence(reason, is_hit=is_hit)}")
     if isinstance(reason, Differs):
         before, now = _both(reason.before, reason.now)
         if reason.path:
-            yield f"    {reason.path}"
+            yield f"    field   {cut(reason.path, _SHOWN)}"
         yield f"    before  {before}"
         yield f"    now     {now}"
 
@@ -83,8 +82,8 @@ def _sentence(reason: Reason, *, is_hit: bool) -> str:  # noqa: C901  one senten
             return "This model is not known to cache prompts by itself."
         case Differs(place=place, same=same):
             return (
-                f"The prompt is that of the request before up to {place}, which differs. That leaves {same:.0%} of "
-                "the earlier prompt, by characters, to be known."
+                f"The prompt is that of the request before as far as {place}, where they part: {_share(same)} of the "
+                "earlier prompt, by characters, could be known."
             )
         case LongAgo(seconds):
             return (
@@ -100,12 +99,19 @@ def _sentence(reason: Reason, *, is_hit: bool) -> str:  # noqa: C901  one senten
             return "One of the two requests cannot be read, so they cannot be compared."
 
 
+def _share(same: float) -> str:
+    """Not all of it: then nothing would differ."""
+    return f"{math.floor(same * 100)}%"
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, subsequent_indent="  ", break_on_hyphens=False)
+
+
 def _both(before: Place, now: Place) -> tuple[str, str]:
     """Two long texts are shown from shortly before the place where they part."""
     if isinstance(before, str) and isinstance(now, str):
-        pairs = enumerate(zip(before, now, strict=False))
-        parted = next((i for i, (one, other) in pairs if one != other), min(len(before), len(now)))
-        start = max(0, parted - _CONTEXT)
+        start = max(0, shared_beginning(before, now) - _CONTEXT)
         if start:
             return f"…{shown(before[start:], _SHOWN)}", f"…{shown(now[start:], _SHOWN)}"
     return _alone(before), _alone(now)

@@ -99,6 +99,18 @@ def is_same(one: Place, other: Place) -> bool:
     return isinstance(one, bool) == isinstance(other, bool) and one == other
 
 
+def shared_beginning(one: str, other: str) -> int:
+    """How many characters the two begin with alike."""
+    least, most = 0, min(len(one), len(other))
+    while least < most:
+        middle = (least + most + 1) // 2
+        if one[least:middle] == other[least:middle]:
+            least = middle
+        else:
+            most = middle - 1
+    return least
+
+
 # --- in little room ---------------------------------------------------------------------------------------
 
 _NAME = re.compile(r"[A-Za-z_$][\w$-]*")

@@ -94,7 +94,7 @@ def _summary(before: Conversation, after: Conversation, found: list[Run]) -> str
         case 0 if not same:
             return f"Of {messages}, none is as in the turn before."
         case 0:
-            return f"Of {messages}, {same} {'is' if same == 1 else 'are'} as in the turn before, but not the first."
+            return f"Of {messages}, {same} {'is' if same == 1 else 'are'} as in the turn before; the first is not."
         case 1:
             begin = "the first is"
         case _:

@@ -48,7 +48,7 @@ def part_in_words(part: Part, names: Mapping[str, str]) -> str:
         case Text(text=text):
             return without_base64(text)
         case Reasoning(text=text):
-            return f"[reasoning]\n{indented(without_base64(text))}"
+            return f"[reasoning]\n{indented(without_base64(text).rstrip())}"
         case Refusal(text=text):
             return f"[refusal]\n{indented(text)}"
         case Call():

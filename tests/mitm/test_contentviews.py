@@ -134,11 +134,10 @@ def test_the_cache_beside_the_attempt_before(view: View) -> None:
     stranger = attempt_flow(view, upstream("b"), started=120)
     client_flow(view, asked(), attempts=(stranger,), conversation=("other",))
     text = shown(second, CACHE)
-    assert text.startswith(
-        f"cached 4,000 of 5,000 prompt tokens (80%), {FLASH}, 30 s after the request before"
-    )
+    assert text.startswith(f"cached 4,000 of 5,000 prompt tokens (80%), {FLASH}, 30 s after the one before\n")
     assert "Another account paid: ana@example.com before, bob@example.com now." in text
-    assert "up to content 1 of 1 (user)" in text
+    assert "as far as content 1 of 1 (user)" in text
+    assert text.endswith(f"\n \nThe request before: #/flows/{first.id}/request")
     assert shown(client, CACHE) == text
     assert "No earlier request" in shown(first, CACHE)
 
@@ -147,7 +146,7 @@ def test_a_conversation_without_a_name_is_known_by_its_beginning(view: View) -> 
     first = attempt_flow(view, upstream("a"), started=100)
     attempt_flow(view, upstream("z"), started=110)
     attempt_flow(view, upstream("a"), started=120, outcome="503 server_is_overloaded")
-    assert "60 s after the request before" in shown(attempt_flow(view, upstream("a"), started=160), CACHE)
+    assert "60 s after the one before" in shown(attempt_flow(view, upstream("a"), started=160), CACHE)
     assert "No earlier request" in shown(first, CACHE)
 
 

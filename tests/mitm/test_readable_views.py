@@ -107,7 +107,7 @@ class TestChanges:
         view.add([first, second, elsewhere, attempt, now, later])
         assert other_flows.turn_before(now) is second
         assert shown(now, "Gateway: changes")[1].splitlines()[:2] == [
-            f"Since the request of flow {second.id}:",
+            f"Since the request #/flows/{second.id}/request:",
             "Of 5 messages, the first 3 are as in the turn before.",
         ]
 
@@ -165,7 +165,7 @@ class TestCompare:
 
 LINES: dict[str, tuple[str, str]] = {
     "short": ("one\n two", "one\n two"),
-    "empty": ("a\n\nb\n", "a\n \nb\n "),
+    "empty": ("a\n\nb\n", "a\n \nb"),
     "long": (
         f"  {'word ' * 34}ending",
         f"  {' '.join(['word'] * 17)}\n  {' '.join(['word'] * 17)}\n  ending",

@@ -104,7 +104,7 @@ CASES: dict[str, tuple[Attempt, Attempt | None, TokensRead | None, tuple[Reason,
         attempt(body("a", "b", "c", "d", "e", system=SYSTEM.replace("31", "32")), started=30),
         BEFORE,
         MISS,
-        (Differs("the system instruction", "text", SYSTEM, SYSTEM.replace("31", "32"), 0),),
+        (Differs("the system instruction", "text", SYSTEM, SYSTEM.replace("31", "32"), 0.18),),
     ),
     "another tool": (
         attempt(body("a", "b", "c", tools=("shell", "task")), started=30),
@@ -187,6 +187,14 @@ def test_the_part_that_is_the_same_grows_with_the_place() -> None:
     assert shares[0] == 0
     assert shares == sorted(set(shares))
     assert shares[-1] < 1
+
+
+def test_what_a_text_begins_with_is_the_same_however_late_it_differs() -> None:
+    rules = "Be brief. " * 1_000
+    before, now = (attempt(body("a", system=f"{rules}It is 10:{minute}.")) for minute in (31, 32))
+    (reason,) = explain(now, before, HIT).reasons
+    assert isinstance(reason, Differs)
+    assert reason.same > 0.98
 
 
 def test_text_of_one(golden: Golden) -> None:

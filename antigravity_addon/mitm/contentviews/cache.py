@@ -6,6 +6,7 @@ from mitmproxy import http
 from mitmproxy.contentviews import Contentview, Metadata
 
 from .fields import CHOSEN_BY_HAND, NOT_HERE
+from .lines import legible
 from .linked import AttemptFlow, attempt_of, attempts_of, body_of, client_note, previous_of
 
 if TYPE_CHECKING:
@@ -18,18 +19,7 @@ class CacheContentview(Contentview):
         return "Gateway: cache"
 
     def prettify(self, data: bytes, metadata: Metadata) -> str:  # noqa: ARG002  the flow has what is needed
-        flow = metadata.flow
-        if not isinstance(flow, http.HTTPFlow):
-            return _NOTHING
-        attempt = attempt_of(flow)
-        if attempt is not None:
-            return _shown(attempt)
-        answered = tuple(each for each in attempts_of(flow) if each.is_answered)
-        if not answered:
-            return _NOTHING
-        if len(answered) == 1:
-            return _shown(answered[0])
-        return "\n".join(f"{_heading(each)}\n{_shown(each)}" for each in answered)
+        return legible(_text(metadata))
 
     def render_priority(self, data: bytes, metadata: Metadata) -> float:  # noqa: ARG002
         flow, message = metadata.flow, metadata.http_message
@@ -41,6 +31,21 @@ class CacheContentview(Contentview):
 
 
 _NOTHING = "No answered request to Gemini belongs to this in the list, so no cache was asked.\n"
+
+
+def _text(metadata: Metadata) -> str:
+    flow = metadata.flow
+    if not isinstance(flow, http.HTTPFlow):
+        return _NOTHING
+    attempt = attempt_of(flow)
+    if attempt is not None:
+        return _shown(attempt)
+    answered = tuple(each for each in attempts_of(flow) if each.is_answered)
+    if not answered:
+        return _NOTHING
+    if len(answered) == 1:
+        return _shown(answered[0])
+    return "\n".join(f"{_heading(each)}\n{_shown(each)}" for each in answered)
 
 
 def _heading(attempt: AttemptFlow) -> str:
@@ -55,7 +60,10 @@ def _shown(attempt: AttemptFlow) -> str:
 
     before = previous_of(attempt)
     explained = texts.explain(_asked(attempt), before and _asked(before), texts.tokens_in(body_of(response)))
-    return texts.cache_text(explained)
+    text = texts.cache_text(explained)
+    if before is not None:
+        text += f"\nThe request before: #/flows/{before.flow.id}/request\n"
+    return text
 
 
 def _asked(attempt: AttemptFlow) -> "Attempt":

@@ -70,7 +70,7 @@ class Changes(Contentview):
         changes = texts.changes_text(
             flow.request.path, content_of(before.request), data, content_type_of(flow.request)
         )
-        return legible(f"Since the request of flow {before.id}:\n{changes}")
+        return legible(f"Since the request #/flows/{before.id}/request:\n{changes}")
 
     def render_priority(self, data: bytes, metadata: Metadata) -> float:
         return WHEN_CHOSEN if data and request_in(metadata) else NEVER
