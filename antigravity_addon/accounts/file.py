@@ -4,7 +4,7 @@ What is wrong in the file itself makes all of it void, since a slip there may me
 secret or another program's file, fails for the accounts that need it and for no others.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, assert_never
@@ -38,7 +38,7 @@ from .credential_files import (
     readable_by_others,
 )
 from .secrets import SecretError, SecretSources, is_reference, malformed, operator_secrets
-from .yaml_lines import YamlError, composed, path_of, place_of, told
+from .yaml_lines import YamlError, composed, fault_in_words, told, told_at
 
 MACHINE = "machine"
 """In `credentials`: ask the metadata server of the Google Cloud machine that this runs on."""
@@ -270,7 +270,7 @@ class _Place:
     source: str
 
     def tell(self, loc: _Loc, message: str) -> str:
-        return f"{place_of(self.root, loc, self.source)}: {path_of(loc)}: {message}"
+        return told_at(self.root, loc, self.source, message)
 
 
 class _Unavailable(Exception):
@@ -435,18 +435,14 @@ def _secret_of(grant: Grant) -> SecretStr:
 def _describe(detail: ErrorDetails, root: yaml.Node | None, source: str) -> str:
     """Never shows the value at fault: it may be a key."""
     loc = detail["loc"]
-    place = f"{place_of(root, loc, source)}: {path_of(loc) or 'the file'}"
     match detail["type"]:
-        case "missing":
-            return f"{place}: is missing."
-        case "extra_forbidden":
-            return f"{place}: is not a field that is known here ({_fields_at(loc)})."
         case "string_pattern_mismatch":
-            return f"{place}: is not {_PATTERNS.get(loc[-1], 'what it must be')}."
+            fault = f"is not {_PATTERNS.get(loc[-1], 'what it must be')}."
         case "model_type" | "model_attributes_type":
-            return f"{place}: must be a mapping such as `email: ana@example.com`."
+            fault = "must be a mapping such as `email: ana@example.com`."
         case _:
-            return f"{place}: {detail['msg']}."
+            fault = fault_in_words(detail, fields=_fields_at(loc))
+    return told_at(root, loc, source, fault)
 
 
 _PATTERNS: Mapping[int | str, str] = {
@@ -456,11 +452,11 @@ _PATTERNS: Mapping[int | str, str] = {
 }
 
 
-def _fields_at(loc: _Loc) -> str:
+def _fields_at(loc: _Loc) -> Iterable[str]:
     match loc:
         case ("accounts", *_, _) if len(loc) > 1:
-            return ", ".join(_Entry.model_fields)
+            return _Entry.model_fields
         case ("oauth_clients", *_, _) if len(loc) > 1:
-            return ", ".join(_Client.model_fields)
+            return _Client.model_fields
         case _:
-            return ", ".join(_File.model_fields)
+            return _File.model_fields

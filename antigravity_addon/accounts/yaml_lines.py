@@ -1,8 +1,9 @@
 """What a YAML file says, and where, for messages to the operator."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import yaml
+from pydantic_core import ErrorDetails
 
 NOT_YAML = (
     yaml.YAMLError,
@@ -57,6 +58,22 @@ def place_of(root: yaml.Node | None, location: tuple[int | str, ...], source: st
             break
         node = child
     return source if node is None else f"{source}:{node.start_mark.line + 1}"
+
+
+def told_at(root: yaml.Node | None, location: tuple[int | str, ...], source: str, sentence: str) -> str:
+    """`client-keys.yaml:4: client_keys[0].name: is missing.`"""
+    return f"{place_of(root, location, source)}: {path_of(location) or 'the file'}: {sentence}"
+
+
+def fault_in_words(detail: ErrorDetails, *, fields: Iterable[str]) -> str:
+    """What is wrong with a field, whatever it is for; `fields` are those that could stand beside it."""
+    match detail["type"]:
+        case "missing":
+            return "is missing."
+        case "extra_forbidden":
+            return f"is not a field that is known here ({', '.join(fields)})."
+        case _:
+            return f"{detail['msg']}."
 
 
 def said_twice(root: yaml.Node | None, source: str) -> Iterator[str]:

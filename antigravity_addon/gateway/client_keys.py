@@ -19,7 +19,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, Strin
 from pydantic_core import ErrorDetails
 
 from antigravity_addon.accounts.private_file import write_private
-from antigravity_addon.accounts.yaml_lines import YamlError, composed, path_of, place_of, told
+from antigravity_addon.accounts.yaml_lines import YamlError, composed, fault_in_words, told, told_at
 
 from .catalog import Rule
 
@@ -173,14 +173,11 @@ def _check_across(entries: tuple[_Entry, ...], root: yaml.Node | None, source: s
         if entry.name in names:
             why = "is the name of gateway_api_key" if entry.name == OPERATORS_KEY else "is listed twice"
             location = (_ROOT, index, "name")
-            raise ClientKeysFileError(
-                f"{place_of(root, location, source)}: {path_of(location)}: {entry.name!r} {why}."
-            )
+            raise ClientKeysFileError(told_at(root, location, source, f"{entry.name!r} {why}."))
         if entry.hash in hashes:
             location = (_ROOT, index, "hash")
             raise ClientKeysFileError(
-                f"{place_of(root, location, source)}: {path_of(location)}: "
-                f"is the key of {hashes[entry.hash]!r}, too."
+                told_at(root, location, source, f"is the key of {hashes[entry.hash]!r}, too.")
             )
         names.add(entry.name)
         hashes[entry.hash] = entry.name
@@ -191,23 +188,18 @@ def _describe(detail: ErrorDetails, root: yaml.Node | None, source: str) -> str:
     location = detail["loc"]
     if "expires" in location:
         location = location[: location.index("expires") + 1]  # the rest names the types that it could be
-    where = f"{place_of(root, location, source)}: {path_of(location) or 'the file'}"
     match detail["type"], location[-1] if location else "":
-        case "missing", _:
-            return f"{where}: is missing."
-        case "extra_forbidden", _:
-            fields = ", ".join(_Entry.model_fields if len(location) > 1 else (_ROOT,))
-            return f"{where}: is not a field that is known here ({fields})."
         case _, "expires":
-            return f"{where}: must be a date such as 2027-01-31, or a time such as 2027-01-31T18:00:00Z, unquoted."
+            fault = "must be a date such as 2027-01-31, or a time such as 2027-01-31T18:00:00Z, unquoted."
         case "string_pattern_mismatch", "name":
-            return f"{where}: must be made of a to z, 0 to 9, dots, dashes and underscores."
+            fault = "must be made of a to z, 0 to 9, dots, dashes and underscores."
         case "string_pattern_mismatch", "hash":
-            return f"{where}: must be sha256: and 64 hexadecimal digits in lower case."
+            fault = "must be sha256: and 64 hexadecimal digits in lower case."
         case "model_type" | "model_attributes_type", _:
-            return f"{where}: must be a mapping such as `name: ana`."
+            fault = "must be a mapping such as `name: ana`."
         case _:
-            return f"{where}: {detail['msg']}."
+            fault = fault_in_words(detail, fields=_Entry.model_fields if len(location) > 1 else (_ROOT,))
+    return told_at(root, location, source, fault)
 
 
 # --- editing -----------------------------------------------------------------------------------------------

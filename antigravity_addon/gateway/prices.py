@@ -4,7 +4,7 @@ Published prices are those that the package genai-prices carries; nothing here h
 to import, which would hold up everybody: until `load_published` has done it, no published price is known.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from antigravity_addon.accounts.account import Upstream
-from antigravity_addon.accounts.yaml_lines import YamlError, composed, path_of, place_of, told
+from antigravity_addon.accounts.yaml_lines import YamlError, composed, fault_in_words, told, told_at
 from antigravity_addon.translate.events import Usage
 
 from .catalog import Rule
@@ -273,36 +273,32 @@ def _repeated(entries: Sequence[_Entry], root: yaml.Node | None, source: str) ->
     for index, entry in enumerate(entries):
         if (key := (entry.model, entry.upstream)) in seen:
             location = (_ROOT, index, "model")
-            yield f"{place_of(root, location, source)}: {path_of(location)}: {entry.model!r} is listed twice."
+            yield told_at(root, location, source, f"{entry.model!r} is listed twice.")
         seen.add(key)
 
 
 def _describe(detail: ErrorDetails, root: yaml.Node | None, source: str) -> str:
     location = detail["loc"]
-    where = f"{place_of(root, location, source)}: {path_of(location) or 'the file'}"
     match detail["type"]:
-        case "missing":
-            return f"{where}: is missing."
-        case "extra_forbidden":
-            return f"{where}: is not a field that is known here ({_fields_at(location)})."
         case "model_type" | "model_attributes_type":
             example = "model: gemini-2.5-pro" if location else "prices: []"
-            return f"{where}: must be a mapping such as `{example}`."
+            fault = f"must be a mapping such as `{example}`."
         case "tuple_type":
-            return f"{where}: must be a list."
+            fault = "must be a list."
         case (
             "decimal_parsing" | "decimal_type" | "finite_number" | "greater_than_equal" | "less_than_equal"
         ) if location[-1] != "tokens":
-            return f"{where}: must be US dollars for a million tokens, 0 or more, such as 1.25."
+            fault = "must be US dollars for a million tokens, 0 or more, such as 1.25."
         case _:
-            return f"{where}: {detail['msg']}."
+            fault = fault_in_words(detail, fields=_fields_at(location))
+    return told_at(root, location, source, fault)
 
 
-def _fields_at(location: tuple[int | str, ...]) -> str:
+def _fields_at(location: tuple[int | str, ...]) -> Iterable[str]:
     match location:
         case (_,):
-            return _ROOT
+            return (_ROOT,)
         case (*_, "above", _):
-            return ", ".join(_Tier.model_fields)
+            return _Tier.model_fields
         case _:
-            return ", ".join(_Entry.model_fields)
+            return _Entry.model_fields
