@@ -89,22 +89,23 @@ class FlatAllowedToolsChoice(AllowedTools):
     type: Literal["allowed_tools"]
 
 
-def _tool_choice_arm(value: Json) -> str:
+def tool_choice_arm(value: Json) -> str:
+    """In either API, since clients mix them."""
     match value:
         case str():
             return "<mode>"
         case {"type": "allowed_tools", "allowed_tools": _}:
-            return "<allowed tools>"
+            return "<nested allowed tools>"
         case {"type": "allowed_tools"}:
             return "<flat allowed tools>"
         case _:
-            return "<named>"
+            return "<one>"
 
 
 type ToolChoice = Annotated[
     Annotated[Literal["none", "auto", "required"], Tag("<mode>")]
-    | Annotated[NamedTool, Tag("<named>")]
-    | Annotated[AllowedToolsChoice, Tag("<allowed tools>")]
+    | Annotated[NamedTool, Tag("<one>")]
+    | Annotated[AllowedToolsChoice, Tag("<nested allowed tools>")]
     | Annotated[FlatAllowedToolsChoice, Tag("<flat allowed tools>")],
-    Discriminator(_tool_choice_arm),
+    Discriminator(tool_choice_arm),
 ]

@@ -16,6 +16,7 @@ from antigravity_addon.wire.openai_tools import (
     ToolName,
     UnknownTool,
     is_web_search,
+    tool_choice_arm,
 )
 
 type ClientToolType = Literal["local_shell", "shell", "apply_patch"]
@@ -143,22 +144,10 @@ class NestedAllowedTools(ClientInbound):
     allowed_tools: AllowedTools
 
 
-def _tool_choice_arm(value: Json) -> str:
-    match value:
-        case str():
-            return "<mode>"
-        case {"type": "allowed_tools", "allowed_tools": _}:
-            return "<nested allowed tools>"
-        case {"type": "allowed_tools"}:
-            return "<allowed tools>"
-        case _:
-            return "<one>"
-
-
 type ToolChoice = Annotated[
     Annotated[Literal["none", "auto", "required"], Tag("<mode>")]
     | Annotated[ChosenTool, Tag("<one>")]
-    | Annotated[FlatAllowedTools, Tag("<allowed tools>")]
+    | Annotated[FlatAllowedTools, Tag("<flat allowed tools>")]
     | Annotated[NestedAllowedTools, Tag("<nested allowed tools>")],
-    Discriminator(_tool_choice_arm),
+    Discriminator(tool_choice_arm),
 ]
