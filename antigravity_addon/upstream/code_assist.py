@@ -20,7 +20,7 @@ from antigravity_addon.wire.sse import ServerSentEvent, StrayJson
 
 from .classify import classify, decode_item
 from .elsewhere import model_is_elsewhere, refers_to_gemini_files
-from .endpoint import Authorization, UpstreamRequest
+from .endpoint import Authorization, UpstreamRequest, headers_of
 
 CODE_ASSIST_ADDRESS = "https://cloudcode-pa.googleapis.com"
 
@@ -52,12 +52,7 @@ class CodeAssist:
         return UpstreamRequest(
             url=f"{self.base_url}/v1internal:streamGenerateContent?alt=sse",
             # with `x-goog-user-project` Google looks for this private API in the project, and refuses
-            headers={
-                "content-type": "application/json",
-                "accept-encoding": "identity",
-                "user-agent": self.user_agent,
-                **authorization.headers,
-            },
+            headers=headers_of(authorization.headers, user_agent=self.user_agent),
             body=envelope.to_json(),
         )
 

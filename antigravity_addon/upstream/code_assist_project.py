@@ -31,7 +31,7 @@ from antigravity_addon.wire.code_assist import (
 )
 
 from .classify import classify
-from .endpoint import UpstreamRequest
+from .endpoint import UpstreamRequest, headers_of
 from .transport import Transport
 
 SECONDS_BETWEEN_POLLS = 5.0
@@ -227,12 +227,7 @@ class _Talk:
     async def _ask[A: BaseModel](self, method: str, path: str, body: bytes, kind: type[A]) -> A:
         request = UpstreamRequest(
             url=f"{self.base_url}/v1internal{path}",
-            headers={
-                "content-type": "application/json",
-                "accept-encoding": "identity",
-                "user-agent": self.user_agent,
-                **self.authorization_headers,
-            },
+            headers=headers_of(self.authorization_headers, user_agent=self.user_agent),
             body=body,
             method=method,
         )

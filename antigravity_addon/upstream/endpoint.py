@@ -32,6 +32,16 @@ class Authorization:
     """Of a Code Assist licence, as configured or as the upstream named it. Vertex AI has it in its credential."""
 
 
+def headers_of(authorization: Mapping[str, str], *, user_agent: str) -> Mapping[str, str]:
+    """Of every request to Google, beside what pays for it."""
+    return {
+        "content-type": "application/json",
+        "accept-encoding": "identity",
+        "user-agent": user_agent,
+        **authorization,
+    }
+
+
 class Endpoint(Protocol):
     """One upstream kind: how its requests are addressed, and what its answers and errors mean."""
 

@@ -13,7 +13,7 @@ from antigravity_addon.wire.gemini_response import GenerateContentResponse
 from antigravity_addon.wire.sse import ServerSentEvent, StrayJson
 
 from .classify import classify, decode_item
-from .endpoint import Authorization, UpstreamRequest
+from .endpoint import Authorization, UpstreamRequest, headers_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +28,7 @@ class GeminiApi:
         return UpstreamRequest(
             # the answer to a client that does not stream is a folded stream, so this is the only call we make
             url=f"{self.base_url}/v1beta/models/{quote(model, safe='')}:streamGenerateContent?alt=sse",
-            headers={
-                "content-type": "application/json",
-                "accept-encoding": "identity",
-                "user-agent": self.user_agent,
-                **authorization.headers,
-            },
+            headers=headers_of(authorization.headers, user_agent=self.user_agent),
             body=body.to_json(),
         )
 

@@ -16,7 +16,7 @@ from antigravity_addon.wire.sse import ServerSentEvent, StrayJson
 
 from .classify import classify, decode_item
 from .elsewhere import model_is_elsewhere, refers_to_gemini_files
-from .endpoint import Authorization, UpstreamRequest
+from .endpoint import Authorization, UpstreamRequest, headers_of
 
 _MULTI_REGIONS = ("us", "eu")
 _LOCATION = re.compile(r"[a-z][a-z0-9-]{0,40}")
@@ -44,12 +44,7 @@ class Vertex:
                 f"{quote(model, safe='')}:streamGenerateContent?alt=sse"
             ),
             # the project in the path pays; `x-goog-user-project` would ask for a permission more
-            headers={
-                "content-type": "application/json",
-                "accept-encoding": "identity",
-                "user-agent": self.user_agent,
-                **authorization.headers,
-            },
+            headers=headers_of(authorization.headers, user_agent=self.user_agent),
             body=_expressed(body).to_json(),
         )
 
