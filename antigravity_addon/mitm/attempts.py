@@ -139,11 +139,32 @@ class AttemptFlows:
         return shown
 
 
-class _AttemptFlow:
-    """One flow on its way through mitmproxy.
+class Arrivals:
+    """What has come of an answer, and when.
 
-    State: what has come of the answer, since a flow gets its body only at the end.
+    State: all of it, since a flow gets its body only at the end.
     """
+
+    def __init__(self, rhythm: list[list[int]]) -> None:
+        # not in pieces: a heap full of them is not given back to the system, and nothing is copied in the end
+        self.body = BytesIO()
+        self.rhythm = rhythm
+        """Of each piece, milliseconds since the request was sent, and bytes."""
+        self._clock = asyncio.get_running_loop().time
+        self.begin()
+
+    def begin(self) -> None:
+        """The request is sent."""
+        self._began = self._clock()
+
+    def note(self, piece: bytes) -> bytes:
+        self.body.write(piece)
+        self.rhythm.append([int((self._clock() - self._began) * 1000), len(piece)])
+        return piece
+
+
+class _AttemptFlow:
+    """One flow on its way through mitmproxy."""
 
     def __init__(self, shown: http.HTTPFlow, leg: Leg, credentials: Collection[str]) -> None:
         """`credentials` are what the request is paid with."""
@@ -154,12 +175,8 @@ class _AttemptFlow:
         self._redacts_bodies = redacts_bodies()
         if self._redacts_bodies:
             will_be_redacted(shown)
-        # not in pieces: a heap full of them is not given back to the system, and nothing is copied in the end
-        self._body = BytesIO()
-        self._rhythm: list[list[int]] = shown.metadata[ATTEMPT_KEY]["rhythm"]
-        """In the flow while it grows: views see since when the upstream is silent."""
-        self._clock = asyncio.get_running_loop().time
-        self._began = self._clock()
+        # in the flow while it grows: views see since when the upstream is silent
+        self._arrivals = Arrivals(shown.metadata[ATTEMPT_KEY]["rhythm"])
         self._is_whole = False
         self._is_over = False
 
@@ -170,7 +187,7 @@ class _AttemptFlow:
         if self.flow.error is not None:
             raise UpstreamUnreachable("An operator has stopped this request.")
         self.flow.request.timestamp_end = now()
-        self._began = self._clock()
+        self._arrivals.begin()
 
     def is_changed(self) -> bool:
         """By an addon, or an operator."""
@@ -210,26 +227,22 @@ class _AttemptFlow:
 
     async def _noted(self, response: UpstreamResponse) -> AsyncIterator[bytes]:
         transform = self.flow.response.stream if self.flow.response else True
+        note = self._arrivals.note
         async for chunk in response.chunks():
             if self.flow.error is not None:
                 raise StreamTruncated("An operator has stopped this answer.")
             for piece in _transformed(transform, chunk):
-                yield self._note(piece)
+                yield note(piece)
         if callable(transform):
             # a script may have kept something back
             for piece in _transformed(transform, b""):
-                yield self._note(piece)
+                yield note(piece)
         self._is_whole = True
-
-    def _note(self, piece: bytes) -> bytes:
-        self._body.write(piece)
-        self._rhythm.append([int((self._clock() - self._began) * 1000), len(piece)])
-        return piece
 
     async def end(self, outcome: str, *, failure: str) -> None:
         """The flow is over; `failure` says why, if the answer was not read to its end."""
         shown = self.flow
-        shown.metadata[ATTEMPT_KEY] |= {"outcome": outcome, "rhythm": self._rhythm}
+        shown.metadata[ATTEMPT_KEY] |= {"outcome": outcome, "rhythm": self._arrivals.rhythm}
         comment_on_attempt(shown)
         if self._is_over:
             return
@@ -239,7 +252,7 @@ class _AttemptFlow:
         if shown.response is not None:
             if shown.response.raw_content is None:
                 shown.response.raw_content = await self._redacted()
-            self._body.close()
+            self._arrivals.body.close()
             shown.response.timestamp_end = now()
         if self._redacts_bodies:
             redact_request(shown)
@@ -255,7 +268,8 @@ class _AttemptFlow:
     async def _redacted(self) -> bytes:
         """What has come of the answer."""
         return await beside_the_loop(
-            lambda: redacted_answer(self._body.getvalue(), self._credentials), size=self._body.tell()
+            lambda: redacted_answer(self._arrivals.body.getvalue(), self._credentials),
+            size=self._arrivals.body.tell(),
         )
 
     async def _fire(self, hook: hooks.Hook) -> None:
@@ -335,8 +349,12 @@ def _bracketed(host: str) -> str:
 
 
 def shown_response(response: UpstreamResponse) -> http.Response:
-    """Its head; the body is not there yet."""
-    fields = [(n.encode(), v.encode("utf-8", "replace")) for n, v in response.headers.items()]
+    """Its head; the body is not there yet, and comes unpacked."""
+    fields = [
+        (n.encode(), v.encode("utf-8", "replace"))
+        for n, v in response.headers.items()
+        if n.lower() != "content-encoding"
+    ]
     return new_response(response.status, http.Headers(fields))
 
 

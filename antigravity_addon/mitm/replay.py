@@ -4,7 +4,6 @@ Both are answered here, a client's request by the gateway, an attempt's by the a
 mitmproxy would send them over the network as they stand in the flow, `[redacted]` keys included.
 """
 
-import asyncio
 import logging
 from collections.abc import Callable, Collection, MutableMapping
 from dataclasses import dataclass, replace
@@ -34,7 +33,7 @@ from antigravity_addon.upstream.transport import UpstreamResponse
 from . import listener
 from .annotate import ATTEMPT_KEY, METADATA_KEY, REPLAY_KEY, comment_on_attempt, replay_prefix
 from .answer import ReplayedAnswer, body_of, failed_response
-from .attempts import describe, is_attempt, resumed, shown_response, to_upstream_request
+from .attempts import Arrivals, describe, is_attempt, resumed, shown_response, to_upstream_request
 from .body_redaction import (
     has_lost_its_question,
     redact_request,
@@ -290,24 +289,19 @@ def _unpaid(request: http.Request) -> UpstreamRequest:
 
 
 async def _receive(flow: http.HTTPFlow, response: UpstreamResponse, credentials: Collection[str]) -> None:
-    clock = asyncio.get_running_loop().time
-    began = clock()
+    arrivals = Arrivals([])
     shown = shown_response(response)
     redact_answer_headers(shown, credentials)
     if response.connection is not None:
         describe(flow.server_conn, response.connection)
-    pieces: list[bytes] = []
-    rhythm: list[list[int]] = []
     outcome = "" if response.status == 200 else str(response.status)
     try:
         async for piece in response.chunks():
-            pieces.append(piece)
-            rhythm.append([int((clock() - began) * 1000), len(piece)])
+            arrivals.note(piece)
     except UpstreamFailure as failure:
         # what came of the answer is worth seeing
         outcome = failure.outcome
-    shown.raw_content = redacted_answer(b"".join(pieces), credentials)
+    shown.raw_content = redacted_answer(arrivals.body.getvalue(), credentials)
     shown.timestamp_end = now()
-    shown.headers.pop("content-encoding", None)
     flow.response = shown
-    note_outcome(flow, outcome, rhythm)
+    note_outcome(flow, outcome, arrivals.rhythm)

@@ -106,6 +106,19 @@ async def test_each_attempt_is_a_flow_of_its_own(tmp_path: Path, *, stream: bool
         assert client_flow.marked == ":arrows_counterclockwise:"
 
 
+async def test_an_answer_that_came_packed_is_shown_as_what_was_unpacked(tmp_path: Path) -> None:
+    accounts = write_accounts(tmp_path, ("packed@example.com", "fault-gzip"))
+    async with (
+        Simulator() as simulator,
+        run_gateway(simulator.base_url, tmp_path, gateway_accounts=accounts) as gateway,
+    ):
+        await ask(gateway, stream=True)
+        await gateway.recorder.wait()
+        (served,) = gateway.recorder.attempts
+    assert served.response is not None
+    assert b"data: {" in (served.response.get_content(strict=True) or b"")
+
+
 async def test_a_request_that_is_paused_is_sent_as_it_was_edited(tmp_path: Path) -> None:
     accounts = write_accounts(tmp_path, ANA)
     options = {"gateway_accounts": accounts, "gateway_first_token_timeout": 1, "gateway_request_timeout": 1}
