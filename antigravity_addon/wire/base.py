@@ -11,6 +11,11 @@ type Json = JsonValue
 type JsonObject = dict[str, JsonValue]
 
 
+def is_none(value: object) -> bool:
+    """For `exclude_if`: what is absent and never `null`."""
+    return value is None
+
+
 class Inbound(BaseModel):
     """What a peer sends us. Peers are newer than we are: unknown fields are kept and ignored."""
 

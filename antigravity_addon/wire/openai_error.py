@@ -2,11 +2,7 @@
 
 from pydantic import Field
 
-from .base import Outbound
-
-
-def _is_none(value: object) -> bool:
-    return value is None
+from .base import Outbound, is_none
 
 
 class ErrorObject(Outbound):
@@ -16,7 +12,7 @@ class ErrorObject(Outbound):
     type: str
     param: str | None
     code: str | None
-    upstream_status: int | None = Field(default=None, exclude_if=_is_none)
+    upstream_status: int | None = Field(default=None, exclude_if=is_none)
     """Ours: the status of the upstream's answer, or the one inside its stream. Absent if there was none."""
 
 

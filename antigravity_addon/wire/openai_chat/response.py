@@ -9,21 +9,17 @@ from typing import Literal
 
 from pydantic import Field, TypeAdapter
 
-from antigravity_addon.wire.base import Outbound
+from antigravity_addon.wire.base import Outbound, is_none
 from antigravity_addon.wire.openai_logprobs import TokenLogprob
 
 type FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "function_call"]
 
 
-def _is_none(value: object) -> bool:
-    return value is None
-
-
 class GoogleExtra(Outbound):
     """What Gemini wants back with the next request; clients that keep `extra_content` return it."""
 
-    thought_signature: str | None = Field(default=None, exclude_if=_is_none)
-    id: str | None = Field(default=None, exclude_if=_is_none)
+    thought_signature: str | None = Field(default=None, exclude_if=is_none)
+    id: str | None = Field(default=None, exclude_if=is_none)
     """Gemini's own id of a call."""
 
 
@@ -43,7 +39,7 @@ class ToolCall(Outbound):
     id: str
     type: Literal["function"]
     function: CalledFunction
-    extra_content: ExtraContent | None = Field(default=None, exclude_if=_is_none)
+    extra_content: ExtraContent | None = Field(default=None, exclude_if=is_none)
 
 
 class CalledCustom(Outbound):
@@ -56,7 +52,7 @@ class CustomToolCall(Outbound):
     id: str
     type: Literal["custom"]
     custom: CalledCustom
-    extra_content: ExtraContent | None = Field(default=None, exclude_if=_is_none)
+    extra_content: ExtraContent | None = Field(default=None, exclude_if=is_none)
 
 
 class PromptTokensDetails(Outbound):
@@ -104,12 +100,12 @@ class Message(Outbound):
     """`null` only beside tool calls."""
     refusal: str | None
     annotations: tuple[Annotation, ...]
-    reasoning_content: str | None = Field(default=None, exclude_if=_is_none)
+    reasoning_content: str | None = Field(default=None, exclude_if=is_none)
     """DeepSeek's field, which most clients that show thoughts read."""
-    tool_calls: tuple[ToolCall | CustomToolCall, ...] | None = Field(default=None, exclude_if=_is_none)
-    function_call: CalledFunction | None = Field(default=None, exclude_if=_is_none)
+    tool_calls: tuple[ToolCall | CustomToolCall, ...] | None = Field(default=None, exclude_if=is_none)
+    function_call: CalledFunction | None = Field(default=None, exclude_if=is_none)
     """What `tool_calls` was before there was more than one."""
-    extra_content: ExtraContent | None = Field(default=None, exclude_if=_is_none)
+    extra_content: ExtraContent | None = Field(default=None, exclude_if=is_none)
 
 
 class Choice(Outbound):
@@ -160,7 +156,7 @@ class Delta(Outbound):
     function_call: CalledFunction | None = None
     annotations: tuple[Annotation, ...] | None = None
     """Missing in OpenAI's description of chunks, though in that of messages; clients read it here."""
-    extra_content: ExtraContent | None = Field(default=None, exclude_if=_is_none)
+    extra_content: ExtraContent | None = Field(default=None, exclude_if=is_none)
 
     def to_json(self) -> bytes:
         return _DELTA.dump_json(self, exclude_unset=True)

@@ -8,14 +8,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from antigravity_addon.wire.base import JsonObject, Outbound
+from antigravity_addon.wire.base import JsonObject, Outbound, is_none
 from antigravity_addon.wire.openai_logprobs import TokenLogprob
 
 type ItemStatus = Literal["in_progress", "completed", "incomplete"]
-
-
-def _is_none(value: object) -> bool:
-    return value is None
 
 
 class UrlCitation(Outbound):
@@ -60,7 +56,7 @@ class Reasoning(Outbound):
     type: Literal["reasoning"] = "reasoning"
     summary: tuple[SummaryText, ...]
     encrypted_content: str | None
-    status: Literal["incomplete"] | None = Field(default=None, exclude_if=_is_none)
+    status: Literal["incomplete"] | None = Field(default=None, exclude_if=is_none)
     """OpenAI's own carry none when all is well."""
 
 
@@ -73,7 +69,7 @@ class FunctionCall(Outbound):
     call_id: str
     """What a result refers to; `id` is the item's alone."""
     name: str
-    namespace: str | None = Field(default=None, exclude_if=_is_none)
+    namespace: str | None = Field(default=None, exclude_if=is_none)
 
 
 class CustomToolCall(Outbound):
@@ -83,7 +79,7 @@ class CustomToolCall(Outbound):
     """Missing in OpenAI's description, and yet the AI SDK demands it."""
     call_id: str
     name: str
-    namespace: str | None = Field(default=None, exclude_if=_is_none)
+    namespace: str | None = Field(default=None, exclude_if=is_none)
     input: str
     """Text as it is, no JSON."""
 
@@ -122,7 +118,7 @@ class SearchAction(Outbound):
     type: Literal["search"] = "search"
     query: str
     queries: tuple[str, ...]
-    sources: tuple[UrlSource, ...] | None = Field(default=None, exclude_if=_is_none)
+    sources: tuple[UrlSource, ...] | None = Field(default=None, exclude_if=is_none)
 
 
 class WebSearchCall(Outbound):

@@ -8,15 +8,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from antigravity_addon.wire.base import Json, JsonObject, Outbound
+from antigravity_addon.wire.base import Json, JsonObject, Outbound, is_none
 
 from .output_items import OutputItem
 
 type ResponseStatus = Literal["in_progress", "completed", "incomplete", "failed"]
-
-
-def _is_none(value: object) -> bool:
-    return value is None
 
 
 class ConversationReference(Outbound):
@@ -34,7 +30,7 @@ class Echo(Outbound):
     metadata: JsonObject = Field(default_factory=dict[str, Json])
     parallel_tool_calls: bool = True
     previous_response_id: str | None = None
-    conversation: ConversationReference | None = Field(default=None, exclude_if=_is_none)
+    conversation: ConversationReference | None = Field(default=None, exclude_if=is_none)
     prompt_cache_key: str | None = None
     reasoning: JsonObject = Field(default_factory=lambda: {"effort": None, "summary": None})
     safety_identifier: str | None = None
