@@ -186,6 +186,14 @@ def changeable_by_others(path: Path) -> bool:
         return False
 
 
+def is_folder(path: Path) -> bool:
+    """False as well for what cannot be looked at: a name that is too long, or somebody else's."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
 def is_confidential(url: str) -> bool:
     """True if what is sent there is encrypted, or does not leave this machine."""
     try:

@@ -20,6 +20,7 @@ from .credential_files import (
     FileType,
     gcloud_file,
     gemini_cli_file,
+    is_folder,
     parse_credentials,
     readable_by_others,
 )
@@ -77,18 +78,11 @@ def read_import(
         source = source.expanduser()
     except RuntimeError:
         raise ImportFailedError(f"{source}: there is no such home folder: give the whole path.") from None
-    if _is_folder(source):
+    if is_folder(source):
         return _read_tools_folder(source, choices)
-    if source.name == "accounts.json" and _is_folder(source.parent / "accounts"):
+    if source.name == "accounts.json" and is_folder(source.parent / "accounts"):
         return _read_tools_folder(source.parent, choices)
     return _read_text(_read(source), source, choices)
-
-
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except OSError:
-        return False  # reading it tells why
 
 
 def _read(path: Path) -> str:

@@ -17,6 +17,8 @@ from watchfiles import (
     awatch,  # pyright: ignore[reportUnknownVariableType]  trio, which it knows too, is not installed
 )
 
+from .credential_files import is_folder
+
 logger = logging.getLogger(__name__)
 
 _QUIET = 100
@@ -134,11 +136,4 @@ def _resolved(path: Path) -> Path:
 
 
 def _nearest(place: Path) -> Path:
-    return next((folder for folder in place.parents if _is_folder(folder)), Path(place.anchor))
-
-
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except OSError:
-        return False  # a name that is too long, or somebody else's
+    return next((folder for folder in place.parents if is_folder(folder)), Path(place.anchor))

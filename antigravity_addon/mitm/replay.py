@@ -85,14 +85,8 @@ class Changes:
 AS_IT_WAS = Changes()
 
 
-class _Repeats(BaseModel):
-    """What a flow says of what it repeats; it may come from a file."""
-
-    account: str = ""
-
-
-class _Paid(BaseModel):
-    """What an attempt's flow says of itself; likewise."""
+class _Payer(BaseModel):
+    """What a flow says of who has paid, or is to; it may come from a file."""
 
     account: str = ""
 
@@ -142,7 +136,7 @@ class Replays:
         gateway = runtime.gateway_for(listener.open_mode(flow.client_conn.proxy_mode))
         # what was kept for the client is there; limits are for those who ask, and that is the operator
         client = Client(OPERATORS_KEY, self._clients.get(flow, ANYBODY).owner)
-        await ReplayedAnswer(flow, client=client, account=_repeats(flow).account).run(gateway)
+        await ReplayedAnswer(flow, client=client, account=_only_payer(flow).account).run(gateway)
 
     # --- flows of our own -------------------------------------------------------------------------------
 
@@ -229,11 +223,11 @@ def _change(again: http.HTTPFlow, changes: Changes) -> None:
         )
 
 
-def _repeats(flow: http.HTTPFlow) -> _Repeats:
+def _only_payer(flow: http.HTTPFlow) -> _Payer:
     try:
-        return _Repeats.model_validate(flow.metadata.get(REPLAY_KEY, {}))
+        return _Payer.model_validate(flow.metadata.get(REPLAY_KEY, {}))
     except ValidationError:
-        return _Repeats()
+        return _Payer()
 
 
 def _server_of(request: http.Request) -> connection.Server:
@@ -261,7 +255,7 @@ def note_outcome(flow: http.HTTPFlow, outcome: str, rhythm: list[list[int]]) -> 
 async def _resend(flow: http.HTTPFlow, runtime: Runtime) -> None:
     """Raises: GatewayError: there is no answer, or nobody who would pay."""
     try:
-        paid = _Paid.model_validate(flow.metadata[ATTEMPT_KEY])
+        paid = _Payer.model_validate(flow.metadata[ATTEMPT_KEY])
     except ValidationError:
         raise NotReplayable("This flow does not say which account has paid for it.") from None
     resender = runtime.resender_for(listener.open_mode(flow.client_conn.proxy_mode))

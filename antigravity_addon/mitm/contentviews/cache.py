@@ -7,7 +7,8 @@ from mitmproxy.contentviews import Contentview, Metadata
 
 from .fields import CHOSEN_BY_HAND, NOT_HERE
 from .lines import legible
-from .linked import AttemptFlow, attempt_of, attempts_of, body_of, client_note, previous_of
+from .linked import AttemptFlow, attempt_of, attempts_of, client_note, previous_of
+from .messages import content_of
 
 if TYPE_CHECKING:
     from .texts import Attempt
@@ -59,7 +60,9 @@ def _shown(attempt: AttemptFlow) -> str:
     from . import texts  # noqa: PLC0415  see its head
 
     before = previous_of(attempt)
-    explained = texts.explain(_asked(attempt), before and _asked(before), texts.tokens_in(body_of(response)))
+    explained = texts.explain(
+        _asked(attempt), before and _asked(before), texts.tokens_in(content_of(response))
+    )
     text = texts.cache_text(explained)
     if before is not None:
         text += f"\nThe request before: #/flows/{before.flow.id}/request\n"
@@ -70,7 +73,7 @@ def _asked(attempt: AttemptFlow) -> "Attempt":
     from . import texts  # noqa: PLC0415  see its head
 
     return texts.Attempt(
-        body=body_of(attempt.flow.request),
+        body=content_of(attempt.flow.request),
         account=attempt.note.account,
         model=attempt.note.model,
         started=attempt.flow.request.timestamp_start,

@@ -11,7 +11,8 @@ from antigravity_addon.views import translations
 from antigravity_addon.views.translations import Translation
 
 from .lines import legible
-from .linked import AttemptFlow, attempt_of, attempts_of, body_of, client_flow_of, client_note
+from .linked import AttemptFlow, attempt_of, attempts_of, client_flow_of, client_note
+from .messages import content_of
 
 TRANSLATIONS: Mapping[Endpoint, Translation] = {
     Endpoint.CHAT_COMPLETIONS: translations.CHAT,
@@ -73,9 +74,9 @@ def _shown(client: http.HTTPFlow, attempt: AttemptFlow | None) -> str:
 
     fields = texts.fields_of(
         translation,
-        body_of(client.request),
+        content_of(client.request),
         model,
-        sent=body_of(attempt.flow.request) if attempt else None,
+        sent=content_of(attempt.flow.request) if attempt else None,
         choice=attempt.note.choice if attempt else 0,
     )
     return texts.fields_text(fields)

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from antigravity_addon.mitm.annotate import ATTEMPT_KEY, METADATA_KEY
 
 from .flow_list import all_flows, flow_by_id
+from .messages import content_of
 
 _LOOK_BACK = 50
 """Attempts that are looked at for an earlier one of the same conversation."""
@@ -131,9 +132,4 @@ def _conversation(attempt: AttemptFlow) -> frozenset[str]:
 def _beginning(attempt: AttemptFlow) -> str:
     from . import texts  # noqa: PLC0415  see its head
 
-    return texts.beginning_of(body_of(attempt.flow.request))
-
-
-def body_of(message: http.Message) -> bytes:
-    """Decompressed if it can be; empty if it was not kept."""
-    return message.get_content(strict=False) or b""
+    return texts.beginning_of(content_of(attempt.flow.request))

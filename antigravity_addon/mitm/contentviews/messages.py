@@ -23,7 +23,7 @@ def answer_in(metadata: Metadata) -> http.HTTPFlow | None:
 
 
 def content_of(message: http.Message) -> bytes:
-    """The body, as far as its content encoding can be undone."""
+    """The body, as far as its content encoding can be undone; empty if it was not kept."""
     return message.get_content(strict=False) or b""
 
 

@@ -9,7 +9,8 @@ from mitmproxy.contentviews import Contentview, Metadata
 from antigravity_addon.mitm.annotate import METADATA_KEY
 
 from .lines import legible
-from .linked import attempt_of, body_of, client_flow_of, under_way_of
+from .linked import attempt_of, client_flow_of, under_way_of
+from .messages import content_of
 from .reading import ABOVE_ALL, NEVER, WHEN_CHOSEN
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def _scene(flow: http.HTTPFlow) -> "Scene":
     return texts.Scene(
         flow.id,
         flow.request.path.partition("?")[0],
-        body_of(flow.response) if flow.response is not None else b"",
+        content_of(flow.response) if flow.response is not None else b"",
         _seconds_since_arrival(flow, now),
         _seconds_of_silence(flow, now),
     )
