@@ -1,5 +1,6 @@
 """What every test may ask for: text goldens with one update switch, and the recorded Gemini responses."""
 
+import asyncio
 import gc
 import os
 import sys
@@ -12,6 +13,7 @@ from hypothesis import settings
 
 from tests.authority import settle_authority
 from tests.cpu_seconds import CpuSeconds
+from tests.time_lapse import TimeLapse
 
 # what is not kept is compiled by each worker, and by each of the programs that tests start
 sys.dont_write_bytecode = False
@@ -32,10 +34,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line(
-        "markers", "time_lapse: the test's event loop is tests.time_lapse.TimeLapse (in tests/e2e)."
-    )
+    config.addinivalue_line("markers", "time_lapse: the test's event loop is tests.time_lapse.TimeLapse.")
     config.pluginmanager.register(CpuSeconds(config))
+
+
+def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    if item.get_closest_marker("time_lapse"):
+        return {"time lapse": TimeLapse}
+    return {"real time": asyncio.new_event_loop}
 
 
 def pytest_collection() -> None:

@@ -77,7 +77,8 @@ class Runtime:
         self._accounts = accounts
         self._pool = AccountPool(
             accounts.usable,
-            clock=time.monotonic,
+            # whoever waits for an account waits by this clock
+            clock=asyncio.get_running_loop().time,
             unix_time=time.time,  # noqa: TID251  what is kept outlives the process, and so must its dates
             chance=random.random,
         )

@@ -77,7 +77,7 @@ class Process:
     async def census(self) -> Census:
         self._file.unlink(missing_ok=True)
         os.kill(self._id, signal.SIGUSR1)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not self._file.exists():  # noqa: ASYNC110  another process writes it
                 await asyncio.sleep(0.05)
         alive = json.loads(self._file.read_text())

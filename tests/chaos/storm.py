@@ -24,13 +24,13 @@ MODELS = ("gpt-4o", "gemini-2.5-flash", "gemini-2.5-pro", "gemini-3.1-pro-previe
 DEADLINE = 8.0
 
 
-def options(*, speed: int = 1) -> Mapping[str, object]:
-    """The gateway's, on a clock that runs so many times as fast: little patience, and nothing that is waited for long."""
+def options() -> Mapping[str, object]:
+    """The gateway's: little patience, and nothing that is waited for long."""
     return {
-        "gateway_first_token_timeout": 2 * speed,
-        "gateway_request_timeout": int(DEADLINE) * speed,
-        "gateway_longest_wait": 2 * speed,
-        "gateway_keepalive_seconds": speed,
+        "gateway_first_token_timeout": 2,
+        "gateway_request_timeout": int(DEADLINE),
+        "gateway_longest_wait": 2,
+        "gateway_keepalive_seconds": 1,
         "gateway_strategy": "balance",
     }
 

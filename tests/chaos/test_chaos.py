@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from tests.running import RunningGateway, run_gateway
-from tests.time_lapse import SPEED
 
 from .inside import look_up_at_random
 from .storm import DEADLINE, Operator, Script, Storm, options, settled
@@ -18,8 +17,7 @@ from .upstream import HostileUpstream
 _DESCRIPTORS = Path("/proc/self/fd")
 REQUESTS, AT_ONCE = 200, 24
 SEED = int(os.environ.get("CHAOS_SEED", "2026"))
-LONGEST = SPEED * (DEADLINE + 15.0)
-"""Others are at work on the same machine."""
+LONGEST = DEADLINE + 1.0
 
 
 def descriptors() -> int:
@@ -64,7 +62,7 @@ async def test_whatever_the_upstream_does_each_request_is_answered_whole_or_told
             f"http://upstream.invalid:{upstream.port}",
             tmp_path,
             gateway_accounts=str(operator.file),
-            **options(speed=SPEED),
+            **options(),
         ) as gateway,
     ):
         running.append(gateway)
@@ -72,9 +70,9 @@ async def test_whatever_the_upstream_does_each_request_is_answered_whole_or_told
         # what is opened once and kept
         await storm.ask(range(REQUESTS, REQUESTS + 10), at_once=10)
         await upstream.hang_up()
-        await settled(lambda: left_behind(Counter(), descriptors()), seconds=SPEED)
+        await settled(lambda: left_behind(Counter(), descriptors()), seconds=1.0)
         before, files = tasks(), descriptors()
-        mending = asyncio.get_running_loop().create_task(operator.mend_again_and_again(1.0 * SPEED))
+        mending = asyncio.get_running_loop().create_task(operator.mend_again_and_again(1.0))
         await storm.ask(range(REQUESTS), at_once=AT_ONCE)
         mending.cancel()
         await upstream.hang_up()
@@ -82,6 +80,6 @@ async def test_whatever_the_upstream_does_each_request_is_answered_whole_or_told
         storm.report.violations += await settled(lambda: left_behind(before, files))
     report = storm.report
     assert not report.violations, str(report)
-    # few enough for a machine that is busy, and enough to have seen each kind
+    # enough to have seen each kind
     assert report.outcomes["answered"] > REQUESTS / 10, str(report)
     assert min(report.outcomes["refused"], report.outcomes["cut off"]) > 0, str(report)

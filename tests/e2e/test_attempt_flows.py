@@ -119,6 +119,7 @@ async def test_an_answer_that_came_packed_is_shown_as_what_was_unpacked(tmp_path
     assert b"data: {" in (served.response.get_content(strict=True) or b"")
 
 
+@pytest.mark.time_lapse
 async def test_a_request_that_is_paused_is_sent_as_it_was_edited(tmp_path: Path) -> None:
     accounts = write_accounts(tmp_path, ANA)
     options = {"gateway_accounts": accounts, "gateway_first_token_timeout": 1, "gateway_request_timeout": 1}
@@ -275,6 +276,7 @@ async def test_a_client_that_leaves_ends_the_attempts_flow(tmp_path: Path) -> No
 READ_TO_ITS_END = ("html-502", "truncated", "empty-answer", "no-candidates")
 
 
+@pytest.mark.time_lapse
 @pytest.mark.parametrize(
     "fault", ["reset", "reset-after-head", "error-mid-event", "silence", *READ_TO_ITS_END]
 )

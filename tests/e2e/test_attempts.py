@@ -13,6 +13,8 @@ from antigravity_addon.simulator.exchange import Exchange
 from antigravity_addon.simulator.server import Simulator
 from tests.running import RunningGateway, run_gateway, write_accounts
 
+pytestmark = pytest.mark.time_lapse
+
 GOOD = ("good@example.com", "key-good")
 BODY: dict[str, Any] = {"model": "gpt-4o", "messages": [{"role": "user", "content": "echo:hello there"}]}
 
@@ -107,7 +109,6 @@ FINAL: dict[str, tuple[str, int, str, str | None, str | None, int]] = {
 }
 
 
-@pytest.mark.time_lapse
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 @pytest.mark.parametrize(
     ("fault", "status", "kind", "code", "retry_after", "requests"), FINAL.values(), ids=FINAL.keys()
@@ -272,7 +273,6 @@ async def test_a_block_or_a_limit_is_an_answer_not_an_error(tmp_path: Path, faul
         assert len(simulator.requests) == 2
 
 
-@pytest.mark.time_lapse
 async def test_silence_before_the_first_token_ends_in_504(tmp_path: Path) -> None:
     accounts = write_accounts(tmp_path, ("a@example.com", "fault-silence"))
     async with (
@@ -287,11 +287,10 @@ async def test_silence_before_the_first_token_ends_in_504(tmp_path: Path) -> Non
     ):
         answer = await ask(gateway)
         assert (answer.status_code, answer.json()["error"]["code"]) == (504, "timeout")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await simulator.wait_for(lambda requests: [r.disconnected for r in requests] == [True, True])
 
 
-@pytest.mark.time_lapse
 @pytest.mark.parametrize("fault", ["silence", "silence-after-head", "silence-after-first"])
 async def test_c62_keep_alives_while_the_upstream_is_silent(tmp_path: Path, fault: str) -> None:
     accounts = write_accounts(tmp_path, ("a@example.com", f"fault-{fault}"), GOOD)
@@ -312,7 +311,6 @@ async def test_c62_keep_alives_while_the_upstream_is_silent(tmp_path: Path, faul
         assert len(simulator.requests) == 1, "the head has gone, so nothing is tried again"
 
 
-@pytest.mark.time_lapse
 async def test_the_whole_request_has_a_deadline(tmp_path: Path) -> None:
     accounts = write_accounts(tmp_path, ("a@example.com", "key"))
     events = tuple(
@@ -342,7 +340,7 @@ async def test_a_client_that_goes_away_cancels_the_upstream_request(
         run_gateway(simulator.base_url, tmp_path, gateway_accounts=accounts) as gateway,
     ):
         request = asyncio.get_running_loop().create_task(ask(gateway, stream=stream))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await simulator.wait_for(lambda requests: len(requests) == 1)
             request.cancel()
             await simulator.wait_for(lambda requests: requests[0].disconnected)
@@ -358,7 +356,7 @@ async def test_a_client_that_goes_away_ends_a_wait_between_attempts(tmp_path: Pa
         run_gateway(simulator.base_url, tmp_path, gateway_accounts=accounts) as gateway,
     ):
         request = asyncio.get_running_loop().create_task(ask(gateway))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await simulator.wait_for(lambda requests: len(requests) == 1)
         await _waits()
         request.cancel()
@@ -370,7 +368,7 @@ async def test_a_client_that_goes_away_ends_a_wait_between_attempts(tmp_path: Pa
 
 async def _waits() -> None:
     """Until the exchange waits for its account."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not any("_stand_in_line" in _innermost(task) for task in _exchanges()):  # noqa: ASYNC110
             await asyncio.sleep(0)
 

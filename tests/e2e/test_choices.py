@@ -7,6 +7,8 @@ import pytest
 
 from tests.e2e.test_chat import ANA, BO, gateway_and_simulator, sdk
 
+pytestmark = pytest.mark.time_lapse
+
 
 async def test_c50_n_gives_as_many_choices(tmp_path: Path) -> None:
     async with gateway_and_simulator(tmp_path) as (gateway, simulator), sdk(gateway) as client:

@@ -60,7 +60,7 @@ class Screen:
                 self.updates.put_nowait(flow)
 
     async def until(self, is_shown: Callable[[dict[str, Any]], object]) -> http.HTTPFlow:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 flow = await self.updates.get()
                 if is_shown(flow.metadata["gateway"]):
@@ -173,6 +173,7 @@ def attempts_in_list(gateway: RunningGateway) -> list[http.HTTPFlow]:
     return [flow for flow in shown if isinstance(flow, http.HTTPFlow)]
 
 
+@pytest.mark.time_lapse
 async def test_a_hedge_says_why_a_second_account_was_asked(tmp_path: Path) -> None:
     options = {"gateway_accounts": write_accounts(tmp_path, SILENT, ANA), "gateway_hedge_seconds": 1}
     async with Simulator() as simulator, run_gateway(simulator.base_url, tmp_path, **options) as gateway:
