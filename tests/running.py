@@ -52,7 +52,7 @@ class FlowRecorder:
 
     async def wait(self, count: int = 1) -> http.HTTPFlow:
         """The last flow, once there are `count`."""
-        async with asyncio.timeout(10), self._changed:
+        async with asyncio.timeout(60), self._changed:
             await self._changed.wait_for(lambda: len(self.flows) >= count)
         return self.flows[count - 1]
 
@@ -66,7 +66,7 @@ class RunningGateway:
     recorder: FlowRecorder = field(default_factory=FlowRecorder)
 
     def client(self, headers: dict[str, str] | None = None) -> httpx.AsyncClient:
-        return httpx.AsyncClient(base_url=self.url, headers=headers, timeout=20)
+        return httpx.AsyncClient(base_url=self.url, headers=headers, timeout=60)
 
 
 def proxyserver(master: Master) -> Proxyserver:

@@ -21,7 +21,7 @@ from antigravity_addon.gateway.tasks import spawn
 from antigravity_addon.mitm.gateway import GatewayAddon
 from antigravity_addon.mitm.listener import GOOGLE, LOOPBACK
 
-_LONGEST_START = 10.0
+_LONGEST_START = 60.0
 _LONGEST_FAREWELL = 1.0
 """Seconds."""
 

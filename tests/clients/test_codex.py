@@ -64,7 +64,7 @@ async def make_a_file(gateway: RunningGateway, folder: Path) -> list[str]:
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
-    async with asyncio.timeout(50):
+    async with asyncio.timeout(60):
         output, _ = await codex.communicate()
     assert codex.returncode == 0, output.decode()
     assert (work / "hello.txt").read_text() == "hello é\n"

@@ -27,7 +27,7 @@ async def run(name: str, url: str) -> Any:
     node = await asyncio.create_subprocess_exec(
         str(NODE), "programs.mjs", name, f"{url}/v1", cwd=FOLDER, stdout=asyncio.subprocess.PIPE
     )
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         output, _ = await node.communicate()
     assert node.returncode == 0
     return json.loads(output)

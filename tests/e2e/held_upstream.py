@@ -36,7 +36,7 @@ class HeldUpstream:
 
     async def wait(self, count: int) -> None:
         """Until so many answers have begun."""
-        async with asyncio.timeout(10), self._changed:
+        async with asyncio.timeout(60), self._changed:
             await self._changed.wait_for(lambda: self.asked >= count)
 
 

@@ -69,7 +69,7 @@ class Http2Client:
         return stream
 
     async def until(self, holds: Callable[[], bool]) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not holds():
                 await self._read()
 

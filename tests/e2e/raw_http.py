@@ -53,7 +53,7 @@ class RawClient:
 
     async def answer(self, *, has_body: bool = True) -> Answer:
         """The next one, whose length must be stated."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             head = (await self.reader.readuntil(b"\r\n\r\n")).decode()
             line, *fields = head.strip().split("\r\n")
             headers = dict(field.lower().split(": ", 1) for field in fields)
@@ -64,7 +64,7 @@ class RawClient:
 
     async def is_ended(self) -> bool:
         """The gateway closes, and has sent nothing more."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             try:
                 return not await self.reader.read(1)
             except ConnectionResetError:

@@ -23,7 +23,7 @@ LARGE = CHAT + b" " * (LIMIT - len(CHAT))
 
 
 async def room_is_taken(size: int) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while ROOM.taken != size:  # noqa: ASYNC110  nobody is told
             await asyncio.sleep(0.01)
 

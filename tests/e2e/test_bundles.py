@@ -60,7 +60,7 @@ async def ask(gateway: RunningGateway) -> tuple[httpx.Response, http.HTTPFlow]:
     async with gateway.client({"cookie": "session=of-ana", "x-forwarded-for": "10.1.2.3"}) as client:
         answer = await client.post("/v1/chat/completions", json=BODY)
     flow = await gateway.recorder.wait()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while flow.client_conn.timestamp_end is None:  # noqa: ASYNC110  mitmproxy tells nobody
             await asyncio.sleep(0)
     return answer, flow
@@ -222,7 +222,7 @@ async def run(*words: str, cwd: Path, **variables: str) -> str:
     process = await asyncio.create_subprocess_exec(
         *words, cwd=cwd, env={"PATH": "/usr/bin:/bin", **variables}, stdout=asyncio.subprocess.PIPE
     )
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         output, _ = await process.communicate()
     assert process.returncode == 0, output.decode()
     return output.decode()

@@ -128,7 +128,7 @@ async def test_under_its_own_address_a_machine_is_as_others_are(tmp_path: Path) 
     assert ADDRESS is not None
     async with (
         run_gateway(None, tmp_path, **SIMULATED) as gateway,
-        httpx.AsyncClient(timeout=20) as http,
+        httpx.AsyncClient(timeout=60) as http,
     ):
         url = f"{await listen_on(gateway, ADDRESS)}/v1/models"
         with pytest.raises(httpx.TransportError):
@@ -215,7 +215,7 @@ async def test_a_certificate_of_ones_own_is_what_clients_see(tmp_path: Path) -> 
             text = "".join([chunk.choices[0].delta.content or "" async for chunk in stream if chunk.choices])
             assert text == "one two"
         # whoever trusts other authorities alone, mitmproxy's own among them, will have none of it
-        async with httpx.AsyncClient() as stranger:
+        async with httpx.AsyncClient(timeout=60) as stranger:
             with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
                 await stranger.get(f"{url}/healthz")
         if (curl := shutil.which("curl")) is None:
@@ -242,7 +242,7 @@ async def asked_by_name(curl: str, url: str, authority: Path, name: str, header:
 
 async def test_mitmwebs_own_pages_ask_for_its_token(tmp_path: Path) -> None:
     master = new_web_master(tmp_path, **SIMULATED)
-    async with run_master(master, None, tmp_path), httpx.AsyncClient(timeout=20) as http:
+    async with run_master(master, None, tmp_path), httpx.AsyncClient(timeout=60) as http:
         page, _, token = master.web_url.partition("?")
         assert page.startswith("http://127.0.0.1:")
         for path in ("", "flows", "options"):

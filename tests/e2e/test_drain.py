@@ -136,7 +136,7 @@ async def test_who_is_given_up_is_told_so_in_the_stream(tmp_path: Path) -> None:
             assert error in text
         status, body = await whole
         assert (status, json.loads(body)["error"]["code"]) == (503, "server_is_stopping")
-        await asyncio.wait_for(gateway.master.should_exit.wait(), 10)
+        await asyncio.wait_for(gateway.master.should_exit.wait(), 60)
         assert not gateway_module._answers
 
 
@@ -157,7 +157,7 @@ async def test_a_reload_of_the_addon_ends_no_drain(tmp_path: Path, caplog: pytes
         assert not master.should_exit.is_set()
         upstream.may_end.set()
         assert (await stream.read()).endswith(b"data: [DONE]\n\n")
-        await asyncio.wait_for(master.should_exit.wait(), 10)
+        await asyncio.wait_for(master.should_exit.wait(), 60)
     assert "Drained after " in caplog.text
 
 

@@ -146,7 +146,7 @@ async def test_a_session_leaves_no_secret_behind(tmp_path: Path) -> None:
                 tmp_path, simulator.base_url, *settings, "-w", str(saved), GATEWAY_API_KEY=OPERATOR
             ) as gateway,
             aiohttp.ClientSession() as client,
-            asyncio.timeout(30),
+            asyncio.timeout(60),
         ):
             session = Session(gateway, client)
             shown_by_ps = gateway.shown_by_ps

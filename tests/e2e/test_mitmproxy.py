@@ -277,7 +277,7 @@ async def test_an_old_client_gets_a_stream_that_ends_with_its_connection(tmp_pat
         writer.write(
             b"POST /v1/chat/completions HTTP/1.0\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body)
         )
-        answer = await asyncio.wait_for(reader.read(), 10)
+        answer = await asyncio.wait_for(reader.read(), 60)
         writer.close()
         assert answer.endswith(b"data: [DONE]\n\n")
         assert b"chunked" not in answer

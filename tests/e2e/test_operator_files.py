@@ -64,7 +64,7 @@ class Streams:
         already = len(simulator.requests)
         for _ in range(3):
             self.tasks.append(asyncio.get_running_loop().create_task(ask(gateway, key, stream=True)))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await simulator.wait_for(lambda requests: len(requests) == already + 3)
 
     async def end(self) -> list[str]:
@@ -280,7 +280,7 @@ async def test_a_slow_look_at_the_old_file_does_not_undo_an_option(
         Simulator() as simulator,
         with_keys(tmp_path, simulator, ana="sk-ana") as (gateway, log, _),
     ):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await disk.is_read.wait()
         gateway.master.options.update(gateway_accounts=new)
         disk.give()

@@ -51,7 +51,7 @@ def error_of(flow: http.HTTPFlow) -> tuple[int, str]:
 async def attempt(gateway: RunningGateway, count: int) -> http.HTTPFlow:
     """The last of so many attempts, once it is over."""
     recorder = gateway.recorder
-    async with asyncio.timeout(10), recorder._changed:
+    async with asyncio.timeout(60), recorder._changed:
         await recorder._changed.wait_for(lambda: len(recorder.attempts) >= count)
     return recorder.attempts[count - 1]
 
@@ -65,7 +65,7 @@ async def press_replay(gateway: RunningGateway, flow: http.HTTPFlow) -> None:
 
     before = times_over()
     gateway.master.commands.call("replay.client", [flow])
-    async with asyncio.timeout(10), recorder._changed:
+    async with asyncio.timeout(60), recorder._changed:
         await recorder._changed.wait_for(lambda: times_over() > before)
     while flow.live:  # noqa: ASYNC110  mitmproxy tells nobody
         await asyncio.sleep(0)

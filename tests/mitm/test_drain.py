@@ -58,7 +58,7 @@ async def test_a_second_signal_stops_at_once(signals: list[tuple[float, int]], *
         drain.hear(number, seconds=60)
     assert process.stopped.is_set() is stops
     process.left = 0
-    await asyncio.wait_for(process.stopped.wait(), 10)
+    await asyncio.wait_for(process.stopped.wait(), 60)
     assert not process.gave_up
 
 
@@ -68,7 +68,7 @@ async def test_with_nothing_under_way_it_ends_at_once_and_says_nothing(
     caplog.set_level(logging.INFO)
     process = Process(left=0)
     process.drain().hear(TERM, seconds=60)
-    await asyncio.wait_for(process.stopped.wait(), 10)
+    await asyncio.wait_for(process.stopped.wait(), 60)
     assert not caplog.text
 
 
@@ -76,7 +76,7 @@ async def test_what_takes_longer_is_given_up(caplog: pytest.LogCaptureFixture) -
     process = Process(left=3)
     process.drain().hear(TERM, seconds=60)
     process.now = 60.0
-    await asyncio.wait_for(process.stopped.wait(), 10)
+    await asyncio.wait_for(process.stopped.wait(), 60)
     assert process.gave_up == 3
     assert caplog.messages == ["Gave up on 3 exchanges after 60.0 s."]
 
@@ -121,10 +121,10 @@ async def test_mitmproxy_s_signals_are_taken_and_given_back(monkeypatch: pytest.
         try:
             take_signals(heard.put_nowait)
             signal.raise_signal(INT)
-            assert await asyncio.wait_for(heard.get(), 10) == INT
+            assert await asyncio.wait_for(heard.get(), 60) == INT
             give_signals_back()
             signal.raise_signal(TERM)
-            await asyncio.wait_for(context.master.should_exit.wait(), 10)
+            await asyncio.wait_for(context.master.should_exit.wait(), 60)
             assert heard.empty()
         finally:
             for number in (TERM, INT):

@@ -17,7 +17,7 @@ async def simulator() -> AsyncGenerator[Simulator]:
 
 @pytest.fixture
 async def ask(simulator: Simulator) -> AsyncGenerator[Asker]:
-    async with httpx.AsyncClient(base_url=simulator.base_url, timeout=20, verify=False) as http:
+    async with httpx.AsyncClient(base_url=simulator.base_url, timeout=60, verify=False) as http:
         yield Asker(http)
 
 

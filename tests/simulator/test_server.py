@@ -39,7 +39,7 @@ async def test_requests_are_recorded(ask: Asker, simulator: Simulator) -> None:
 
 async def test_the_record_is_bounded() -> None:
     async with Simulator(remembered_requests=2) as simulator:
-        async with httpx.AsyncClient(base_url=simulator.base_url, verify=False) as http:
+        async with httpx.AsyncClient(base_url=simulator.base_url, timeout=60, verify=False) as http:
             for _ in range(5):
                 await http.get("/")
         assert [request.number for request in simulator.requests] == [3, 4]
@@ -47,11 +47,11 @@ async def test_the_record_is_bounded() -> None:
 
 async def test_a_client_that_hangs_up_in_mid_stream_is_noticed() -> None:
     async with Simulator(seconds_between_events=0.01) as simulator:
-        async with httpx.AsyncClient(base_url=simulator.base_url, verify=False) as http:
+        async with httpx.AsyncClient(base_url=simulator.base_url, timeout=60, verify=False) as http:
             simulator.script([Exchange(pieces=((0.0, b"data: {}\r\n\r\n"),) * 3, silent=True)])
             async with http.stream("POST", "/anything") as response:
                 await anext(response.aiter_raw())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await simulator.wait_for(lambda requests: bool(requests) and requests[-1].disconnected)
 
 
@@ -63,7 +63,7 @@ async def test_a_client_that_read_all_is_not_taken_for_gone(ask: Asker, simulato
 
 async def test_forgotten_requests_may_hang_up(ask: Asker) -> None:
     async with Simulator(remembered_requests=0) as simulator:
-        async with httpx.AsyncClient(base_url=simulator.base_url, verify=False) as http:
+        async with httpx.AsyncClient(base_url=simulator.base_url, timeout=60, verify=False) as http:
             simulator.script([Exchange(silent=True)])
             async with http.stream("GET", "/") as response:
                 assert response.status_code == 200
@@ -83,7 +83,7 @@ class TestScript:
     async def test_pieces_are_reads_of_their_own(self, simulator: Simulator) -> None:
         simulator.script([Exchange(pieces=tuple((0.0, bytes([byte])) for byte in b"abcdef"))])
         async with (
-            httpx.AsyncClient(base_url=simulator.base_url, verify=False) as http,
+            httpx.AsyncClient(base_url=simulator.base_url, timeout=60, verify=False) as http,
             http.stream("GET", "/") as response,
         ):
             chunks = [chunk async for chunk in response.aiter_raw()]
@@ -113,15 +113,15 @@ class TestLife:
         port = bound.getsockname()[1]
         async with Simulator(sock=bound) as simulator:
             assert simulator.base_url == f"http://127.0.0.1:{port}"
-            async with httpx.AsyncClient(verify=False) as http:
+            async with httpx.AsyncClient(timeout=60, verify=False) as http:
                 assert (await http.get(simulator.base_url)).status_code == 403
         assert bound.fileno() == -1
 
     async def test_stopping_does_not_wait_for_the_silent(self) -> None:
         async with (
-            asyncio.timeout(10),
+            asyncio.timeout(60),
             asyncio.TaskGroup() as group,
-            httpx.AsyncClient(verify=False) as http,
+            httpx.AsyncClient(timeout=60, verify=False) as http,
             Simulator() as simulator,
         ):
             simulator.script([Exchange(headless=True, silent=True)])
@@ -144,10 +144,10 @@ class TestCommandLine:
     async def test_says_where_it_is_and_stops_when_told(self, number: signal.Signals) -> None:
         process = await run("--port", "0")
         assert process.stdout is not None
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             line = (await process.stdout.readline()).decode()
             address = line.removeprefix("Simulated Gemini API at ").strip()
-            async with httpx.AsyncClient(verify=False) as http:
+            async with httpx.AsyncClient(timeout=60, verify=False) as http:
                 assert (await http.get(f"{address}/v1beta/models?key=k")).status_code == 200
             process.send_signal(number)
             rest, errors = await process.communicate()
@@ -156,14 +156,14 @@ class TestCommandLine:
     async def test_a_port_that_is_taken(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             process = await run("--port", str(taken.getsockname()[1]))
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 _, errors = await process.communicate()
         assert process.returncode == 2
         assert b"error: cannot listen on 127.0.0.1:" in errors
 
     async def test_lists_the_faults(self) -> None:
         process = await run("--faults")
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             said, _ = await process.communicate()
         assert said.startswith(b"| Fault | What it does |\n")
 

@@ -118,7 +118,7 @@ async def test_a_reset(bearer: Bearer) -> None:
 
 
 async def test_silence(simulator: Simulator, bearer: Bearer) -> None:
-    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
         asking = group.create_task(bearer("fault-token-silence").ask_for_token())
         await simulator.wait_for(lambda _: bool(simulator.token_requests))
         assert not asking.done()
@@ -186,7 +186,7 @@ class TestBearers:
     async def test_tokens_die(self) -> None:
         async with (
             Simulator(seconds_tokens_live=0) as simulator,
-            httpx.AsyncClient(base_url=simulator.base_url, verify=False) as http,
+            httpx.AsyncClient(base_url=simulator.base_url, timeout=60, verify=False) as http,
         ):
             dead = TokenBearer(http)
             assert (await dead.ask_for_token()).json()["expires_in"] == 0

@@ -1,6 +1,5 @@
 """What goes wrong with the file while it is in use, and what is forgotten when it is full."""
 
-import asyncio
 import sqlite3
 import subprocess
 import sys
@@ -92,8 +91,8 @@ async def test_reading_does_not_wait_for_another_gateway_s_write(path: Path, mem
     await memory.keep_signatures(ANA, SIGNATURE)
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    async with asyncio.timeout(1):
-        assert await memory.signatures(ANA, ["call_1"]) == SIGNATURE
+    # or it would be told that the file is locked
+    assert await memory.signatures(ANA, ["call_1"]) == SIGNATURE
     other.close()
 
 

@@ -126,7 +126,7 @@ async def read_all(answer: bytes, *, rest: bytes = b"") -> list[bytes]:
     address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
     pieces: list[bytes] = []
     try:
-        async with asyncio.timeout(30), transport.open(UpstreamRequest(address, {}, b"")) as response:
+        async with asyncio.timeout(60), transport.open(UpstreamRequest(address, {}, b"")) as response:
             async for piece in response.chunks():
                 pieces.append(piece)
                 was_read.set()

@@ -483,7 +483,7 @@ async def test_what_is_too_large_is_not_read_to_its_end(site: Site) -> None:
     site.pages["/"] = endless
     async with fetching() as media:
         assert await refusal(media, site.url("/")) == "it is larger than 20,000,000 bytes"
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await gone.wait()
 
 
@@ -889,7 +889,7 @@ async def two_waiting(
 ) -> AsyncGenerator[tuple[asyncio.Task[Fetched], asyncio.Task[Fetched]]]:
     """Two fetches of one URL, both under way."""
     site.pages["/"] = held
-    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
         first, second = (group.create_task(image(media, site.url("/"))) for _ in range(2))
         await held.asked.wait()
         yield first, second
@@ -942,7 +942,7 @@ async def test_no_more_are_fetched_at_once_than_is_allowed(site: Site) -> None:
     async with (
         fetching(limits=Limits(at_once=1)) as media,
         fetching() as unhindered,
-        asyncio.timeout(10),
+        asyncio.timeout(60),
         asyncio.TaskGroup() as group,
     ):
         group.create_task(image(media, site.url("/held")))
@@ -957,7 +957,7 @@ async def test_no_more_are_fetched_at_once_than_is_allowed(site: Site) -> None:
 async def test_closing_ends_what_is_under_way(site: Site) -> None:
     held = Held()
     site.pages["/"] = held
-    async with fetching() as media, asyncio.timeout(10):
+    async with fetching() as media, asyncio.timeout(60):
         waiting = asyncio.get_running_loop().create_task(image(media, site.url("/")))
         await held.asked.wait()
         await media.aclose()
