@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import re
 import sqlite3
 import sys
@@ -213,49 +212,25 @@ async def test_a_stranger_on_the_port_is_shown_no_key(
     assert b"uthorization" not in b"".join(heard)
 
 
+@pytest.mark.allow_hosts(["127.0.0.2"])
 async def test_a_gateway_for_its_own_machine_alone_hangs_up(shell: Shell) -> None:
-    """In a process of its own: here, there is no way to another address."""
     async with program(b"", "127.0.0.2") as url:
-        process = await asyncio.create_subprocess_exec(
-            *(
-                sys.executable,
-                "-m",
-                "antigravity_addon.cli.main",
-                "doctor",
-                "--offline",
-                "--json",
-                "--url",
-                url,
-            ),
-            stdout=asyncio.subprocess.PIPE,
-        )
-        out, _ = await process.communicate()
-    ((result, message),) = found(Said(1, out.decode(), ""), "gateway")
+        said = await shell.run_beside(f"doctor --offline --json --url {url}")
+    ((result, message),) = found(said, "gateway")
     assert (result, message) == (
         "problem",
         f"{url} hangs up: a gateway that serves its own machine alone does that.",
     )
 
 
-async def test_a_certificate_of_mitmproxys_own_is_not_taken(shell: Shell) -> None:
+async def test_a_certificate_of_mitmproxys_own_is_not_taken(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE")
     async with chain(shell) as (gateway, _):
         url = gateway.url.replace("http:", "https:")
-        process = await asyncio.create_subprocess_exec(
-            *(
-                sys.executable,
-                "-m",
-                "antigravity_addon.cli.main",
-                "doctor",
-                "--offline",
-                "--json",
-                "--url",
-                url,
-            ),
-            env={name: value for name, value in os.environ.items() if name != "SSL_CERT_FILE"},
-            stdout=asyncio.subprocess.PIPE,
-        )
-        out, _ = await process.communicate()
-    ((result, message),) = found(Said(1, out.decode(), ""), "gateway")
+        said = await shell.run_beside(f"doctor --offline --json --url {url}")
+    ((result, message),) = found(said, "gateway")
     assert (result, "a certificate that nobody here vouches for" in message) == ("problem", True)
 
 

@@ -50,7 +50,7 @@ def refused_start(folder: Path, *arguments: str, **extra: str) -> str:
         env=environment(**extra),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=150,
         check=False,
     )
     assert done.returncode == 1, done.stdout + done.stderr
@@ -81,7 +81,7 @@ def started(folder: Path, *arguments: str, **extra: str) -> Generator[tuple[str,
             pytest.fail(f"ended before it listened: {output}")
     finally:
         process.send_signal(signal.SIGTERM)
-        rest, _ = process.communicate(timeout=60)
+        rest, _ = process.communicate(timeout=150)
         assert "Traceback" not in rest, rest
         assert process.returncode == 0
 
@@ -93,12 +93,6 @@ def test_without_an_account_the_start_says_what_to_do(folder: Path) -> None:
     assert "listening" not in output
 
 
-@pytest.mark.parametrize("option", ["gateway_max_atempts=3", "gateway_max_attempts=many"])
-def test_a_wrong_option_stops_the_start(folder: Path, option: str) -> None:
-    output = refused_start(folder, "--set", "gateway_upstream=simulator", "--set", option)
-    assert f"--set {option.partition('=')[0]}: " in output
-
-
 def test_the_shipped_config_file_is_accepted_and_listens_on_loopback_only(folder: Path) -> None:
     shutil.copy(ROOT / "mitm-config.yaml", folder)
     with started(folder, "--set", "gateway_upstream=simulator", "--set", "listen_port=0") as (
@@ -107,29 +101,19 @@ def test_the_shipped_config_file_is_accepted_and_listens_on_loopback_only(folder
     ):
         assert address.startswith("127.0.0.1:")
         assert "8080" not in output
-        with urllib.request.urlopen(f"http://{address}/healthz", timeout=60) as answer:
+        with urllib.request.urlopen(f"http://{address}/healthz", timeout=150) as answer:
             assert answer.read() == b'{"status":"ok"}'
 
 
-def test_everything_can_come_from_the_config_file(folder: Path) -> None:
+def test_options_come_from_the_config_file_and_the_command_line_wins(folder: Path) -> None:
     path = write_accounts(folder, ("ana@example.com", "k"))
     (folder / "mitm-config.yaml").write_text(
-        f"mode: ['reverse:http://127.0.0.1:9@127.0.0.2:0']\ngateway_accounts: {path}\ngateway_max_attempts: 7\n"
+        "mode: ['reverse:http://127.0.0.1:9@127.0.0.2:0']\n"
+        f"gateway_accounts: {path}\n"
+        "gateway_max_attempts: 0\n"
     )
-    with started(folder) as (address, _):
+    with started(folder, "--set", "gateway_max_attempts=3") as (address, _):
         assert address.startswith("127.0.0.2:")
-
-
-def test_the_command_line_wins_over_the_config_file(folder: Path) -> None:
-    (folder / "mitm-config.yaml").write_text(
-        "gateway_max_attempts: 0\nmode: ['reverse:http://127.0.0.1:9@127.0.0.2:0']\n"
-    )
-    with started(
-        folder,
-        *("--set", "gateway_upstream=simulator", "--set", "gateway_max_attempts=3"),
-        *("--mode", "reverse:http://127.0.0.1:9@127.0.0.3:0"),
-    ) as (address, _):
-        assert address.startswith("127.0.0.3:")
 
 
 def test_with_lan_access_it_listens_everywhere_and_asks_for_the_key_of_the_environment(folder: Path) -> None:
@@ -144,7 +128,7 @@ def test_with_lan_access_it_listens_everywhere_and_asks_for_the_key_of_the_envir
         assert key not in output
         url = f"http://127.0.0.1:{address.rpartition(':')[2]}/v1/models"
         request = urllib.request.Request(url, headers={"x-api-key": key})
-        with urllib.request.urlopen(request, timeout=60) as answer:
+        with urllib.request.urlopen(request, timeout=150) as answer:
             assert answer.status == 200
         with pytest.raises(urllib.error.HTTPError, match="401"):
-            urllib.request.urlopen(url, timeout=60)
+            urllib.request.urlopen(url, timeout=150)

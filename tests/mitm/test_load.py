@@ -92,6 +92,17 @@ async def test_the_command_line_wins(tmp_path: Path, caplog: pytest.LogCaptureFi
     assert await load_error(tmp_path, caplog, SIMULATOR, "gateway_max_attempts=3") == ""
 
 
+async def test_the_command_line_wins_for_mitmproxys_own_options_too(tmp_path: Path) -> None:
+    (tmp_path / "mitm-config.yaml").write_text("mode: ['reverse:http://127.0.0.1:9@127.0.0.2:0']\n")
+    for given in (), ("mode=reverse:http://127.0.0.1:9@127.0.0.3:0",):
+        master = new_master(tmp_path)
+        master.options.set(SIMULATOR, *given, defer=True)
+        addon = GatewayAddon(tmp_path)
+        master.addons.register(addon)
+        addon.done()
+        assert master.options.mode == [f"reverse:http://127.0.0.1:9@127.0.0.{3 if given else 2}:0"]
+
+
 async def test_a_path_in_the_config_file_counts_from_the_file(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
