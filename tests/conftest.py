@@ -19,8 +19,9 @@ from tests.time_lapse import TimeLapse
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-# a busy machine is no counter-example
-settings.register_profile("default", deadline=None)
+# a busy machine is no counter-example; each run has examples of its own
+settings.register_profile("default", deadline=None, max_examples=60)
+settings.register_profile("thorough", deadline=None, max_examples=2000)
 settings.load_profile("default")
 
 RECORDED = Path(__file__).parents[2] / "shared" / "recorded"
@@ -35,6 +36,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "time_lapse: the test's event loop is tests.time_lapse.TimeLapse.")
+    for unused in "benchmark", "vcr":
+        config.addinivalue_line(
+            "markers", f"{unused}: LangChain's own tests have it, for a plugin that is off."
+        )
     config.pluginmanager.register(CpuSeconds(config))
 
 
@@ -51,7 +56,6 @@ def pytest_collection() -> None:
 
 def pytest_collection_finish() -> None:
     """What was imported and collected stays to the end: the garbage collector need not look at it again."""
-    gc.collect()
     gc.freeze()
     gc.enable()
 
@@ -92,7 +96,7 @@ def one_authority(tmp_path_factory: pytest.TempPathFactory) -> Generator[None]:
         yield
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="session", autouse=True)
 def no_blocking_calls() -> Generator[None]:
     """A call of ours that would hold the event loop raises, but for the start, which reads a few small files."""
     buster = BlockBuster("antigravity_addon")

@@ -44,7 +44,7 @@ async def run(*command: str | Path, folder: Path, **environ: str) -> str:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    output, errors = await asyncio.wait_for(process.communicate(), 120)
+    output, errors = await asyncio.wait_for(process.communicate(), 500)
     assert process.returncode == 0, errors.decode()
     return output.decode()
 

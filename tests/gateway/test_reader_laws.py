@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from antigravity_addon.errors import InvalidRequest, UnknownObject
@@ -122,7 +122,6 @@ async def check(endpoint: Endpoint, body: bytes, model: str) -> None:
 
 
 @pytest.mark.parametrize("endpoint", SOUND)
-@settings(max_examples=60)
 @given(draw=st.data(), model=st.sampled_from(["gemini-2.5-flash", "gemini-3.8-flash"]))
 def test_a_spoiled_body_is_refused_or_understood(endpoint: Endpoint, draw: st.DataObject, model: str) -> None:
     asyncio.run(check(endpoint, draw.draw(spoiled(SOUND[endpoint])), model))
@@ -137,7 +136,6 @@ PIECES = [b"", b"\r\n", b"--X", b"--X--", b"\0", b"\xff", b'"', b"name*=x''%ff",
 
 
 @pytest.mark.parametrize("endpoint", [Endpoint.TRANSCRIPTIONS, Endpoint.TRANSLATIONS])
-@settings(max_examples=200)
 @given(start=st.integers(0, len(FORM)), length=st.integers(0, 20), piece=st.sampled_from(PIECES))
 def test_a_spoiled_form_is_refused_or_understood(
     endpoint: Endpoint, start: int, length: int, piece: bytes

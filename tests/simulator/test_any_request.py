@@ -59,7 +59,6 @@ def requests(draw: st.DrawFn) -> Json:
     return body
 
 
-@settings(deadline=None, max_examples=400)
 @given(
     requests(),
     st.sampled_from(MODELS),

@@ -226,7 +226,6 @@ LEAVES: st.SearchStrategy[Json] = st.one_of(
 ANY_JSON: st.SearchStrategy[Json] = st.recursive(LEAVES, any_json, max_leaves=20)
 
 
-@settings(deadline=None, max_examples=500)
 @given(ANY_JSON)
 def test_no_schema_breaks_it(schema: Json) -> None:
     json.dumps(example(schema), allow_nan=False)

@@ -393,7 +393,7 @@ def assert_typed(schema: Schema, depth: int = 0) -> None:
 
 
 @given(SCHEMAS | ANY_JSON)
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 def test_any_json_becomes_legal(schema: Any) -> None:
     for cleaned in (for_parameters(schema), for_response(schema)):
         if cleaned is not None:
@@ -407,7 +407,7 @@ def test_any_json_becomes_legal(schema: Any) -> None:
 
 
 @given(SCHEMAS | ANY_JSON)
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 def test_what_is_clean_stays_as_it_is(schema: Any) -> None:
     for clean in (for_parameters, for_response):
         once = clean(schema)

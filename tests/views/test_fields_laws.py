@@ -28,7 +28,7 @@ REQUESTS = st.one_of(
         st.just(translations.RESPONSES), st.builds(dict[str, Any].__or__, ANYTHING, response_laws.REQUESTS)
     ),
 )
-SLOW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SLOW = settings(suppress_health_check=[HealthCheck.too_slow])
 
 
 def gemini(translation: Translation, body: dict[str, Any], model: str) -> list[Any] | None:

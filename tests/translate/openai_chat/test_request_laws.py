@@ -154,14 +154,14 @@ def assert_gemini_takes(body: GenerateContentRequest, model: str) -> None:
 
 
 @given(REQUESTS, st.sampled_from(MODELS))
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 def test_histories_keep_gemini_s_rules(request: Any, model: str) -> None:
     if body := translated(request, model):
         assert_gemini_takes(body, model)
 
 
 @given(st.data(), REQUESTS, JSON, st.sampled_from(MODELS))
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 def test_any_value_anywhere_is_translated_or_refused(
     data: st.DataObject, request: Any, value: Any, model: str
 ) -> None:

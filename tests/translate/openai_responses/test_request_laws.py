@@ -138,7 +138,7 @@ def results_of(content: Content) -> list[tuple[str, str | None]]:
 
 
 @given(REQUESTS, st.sampled_from(tuple(PLAYED)))
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 def test_what_is_translated_is_what_gemini_takes(request: Any, model: str) -> None:
     if (translation := translated(request, model)) is None:
         return
@@ -155,7 +155,7 @@ def test_what_is_translated_is_what_gemini_takes(request: Any, model: str) -> No
 
 
 @given(REQUESTS)
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 def test_every_tool_that_is_declared_has_its_form(request: Any) -> None:
     if (translation := translated(request, "gemini-3-flash-preview")) is None:
         return
@@ -166,7 +166,7 @@ def test_every_tool_that_is_declared_has_its_form(request: Any) -> None:
 
 
 @given(st.data(), REQUESTS, JSON, st.sampled_from(tuple(PLAYED)))
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 def test_any_value_anywhere_is_translated_or_refused(
     data: st.DataObject, request: Any, value: Any, model: str
 ) -> None:
