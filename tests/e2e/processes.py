@@ -46,13 +46,13 @@ class Mitmdump:
 
     async def wait_for(self, words: bytes) -> None:
         """Until it has printed them."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(150):
             while words not in self.output:  # noqa: ASYNC110  whoever reads tells nobody
                 await asyncio.sleep(0.01)
 
     async def end(self) -> int:
         """Wait for it: its exit code."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(150):
             await self._reader
             return await self._process.wait()
 
@@ -74,7 +74,7 @@ async def run_mitmdump(
     assert process.stdout is not None
     output = bytearray()
     url = ""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(150):
         while not url:
             line = await process.stdout.readline()
             assert line, f"ended before it listened: {output.decode()}"

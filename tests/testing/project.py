@@ -90,13 +90,13 @@ class Project:
 
     def run_apart(self, *arguments: str) -> pytest.RunResult:
         """As a person starts it: in processes of its own. For what would show in this one."""
-        return self._pytester.run(sys.executable, "-m", "pytest", *PLUGIN, *arguments, timeout=150)
+        return self._pytester.run(sys.executable, "-m", "pytest", *PLUGIN, *arguments, timeout=500)
 
     def run_apart_twice(self, *arguments: str, offline: tuple[str, ...]) -> pytest.RunResult:
         """Both times in one process, which imports an agents' framework once. The second time nobody is left who could
         answer but the recording, and `offline` are arguments more; it comes only if the first one passed."""
         command = (sys.executable, "-c", TWICE, json.dumps(arguments), json.dumps(offline))
-        return self._pytester.run(*command, timeout=150)
+        return self._pytester.run(*command, timeout=500)
 
     def go_offline(self) -> None:
         """There is nobody left who could answer but the recording."""
