@@ -11,20 +11,9 @@ from antigravity_addon.simulator.server import Simulator
 from benchmarks.probes.answer import Answer
 from benchmarks.probes.cases import PROBES
 from benchmarks.probes.probe import Probe, Server, judge
-from tests.running import run_gateway, write_accounts
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "peers.md"
-
-
-@pytest.mark.parametrize("probe", PROBES, ids=lambda probe: probe.name)
-async def test_the_gateway_passes(tmp_path: Path, probe: Probe) -> None:
-    accounts = write_accounts(tmp_path, ("ana@example.com", "key-a"))
-    async with (
-        Simulator() as simulator,
-        run_gateway(simulator.base_url, tmp_path, gateway_accounts=accounts) as gateway,
-    ):
-        assert await judge(probe, Server("gateway", gateway.url), simulator) is None
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"data: {}\n\n"], ids=["no byte", "no field", "no event"])
@@ -45,14 +34,15 @@ def test_the_page_has_a_row_for_each_probe_and_we_pass() -> None:
     assert shown == [(probe.name, probe.expected, "yes") for probe in PROBES]
 
 
-def test_the_command_prints_the_table_without_the_peers_it_cannot_start() -> None:
+def test_the_gateway_passes_and_peers_that_cannot_be_started_are_left_out() -> None:
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     command = [sys.executable, "-m", "benchmarks.probes", "--litellm=", "--portkey=no-such-program"]
     done = subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=500, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == f"| passed |  | {len(PROBES)} of {len(PROBES)} |"
+    *_, passed = done.stdout.splitlines()
+    assert passed == f"| passed |  | {len(PROBES)} of {len(PROBES)} |", done.stdout
     assert done.stderr.splitlines()[-2:] == [
         "LiteLLM: left out.",
         "Portkey: left out, no-such-program: No such file or directory.",

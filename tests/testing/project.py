@@ -3,7 +3,6 @@
 Where they do is the price of them: a process of its own costs a pytest, and one more for its gateways costs a mitmproxy.
 """
 
-import json
 import sys
 import textwrap
 from collections.abc import Generator
@@ -33,16 +32,7 @@ def ask(base_url, text, **fields):
 
 PLUGIN = ("-p", "antigravity_addon.testing.plugin")
 """No other plugin is loaded: each takes a part of a second."""
-TWICE = f"""
-import json, pathlib, pytest, sys
-
-first, offline = map(json.loads, sys.argv[1:])
-ended = pytest.main([*{PLUGIN}, *first])
-if ended == 0:
-    pathlib.Path("pytest.ini").write_text({OFFLINE_OPTIONS!r})
-    ended = pytest.main([*{PLUGIN}, *first, *offline])
-sys.exit(ended)
-"""
+ASYNCIO = ("-p", "pytest_asyncio.plugin", "-o", "asyncio_default_fixture_loop_scope=function")
 
 
 class SharedGatewayProcess:
@@ -91,12 +81,6 @@ class Project:
     def run_apart(self, *arguments: str) -> pytest.RunResult:
         """As a person starts it: in processes of its own. For what would show in this one."""
         return self._pytester.run(sys.executable, "-m", "pytest", *PLUGIN, *arguments, timeout=500)
-
-    def run_apart_twice(self, *arguments: str, offline: tuple[str, ...]) -> pytest.RunResult:
-        """Both times in one process, which imports an agents' framework once. The second time nobody is left who could
-        answer but the recording, and `offline` are arguments more; it comes only if the first one passed."""
-        command = (sys.executable, "-c", TWICE, json.dumps(arguments), json.dumps(offline))
-        return self._pytester.run(*command, timeout=500)
 
     def go_offline(self) -> None:
         """There is nobody left who could answer but the recording."""

@@ -6,7 +6,7 @@ import pytest
 
 from tests.docs.pages import ROOT, snippets
 
-from .project import Project
+from .project import ASYNCIO, Project
 
 pytest_plugins = ["pytester"]
 
@@ -40,9 +40,9 @@ def test_agents_are_answered_offline_as_they_were(project: Project) -> None:
     """Those that the page shows, as they stand there, and one that goes on from streamed responses."""
     shown = (each.text for each in snippets(PAGE) if each.language == "python")
     project.test("\n".join((*shown, STREAM)))
-    project.run("-p", "pytest_asyncio.plugin").assert_outcomes(passed=4)
+    project.run(*ASYNCIO).assert_outcomes(passed=4)
     project.go_offline()
     no_network = ("-p", "pytest_socket", "--disable-socket", "--allow-hosts=127.0.0.1")
-    project.run("-p", "pytest_asyncio.plugin", *no_network).assert_outcomes(passed=4)
+    project.run(*ASYNCIO, *no_network).assert_outcomes(passed=4)
     assert (project.folder / "recordings" / "greeting.mitm").is_file()
     gc.collect()

@@ -4,7 +4,7 @@ import stat
 
 import pytest
 
-from .project import Project
+from .project import ASYNCIO, Project
 
 pytest_plugins = ["pytester"]
 
@@ -163,14 +163,13 @@ def test_async_tests_programs_workers_and_forbidden_sockets_are_answered(project
         def test_it(gateway, n):
             assert ask(gateway.base_url, f"echo:{n} a/b") == f"{n} a/b"
     """)
-    plugins = ("pytest_asyncio.plugin", "anyio.pytest_plugin", "xdist", "pytest_socket")
-    arguments = ("--disable-socket", "--allow-hosts=127.0.0.1", "--allow-unix-socket")
-    loaded = [word for plugin in plugins for word in ("-p", plugin)]
-    # recorded, and answered: one worker, and its gateway, is enough to read what two have written
-    for workers in "-n2", "-n1":
-        project.run_apart(*loaded, workers, *arguments).assert_outcomes(passed=7)
-        assert len(list(project.cassette("x").parent.iterdir())) == 7
-        project.go_offline()
+    arguments = (*ASYNCIO, "-p", "anyio.pytest_plugin", "-p", "pytest_socket")
+    arguments += ("--disable-socket", "--allow-hosts=127.0.0.1", "--allow-unix-socket")
+    project.run_apart("-p", "xdist", "-n2", *arguments).assert_outcomes(passed=7)
+    assert len(list(project.cassette("x").parent.iterdir())) == 7
+    # one gateway is enough to read what two have written
+    project.go_offline()
+    project.run(*arguments).assert_outcomes(passed=7)
 
 
 @pytest.mark.parametrize(

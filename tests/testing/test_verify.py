@@ -86,17 +86,18 @@ def test_what_is_redacted_is_skipped(tmp_path: Path) -> None:
     )
 
 
-def test_the_command_prints_a_table(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_table_says_how_often(tmp_path: Path) -> None:
     path = FLOWS / "responses.mitm"
-    assert main(["verify", str(path), "--times", "3"]) == 0
-    out, _ = capsys.readouterr()
-    assert out.splitlines()[0].split() == ["REQUEST", "ENDPOINT", "RESULT"]
-    assert out.splitlines()[-1] == f"{path}: played 3 times. 4 identical, 0 differing."
+    for times, said in (1, "once"), (3, "3 times"):
+        first, *_, last = lines(asyncio.run(verify(path, tmp_path, times=times)))
+        assert first.split() == ["REQUEST", "ENDPOINT", "RESULT"]
+        assert last == f"{path}: played {said}. 4 identical, 0 differing."
 
 
-def test_the_table_says_once(tmp_path: Path) -> None:
-    path = FLOWS / "responses.mitm"
-    assert [*lines(played(path, tmp_path))][-1] == f"{path}: played once. 4 identical, 0 differing."
+def test_the_command_prints_what_the_player_has_found(capsys: pytest.CaptureFixture[str]) -> None:
+    path = FLOWS / "transcription.mitm"
+    assert main(["verify", str(path), "--times", "2"]) == 0
+    assert f"{path}: played 2 times. 1 identical, 0 differing." in capsys.readouterr().out
 
 
 def test_the_command_ends_with_1_if_something_differs(
