@@ -99,6 +99,7 @@ class Runtime:
         self._connections = Connections(
             target=_url(simulator) if simulator is not None else listener.upstream_url(),
             token_file=None if state.path == IN_MEMORY else Path(state.path).parent / TOKEN_FILE,
+            clock=asyncio.get_running_loop().time,
         )
         self.operator = Operator(
             RunningGateway(
