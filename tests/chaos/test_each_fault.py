@@ -14,6 +14,8 @@ from .faults import FAULTS, PLAIN, Fate, Fault
 from .upstream import HostileUpstream
 from .world import World
 
+pytestmark = pytest.mark.time_lapse
+
 
 @asynccontextmanager
 async def a_world(folder: Path, names: Sequence[str], *, patience: int = 120) -> AsyncGenerator[World]:
@@ -55,7 +57,6 @@ OTHERS = tuple(name for name in FAULTS if name not in {*SILENT, *SPOILING, *HEAV
 both = pytest.mark.parametrize("streams", [True, False], ids=["streamed", "whole"])
 
 
-@pytest.mark.time_lapse
 @both
 async def test_an_answer_with_a_fault_is_given_whole_or_not_at_all(tmp_path: Path, *, streams: bool) -> None:
     # what is not cut has one way through the code, whatever the client wants
@@ -64,7 +65,6 @@ async def test_an_answer_with_a_fault_is_given_whole_or_not_at_all(tmp_path: Pat
         assert await world.wrong(streams=streams) == []
 
 
-@pytest.mark.time_lapse
 @both
 async def test_silence_ends_with_the_gateways_patience(tmp_path: Path, *, streams: bool) -> None:
     async with a_world(tmp_path, SILENT, patience=8) as world:

@@ -143,7 +143,7 @@ class Log(logging.Handler):
 
     async def until(self, words: str, *, count: int = 1) -> str:
         """The sentence that holds them, once there are so many of them."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(300):
             while len(found := self.those_with(words)) < count:
                 self._changed.clear()
                 await self._changed.wait()

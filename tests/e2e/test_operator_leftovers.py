@@ -169,7 +169,7 @@ async def test_an_operators_session_leaves_no_secret_behind(
             async with (
                 run_gateway(simulator.base_url, left, **options) as gateway,
                 aiohttp.ClientSession() as client,
-                asyncio.timeout(60),
+                asyncio.timeout(500),
             ):
                 view, hand = View(), Hand()
                 gateway.master.addons.add(view, Dumper(screen), Intercept(), hand)
