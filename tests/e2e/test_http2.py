@@ -268,14 +268,14 @@ async def test_a_client_of_no_room_leaves_nothing_behind(
             (connection,) = gateway.addon._patience._connections.values()
             door = connection.door
             assert door is not None
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while not door.is_full(slow):  # noqa: ASYNC110  nobody is told
                     await asyncio.sleep(0)
             client.send(ends)
             if ends:
                 await client.until(lambda: client.is_closed)
         await gateway.recorder.wait(1)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while any(task.get_name().startswith("exchange") for task in asyncio.all_tasks()):  # noqa: ASYNC110  nobody is told
                 await asyncio.sleep(0)
     assert "nobody foresaw" not in caplog.text
@@ -302,7 +302,7 @@ async def test_headers_that_do_not_go_on_end_their_connection(tmp_path: Path) ->
         assert door is not None
         assert door.next_deadline() is None
         client.send(HeadersFrame(3, b"\x82").serialize())
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while door.next_deadline() is None:  # noqa: ASYNC110  nobody is told
                 await asyncio.sleep(0)
         await look(gateway, after=HEAD_SECONDS + 1)
