@@ -227,7 +227,7 @@ class Gateway:
                 await self._refuse(hidden, request, tally, trace, request_id)
             finally:
                 if trace.model_asked:
-                    logger.info("%s %s", request_id, trace.summary(), extra={"trace": trace})
+                    logger.info("%s %s", request_id, trace, extra={"trace": trace})
 
     async def _refuse(
         self, error: GatewayError, request: RequestHead, sink: Sink, trace: Trace, request_id: str

@@ -11,6 +11,7 @@ An empty label is one that is not there. `error_type` is the `code` of docs/erro
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from itertools import chain
 from threading import Lock
 from typing import Protocol
@@ -149,50 +150,65 @@ class Metrics:
         self._account_states = account_states
         self._account_labels = _AccountLabels()
         operation = ("gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model")
+        # by labels; prometheus_client keeps what it has for them as long, and takes ten times longer to find it
         # --- towards the upstream
-        self._attempt_seconds = Histogram(
-            "gen_ai_client_inference_duration_seconds",
-            "Attempts: requests to an upstream, from leasing the account to the last byte.",
-            (*operation, "error_type"),
-            buckets=_SECONDS,
-            registry=registry,
+        self._attempt_seconds = cache(
+            Histogram(
+                "gen_ai_client_inference_duration_seconds",
+                "Attempts: requests to an upstream, from leasing the account to the last byte.",
+                (*operation, "error_type"),
+                buckets=_SECONDS,
+                registry=registry,
+            ).labels
         )
-        self._first_chunk = Histogram(
-            "gen_ai_client_inference_time_to_first_chunk_seconds",
-            "From an attempt's start to the first piece of its answer.",
-            operation,
-            buckets=_SECONDS,
-            registry=registry,
+        self._first_chunk = cache(
+            Histogram(
+                "gen_ai_client_inference_time_to_first_chunk_seconds",
+                "From an attempt's start to the first piece of its answer.",
+                operation,
+                buckets=_SECONDS,
+                registry=registry,
+            ).labels
         )
-        self._attempts = Counter(
-            "gateway_attempts",
-            "Requests to an upstream, by what came of them: ok, a code, or cancelled.",
-            ("account", "upstream", "outcome"),
-            registry=registry,
+        self._attempts = cache(
+            Counter(
+                "gateway_attempts",
+                "Requests to an upstream, by what came of them: ok, a code, or cancelled.",
+                ("account", "upstream", "outcome"),
+                registry=registry,
+            ).labels
         )
-        self._input_tokens = Histogram(
-            "gen_ai_client_inference_operation_input_tokens",
-            "Input tokens of one attempt, cached ones included.",
-            (*operation, "error_type"),
-            buckets=_TOKENS,
-            registry=registry,
+        self._input_tokens = cache(
+            Histogram(
+                "gen_ai_client_inference_operation_input_tokens",
+                "Input tokens of one attempt, cached ones included.",
+                (*operation, "error_type"),
+                buckets=_TOKENS,
+                registry=registry,
+            ).labels
         )
-        self._output_tokens = Histogram(
-            "gen_ai_client_inference_operation_output_tokens",
-            "Output tokens of one attempt, thinking included.",
-            (*operation, "error_type"),
-            buckets=_TOKENS,
-            registry=registry,
+        self._output_tokens = cache(
+            Histogram(
+                "gen_ai_client_inference_operation_output_tokens",
+                "Output tokens of one attempt, thinking included.",
+                (*operation, "error_type"),
+                buckets=_TOKENS,
+                registry=registry,
+            ).labels
         )
-        self._dollars = Counter(
-            "gateway_cost_dollars",
-            "US dollars for what attempts used, by the prices of docs/prices.md; what has none is not counted.",
-            ("gen_ai_request_model", "client", "account"),
-            registry=registry,
+        self._dollars = cache(
+            Counter(
+                "gateway_cost_dollars",
+                "US dollars for what attempts used, by the prices of docs/prices.md; what has none is not counted.",
+                ("gen_ai_request_model", "client", "account"),
+                registry=registry,
+            ).labels
         )
         tokens = (*operation, "gen_ai_token_modality", "client", "account")
         self._tokens = {
-            kind: Counter(f"gen_ai_client_inference_usage_{kind}", about, tokens, registry=registry)
+            kind: cache(
+                Counter(f"gen_ai_client_inference_usage_{kind}", about, tokens, registry=registry).labels
+            )
             for kind, about in (
                 ("input_tokens", "Input tokens, cached ones included."),
                 ("cache_read_input_tokens", "Input tokens that the upstream had cached."),
@@ -201,41 +217,49 @@ class Metrics:
             )
         }
         # --- towards clients
-        self._request_seconds = Histogram(
-            "gen_ai_server_request_duration_seconds",
-            "Clients' requests for a model's answer, from arrival to last byte.",
-            (*operation, "gen_ai_response_model", "error_type"),
-            buckets=_SECONDS,
-            registry=registry,
+        self._request_seconds = cache(
+            Histogram(
+                "gen_ai_server_request_duration_seconds",
+                "Clients' requests for a model's answer, from arrival to last byte.",
+                (*operation, "gen_ai_response_model", "error_type"),
+                buckets=_SECONDS,
+                registry=registry,
+            ).labels
         )
-        self._first_token = Histogram(
-            "gen_ai_server_time_to_first_token_seconds",
-            "From a request's arrival to the first token of its answer, where it got a whole one.",
-            (*operation, "gen_ai_response_model"),
-            buckets=_FIRST_TOKEN_SECONDS,
-            registry=registry,
+        self._first_token = cache(
+            Histogram(
+                "gen_ai_server_time_to_first_token_seconds",
+                "From a request's arrival to the first token of its answer, where it got a whole one.",
+                (*operation, "gen_ai_response_model"),
+                buckets=_FIRST_TOKEN_SECONDS,
+                registry=registry,
+            ).labels
         )
-        self._requests = Counter(
-            "gateway_requests",
-            "Answers to clients on every path, by client key and HTTP status; 499 if the client went before it had one.",
-            ("client", "endpoint", "status"),
-            registry=registry,
+        self._requests = cache(
+            Counter(
+                "gateway_requests",
+                "Answers to clients on every path, by client key and HTTP status; 499 if the client went before it had one.",
+                ("client", "endpoint", "status"),
+                registry=registry,
+            ).labels
         )
 
-        self._refusals = Counter(
-            "gateway_refusals",
-            "Requests that were not let in, by why: wrong_key, no_key, or a code; and connections: other_machine.",
-            ("reason",),
-            registry=registry,
+        self._refusals = cache(
+            Counter(
+                "gateway_refusals",
+                "Requests that were not let in, by why: wrong_key, no_key, or a code; and connections: other_machine.",
+                ("reason",),
+                registry=registry,
+            ).labels
         )
 
     def count_refusal(self, reason: str) -> None:
         """Before it was known whose the request is. `reason` is none of the client's words."""
-        self._refusals.labels(reason).inc()
+        self._refusals(reason).inc()
 
     def count_request(self, *, client: str, endpoint: Endpoint | None, status: int) -> None:
         """`endpoint` is `None` for a path that nobody serves."""
-        self._requests.labels(client, "" if endpoint is None else endpoint.value, str(status)).inc()
+        self._requests(client, "" if endpoint is None else endpoint.value, str(status)).inc()
 
     def observe(self, exchange: ExchangeFacts) -> None:
         answered = not exchange.error
@@ -245,30 +269,30 @@ class Metrics:
             self._observe_attempt(attempt, model, exchange.client)
         name = _OPERATIONS.get(exchange.endpoint, _UPSTREAM_OPERATION)
         served = (name, _provider(exchange.upstream), asked, model)
-        self._request_seconds.labels(*served, exchange.error).observe(exchange.seconds)
+        self._request_seconds(*served, exchange.error).observe(exchange.seconds)
         if answered and exchange.first_token_seconds is not None:
-            self._first_token.labels(*served).observe(exchange.first_token_seconds)
+            self._first_token(*served).observe(exchange.first_token_seconds)
 
     def _observe_attempt(self, attempt: AttemptRecord, model: str, client: str) -> None:
         failure = code_of(attempt.failure)
         operation = (_UPSTREAM_OPERATION, _provider(attempt.upstream), model)
-        self._attempt_seconds.labels(*operation, failure).observe(attempt.seconds)
+        self._attempt_seconds(*operation, failure).observe(attempt.seconds)
         if attempt.first_token_seconds is not None:
-            self._first_chunk.labels(*operation).observe(attempt.first_token_seconds)
-        self._attempts.labels(attempt.account, attempt.upstream, failure or "ok").inc()
+            self._first_chunk(*operation).observe(attempt.first_token_seconds)
+        self._attempts(attempt.account, attempt.upstream, failure or "ok").inc()
         if (usage := attempt.usage) is None:
             return
-        self._input_tokens.labels(*operation, failure).observe(usage.input_tokens)
-        self._output_tokens.labels(*operation, failure).observe(usage.output_tokens)
+        self._input_tokens(*operation, failure).observe(usage.input_tokens)
+        self._output_tokens(*operation, failure).observe(usage.output_tokens)
         for kind, count in (
             ("input_tokens", usage.input_tokens),
             ("cache_read_input_tokens", usage.cached_tokens),
             ("output_tokens", usage.output_tokens),
             ("reasoning_output_tokens", usage.reasoning_tokens),
         ):
-            self._tokens[kind].labels(*operation, "unknown", client, attempt.account).inc(count)
+            self._tokens[kind](*operation, "unknown", client, attempt.account).inc(count)
         if attempt.cost is not None:
-            self._dollars.labels(model, client, attempt.account).inc(float(attempt.cost))
+            self._dollars(model, client, attempt.account).inc(float(attempt.cost))
 
     async def exposition(self, accept: str, account_header: AccountHeader) -> tuple[bytes, str]:
         """The text in the format that the scraper's Accept header names, and its content type."""

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import override
 
 from antigravity_addon.accounts.pool import Skipped
 from antigravity_addon.translate.events import Usage
@@ -162,8 +163,9 @@ class Trace:
         """Of one turn; an answer with several choices has several."""
         self.usage = (self.usage or Usage()) + usage
 
-    def summary(self) -> str:
-        """For the log: `gpt-4o → gemini-2.5-flash · ana@… · 1 attempt · 0.8 s · first token 0.4 s · 812/94 tok`."""
+    @override
+    def __str__(self) -> str:
+        """For the log, if anybody reads it: `gpt-4o → gemini-2.5-flash · ana@… · 1 attempt · 0.8 s · first token 0.4 s · 812/94 tok`."""
         count = len(self.attempts)
         attempts = f"{count} attempt{'' if count == 1 else 's'}" if count else ""
         return _joined(

@@ -86,11 +86,16 @@ def generation_config(wish: GenerationWish, traits: ModelTraits) -> gemini.Gener
         thinking_config=thinking_config(traits.thinking, wish.thinking),
         image_config=_image_config(wish.image, traits),
     )
-    return config if config != gemini.GenerationConfig() else None
+    return config if config != _NOTHING else None
+
+
+_NOTHING = gemini.GenerationConfig()
 
 
 def _image_config(image: gemini.ImageConfig | None, traits: ModelTraits) -> gemini.ImageConfig | None:
-    if image is not None and not traits.takes_image_size:
+    if image is None:
+        return None
+    if not traits.takes_image_size:
         image = gemini.ImageConfig(aspect_ratio=image.aspect_ratio)
     return image if image != gemini.ImageConfig() else None
 
