@@ -99,6 +99,11 @@ class SseDecoder:
     def feed(self, chunk: bytes) -> Iterator[SseItem]:
         """Raises: StreamTruncated: an item is larger than allowed, or there are too many."""
         begin = 0
+        if not self._is_between_events:
+            # the rest of an event that was cut in two
+            end = chunk.find(_GOOGLES_END)
+            begin = end + len(_GOOGLES_END) if end >= 0 else len(chunk)
+            yield from self._feed(chunk[:begin])
         if self._is_between_events:
             # nearly all come whole, on a line of their own, and take a third of the time like this
             while chunk.startswith(_DATA, begin) and (end := chunk.find(_GOOGLES_END, begin)) > 0:
