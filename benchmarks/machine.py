@@ -10,7 +10,9 @@ from .peers import PEERS, node_version
 
 
 def described(*, with_peers: bool) -> list[str]:
-    packages = ", ".join(f"{name} {version(name)}" for name in ("mitmproxy", "aiohttp", "pydantic", "msgspec"))
+    packages = ", ".join(
+        f"{name} {version(name)}" for name in ("mitmproxy", "aiohttp", "pydantic", "msgspec")
+    )
     peers = ", ".join(
         [*(f"{peer.name} {peer.version}" for peer in PEERS), f"Node {node_version()}"] if with_peers else []
     )

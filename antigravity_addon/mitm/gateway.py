@@ -79,6 +79,14 @@ class _UnderWay:
 
 UNDER_WAY = _UnderWay()
 
+_stopping: set[asyncio.Task[None]] = set()
+"""Gateways that end connections and keep what is left; connections outlive the addon when addon.py is saved."""
+
+
+async def _stopped() -> None:
+    loop = asyncio.get_running_loop()  # a process may have had another one before
+    await asyncio.wait([task for task in _stopping if task.get_loop() is loop])
+
 
 class GatewayAddon:
     name = "gateway"
@@ -174,18 +182,23 @@ class GatewayAddon:
     def done(self) -> asyncio.Task[None] | None:
         """The process ends, with what is under way; or addon.py was saved, and streams end in their own time.
 
-        A task for the same reason as in `running`: mitmproxy waits for it at the end, and not when it reloads.
+        A task for the same reason as in `running`: mitmproxy waits for it at the end, and not when it reloads. At the end it is
+        that of every gateway that was replaced, too: each has to keep what its last streams have used.
         """
         self._dispatch.remove()
         give_signals_back()
         self._patience.end()
         if self._runtime is None:
             return None
-        if ctx.master.should_exit.is_set():
+        is_the_end = ctx.master.should_exit.is_set()
+        if is_the_end:
             redact_all()
             for answer in _answers.values():
                 answer.drop()
-        return self._runtime.stop(after={answer.task for answer in _answers.values()})
+        stopping = self._runtime.stop(after={answer.task for answer in _answers.values()})
+        _stopping.add(stopping)
+        stopping.add_done_callback(_stopping.discard)
+        return spawn(_stopped(), name="stop all gateways") if is_the_end else stopping
 
     # --- connections ------------------------------------------------------------------------------------
 

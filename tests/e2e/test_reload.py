@@ -214,6 +214,29 @@ async def test_no_option_and_no_reload_harms_a_stream(tmp_path: Path) -> None:
     assert list(read_flows(tmp_path / "recorded.mitm"))
 
 
+def tasks(name: str) -> list[asyncio.Task[object]]:
+    return [task for task in asyncio.all_tasks() if task.get_name() == name]
+
+
+async def test_the_end_of_the_process_waits_for_gateways_that_were_replaced(tmp_path: Path) -> None:
+    """They have yet to keep what their last streams have used, and to close what they have open."""
+    accounts = write_accounts_file(tmp_path, {"email": ANA, "api_key": "a"})
+    body = {"model": "gpt-4o", "stream": True, "messages": [{"role": "user", "content": "Count."}]}
+    async with held_upstream() as upstream:
+        async with (
+            run_script(tmp_path, upstream.url, accounts) as (master, url),
+            aiohttp.ClientSession(url) as http,
+        ):
+            answer = await http.post("/v1/chat/completions", json=body)
+            for _ in range(2):
+                reload(master)
+                await asyncio.wait(tasks("start the gateway"))
+            assert tasks("stop the gateway"), "the stream goes on"
+            upstream.may_end.set()
+            assert (await answer.read()).endswith(b"data: [DONE]\n\n")
+        assert not tasks("stop the gateway")
+
+
 async def settled(master: DumpMaster, url: str) -> None:
     """Until the gateway serves, those that it replaced are gone, and so are their clients."""
     assert await ask(url, "u") == ANA
