@@ -86,11 +86,10 @@ def failed_response(request: http.Request) -> http.Response:
 
 
 def _to_headers_only(head: Head, request: http.Request) -> http.Response:
-    fields = [(name.encode(), value.encode("utf-8", "replace")) for name, value in head.headers.items()]
     if not (request.is_http2 or request.is_http3):
-        return new_response(head.status, http.Headers(fields), content=b"")
-    fields = [(name, value) for name, value in fields if name != b"connection"]
-    return new_response(head.status, http.Headers(fields), version=b"HTTP/2.0", content=b"")
+        return new_response(head.status, head.headers.items(), content=b"")
+    headers = [(name, value) for name, value in head.headers.items() if name != "connection"]
+    return new_response(head.status, headers, version=b"HTTP/2.0", content=b"")
 
 
 def _taken(flow: http.HTTPFlow) -> http.Request:

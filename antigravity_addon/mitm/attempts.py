@@ -350,12 +350,10 @@ def _bracketed(host: str) -> str:
 
 def shown_response(response: UpstreamResponse) -> http.Response:
     """Its head; the body is not there yet, and comes unpacked."""
-    fields = [
-        (n.encode(), v.encode("utf-8", "replace"))
-        for n, v in response.headers.items()
-        if n.lower() != "content-encoding"
+    headers = [
+        (name, value) for name, value in response.headers.items() if name.lower() != "content-encoding"
     ]
-    return new_response(response.status, http.Headers(fields))
+    return new_response(response.status, headers)
 
 
 def _to_upstream_response(response: http.Response) -> UpstreamResponse:

@@ -113,7 +113,7 @@ def refusal(error: GatewayError, request: http.Request | None) -> http.Response:
     headers = {"x-request-id": new_request_id(), **error_headers(error), "content-length": str(len(body))}
     return new_response(
         error.status,
-        http.Headers([(name.encode(), value.encode()) for name, value in headers.items()]),
+        headers.items(),
         version=b"HTTP/2.0" if request and (request.is_http2 or request.is_http3) else b"HTTP/1.1",
         content=b"" if request and request.method == "HEAD" else body,
     )

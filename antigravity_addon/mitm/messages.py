@@ -6,6 +6,7 @@ collector can free. A copy takes less than one.
 """
 
 import time
+from collections.abc import Iterable
 
 from mitmproxy import http
 from mitmproxy.net.http import status_codes
@@ -48,10 +49,8 @@ def new_request(
     content: bytes | None = None,
 ) -> http.Request:
     """One that begins now."""
-    request = object.__new__(http.Request)
-    request.data = object.__new__(http.RequestData)
-    vars(request.data).update(
-        vars(_REQUEST.data),
+    return _begun(
+        _REQUEST,
         method=method,
         path=path,
         headers=headers,
@@ -60,28 +59,33 @@ def new_request(
         host=host,
         port=port,
         content=content,
-        timestamp_start=now(),
     )
-    return request
 
 
 def new_response(
-    status: int, headers: http.Headers, *, version: bytes = b"HTTP/1.1", content: bytes | None = None
+    status: int,
+    headers: Iterable[tuple[str, str]],
+    *,
+    version: bytes = b"HTTP/1.1",
+    content: bytes | None = None,
 ) -> http.Response:
     """One that begins now."""
-    response = object.__new__(http.Response)
-    response.data = object.__new__(http.ResponseData)
-    vars(response.data).update(
-        vars(_RESPONSE.data),
+    return _begun(
+        _RESPONSE,
         status_code=status,
         # which HTTP/2 has no place for
         reason=b"" if version == b"HTTP/2.0" else status_codes.RESPONSES.get(status, "").encode(),
-        headers=headers,
+        headers=http.Headers([(name.encode(), value.encode("utf-8", "replace")) for name, value in headers]),
         http_version=version,
         content=content,
-        timestamp_start=now(),
     )
-    return response
+
+
+def _begun[M: http.Message](empty: M, **fields: object) -> M:
+    message = object.__new__(type(empty))
+    message.data = object.__new__(type(empty.data))
+    vars(message.data).update(vars(empty.data), timestamp_start=now(), **fields)
+    return message
 
 
 def now() -> float:
