@@ -9,9 +9,9 @@ An empty label is one that is not there. `error_type` is the `code` of docs/erro
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from itertools import chain
 from threading import Lock
 from typing import Protocol
@@ -150,65 +150,45 @@ class Metrics:
         self._account_states = account_states
         self._account_labels = _AccountLabels()
         operation = ("gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model")
-        # by labels; prometheus_client keeps what it has for them as long, and takes ten times longer to find it
+        counter, histogram = partial(_counter, registry), partial(_histogram, registry)
         # --- towards the upstream
-        self._attempt_seconds = cache(
-            Histogram(
-                "gen_ai_client_inference_duration_seconds",
-                "Attempts: requests to an upstream, from leasing the account to the last byte.",
-                (*operation, "error_type"),
-                buckets=_SECONDS,
-                registry=registry,
-            ).labels
+        self._attempt_seconds = histogram(
+            "gen_ai_client_inference_duration_seconds",
+            "Attempts: requests to an upstream, from leasing the account to the last byte.",
+            (*operation, "error_type"),
+            _SECONDS,
         )
-        self._first_chunk = cache(
-            Histogram(
-                "gen_ai_client_inference_time_to_first_chunk_seconds",
-                "From an attempt's start to the first piece of its answer.",
-                operation,
-                buckets=_SECONDS,
-                registry=registry,
-            ).labels
+        self._first_chunk = histogram(
+            "gen_ai_client_inference_time_to_first_chunk_seconds",
+            "From an attempt's start to the first piece of its answer.",
+            operation,
+            _SECONDS,
         )
-        self._attempts = cache(
-            Counter(
-                "gateway_attempts",
-                "Requests to an upstream, by what came of them: ok, a code, or cancelled.",
-                ("account", "upstream", "outcome"),
-                registry=registry,
-            ).labels
+        self._attempts = counter(
+            "gateway_attempts",
+            "Requests to an upstream, by what came of them: ok, a code, or cancelled.",
+            ("account", "upstream", "outcome"),
         )
-        self._input_tokens = cache(
-            Histogram(
-                "gen_ai_client_inference_operation_input_tokens",
-                "Input tokens of one attempt, cached ones included.",
-                (*operation, "error_type"),
-                buckets=_TOKENS,
-                registry=registry,
-            ).labels
+        self._input_tokens = histogram(
+            "gen_ai_client_inference_operation_input_tokens",
+            "Input tokens of one attempt, cached ones included.",
+            (*operation, "error_type"),
+            _TOKENS,
         )
-        self._output_tokens = cache(
-            Histogram(
-                "gen_ai_client_inference_operation_output_tokens",
-                "Output tokens of one attempt, thinking included.",
-                (*operation, "error_type"),
-                buckets=_TOKENS,
-                registry=registry,
-            ).labels
+        self._output_tokens = histogram(
+            "gen_ai_client_inference_operation_output_tokens",
+            "Output tokens of one attempt, thinking included.",
+            (*operation, "error_type"),
+            _TOKENS,
         )
-        self._dollars = cache(
-            Counter(
-                "gateway_cost_dollars",
-                "US dollars for what attempts used, by the prices of docs/prices.md; what has none is not counted.",
-                ("gen_ai_request_model", "client", "account"),
-                registry=registry,
-            ).labels
+        self._dollars = counter(
+            "gateway_cost_dollars",
+            "US dollars for what attempts used, by the prices of docs/prices.md; what has none is not counted.",
+            ("gen_ai_request_model", "client", "account"),
         )
         tokens = (*operation, "gen_ai_token_modality", "client", "account")
         self._tokens = {
-            kind: cache(
-                Counter(f"gen_ai_client_inference_usage_{kind}", about, tokens, registry=registry).labels
-            )
+            kind: counter(f"gen_ai_client_inference_usage_{kind}", about, tokens)
             for kind, about in (
                 ("input_tokens", "Input tokens, cached ones included."),
                 ("cache_read_input_tokens", "Input tokens that the upstream had cached."),
@@ -217,40 +197,28 @@ class Metrics:
             )
         }
         # --- towards clients
-        self._request_seconds = cache(
-            Histogram(
-                "gen_ai_server_request_duration_seconds",
-                "Clients' requests for a model's answer, from arrival to last byte.",
-                (*operation, "gen_ai_response_model", "error_type"),
-                buckets=_SECONDS,
-                registry=registry,
-            ).labels
+        self._request_seconds = histogram(
+            "gen_ai_server_request_duration_seconds",
+            "Clients' requests for a model's answer, from arrival to last byte.",
+            (*operation, "gen_ai_response_model", "error_type"),
+            _SECONDS,
         )
-        self._first_token = cache(
-            Histogram(
-                "gen_ai_server_time_to_first_token_seconds",
-                "From a request's arrival to the first token of its answer, where it got a whole one.",
-                (*operation, "gen_ai_response_model"),
-                buckets=_FIRST_TOKEN_SECONDS,
-                registry=registry,
-            ).labels
+        self._first_token = histogram(
+            "gen_ai_server_time_to_first_token_seconds",
+            "From a request's arrival to the first token of its answer, where it got a whole one.",
+            (*operation, "gen_ai_response_model"),
+            _FIRST_TOKEN_SECONDS,
         )
-        self._requests = cache(
-            Counter(
-                "gateway_requests",
-                "Answers to clients on every path, by client key and HTTP status; 499 if the client went before it had one.",
-                ("client", "endpoint", "status"),
-                registry=registry,
-            ).labels
+        self._requests = counter(
+            "gateway_requests",
+            "Answers to clients on every path, by client key and HTTP status; 499 if the client went before it had one.",
+            ("client", "endpoint", "status"),
         )
 
-        self._refusals = cache(
-            Counter(
-                "gateway_refusals",
-                "Requests that were not let in, by why: wrong_key, no_key, or a code; and connections: other_machine.",
-                ("reason",),
-                registry=registry,
-            ).labels
+        self._refusals = counter(
+            "gateway_refusals",
+            "Requests that were not let in, by why: wrong_key, no_key, or a code; and connections: other_machine.",
+            ("reason",),
         )
 
     def count_refusal(self, reason: str) -> None:
@@ -301,6 +269,20 @@ class Metrics:
         shown = _Shown(gauges, self._registry, self._account_labels, account_header)
         # 200 models that clients made up are 17,000 lines, and take the better part of a second
         return await asyncio.to_thread(encode, shown), content_type
+
+
+def _counter(
+    registry: CollectorRegistry, name: str, about: str, labels: Sequence[str]
+) -> Callable[..., Counter]:
+    """Gives the one of some labels. prometheus_client keeps it as long, and takes ten times longer to find it."""
+    return cache(Counter(name, about, labels, registry=registry).labels)
+
+
+def _histogram(
+    registry: CollectorRegistry, name: str, about: str, labels: Sequence[str], buckets: Sequence[float]
+) -> Callable[..., Histogram]:
+    """Likewise."""
+    return cache(Histogram(name, about, labels, buckets=buckets, registry=registry).labels)
 
 
 def _to_gauges(states: Iterable[AccountState], models: ModelNames) -> tuple[Metric, ...]:
