@@ -50,7 +50,6 @@ class SilenceLimit:
         self._is_held = False
         self._timer: asyncio.TimerHandle | None = None
         self._timeout = asyncio.timeout(None)
-        self._was_over = False
 
     async def __aenter__(self) -> Self:
         await self._timeout.__aenter__()
@@ -66,15 +65,12 @@ class SilenceLimit:
             self._timer.cancel()
         # it refers to its task, and a task's failure to this
         timeout, self._timeout = self._timeout, asyncio.timeout(None)
-        try:
-            return await timeout.__aexit__(kind, error, traceback)
-        finally:
-            self._was_over = timeout.expired()
+        return await timeout.__aexit__(kind, error, traceback)
 
     @property
     def is_over(self) -> bool:
-        """Time was up."""
-        return self._was_over or self._timeout.expired()
+        """Time was up, for whoever is told within that it is over."""
+        return self._timeout.expired()
 
     def listen(self) -> None:
         """From now on it is the upstream's turn to say something."""
