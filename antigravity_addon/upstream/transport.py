@@ -24,7 +24,13 @@ from aiohttp.helpers import _EXC_SENTINEL  # pyright: ignore[reportPrivateUsage]
 from aiohttp.tracing import Trace
 from yarl import URL
 
-from antigravity_addon.errors import StreamTruncated, UpstreamBroken, UpstreamTimeout, UpstreamUnreachable
+from antigravity_addon.errors import (
+    StreamTruncated,
+    UpstreamBroken,
+    UpstreamTimeout,
+    UpstreamUnreachable,
+    forget_frames,
+)
 from antigravity_addon.wire.inflating import CODINGS, Inflating
 from antigravity_addon.wire.json_values import has_more_values
 
@@ -111,8 +117,8 @@ class UpstreamResponse:
                     # what is there already is nothing to wait for
                     await asyncio.sleep(0)
         except (aiohttp.ClientError, OSError) as error:
-            cause = error.with_traceback(None)  # aiohttp keeps it in what its frames refer to
-            raise StreamTruncated(f"The upstream cut the answer off ({kind_of_cause(cause)}).") from cause
+            forget_frames(error)  # aiohttp keeps it in what they refer to
+            raise StreamTruncated(f"The upstream cut the answer off ({kind_of_cause(error)}).") from error
 
     async def read(self) -> bytes:
         """The whole body of an answer that is small by its nature.
