@@ -74,8 +74,7 @@ def check_sizes(target: bytes, fields: Sequence[tuple[bytes, bytes]]) -> None:
     """
     if len(target) > LINE_BYTES:
         raise RequestLineTooLong(f"The request's path is longer than {LINE_BYTES} bytes.")
-    if len(fields) > FIELDS:
-        raise HeadTooLarge(f"The request has {len(fields)} header fields: {FIELDS} is the most.")
+    _check_count(len(fields))
     if sum(len(name) + len(value) + len(b": \r\n") for name, value in fields) > HEAD_BYTES:
         raise HeadTooLarge(f"The request's header fields are longer than {HEAD_BYTES} bytes together.")
 
@@ -93,8 +92,7 @@ def read_head(head: bytes) -> Http1Head:
         raise VersionNotSupported(
             f"{version.decode()} is not spoken here: use HTTP/1.1, or HTTP/2 with its own preface."
         )
-    if len(lines) > FIELDS:
-        raise HeadTooLarge(f"The request has {len(lines)} header fields: {FIELDS} is the most.")
+    _check_count(len(lines))
     fields = [_field(each) for each in lines]
     named = [(name.lower(), value) for name, value in fields]
     has_chunks = needs_host = version == b"HTTP/1.1"
@@ -111,6 +109,11 @@ def _field(line: bytes) -> tuple[bytes, bytes]:
     if not colon or _NAME.fullmatch(name) is None:
         raise InvalidHttp(f"{line[:100]!r} is no header field.")
     return name, value.strip(b" \t")
+
+
+def _check_count(fields: int) -> None:
+    if fields > FIELDS:
+        raise HeadTooLarge(f"The request has {fields} header fields: {FIELDS} is the most.")
 
 
 def _check_length(fields: Sequence[tuple[bytes, bytes]], *, has_chunks: bool) -> None:
