@@ -19,13 +19,14 @@ from hyperframe.frame import (
     WindowUpdateFrame,
 )
 
-from antigravity_addon.mitm.door import BODY_SECONDS, HEAD_SECONDS, READ_SECONDS, WRITE_BYTES
+from antigravity_addon.mitm.door import BODY_SECONDS, HEAD_SECONDS, READ_SECONDS, WRITE_BYTES, Door
 from antigravity_addon.simulator.exchange import Exchange
 from antigravity_addon.wire.http1_head import FIELDS
-from tests.e2e.http2_client import Received, connected_by_http2
+from tests.e2e.http2_client import Http2Client, Received, connected_by_http2
 from tests.e2e.raw_http import CHAT, POST, connected, sized
 from tests.e2e.test_chat import gateway_and_simulator
 from tests.e2e.test_http_connections import SILENT, STREAM, Endless, look
+from tests.running import RunningGateway
 
 
 def text_of(answer: Received) -> str:
@@ -96,6 +97,21 @@ async def test_a_request_that_is_refused_leaves_the_others_alone(tmp_path: Path)
         assert [request.disconnected for request in simulator.requests][:1] == [False]
 
 
+async def ask_without_room(client: Http2Client, gateway: RunningGateway) -> tuple[int, Door]:
+    """For a stream, of which the client then reads nothing: its number, and the door once what waits for it is all it may be."""
+    client.h2.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: 10})
+    client.reads = False
+    slow = client.ask(STREAM)
+    await client.until(lambda: client.streams[slow].status == 200)
+    (connection,) = gateway.addon._patience._connections.values()
+    door = connection.door
+    assert door is not None
+    async with asyncio.timeout(60):
+        while not door.is_full(slow):  # noqa: ASYNC110  nobody is told
+            await asyncio.sleep(0)
+    return slow, door
+
+
 async def test_a_client_that_gives_no_room_holds_the_upstream_back_and_is_cut_in_the_end(
     tmp_path: Path,
 ) -> None:
@@ -105,16 +121,8 @@ async def test_a_client_that_gives_no_room_holds_the_upstream_back_and_is_cut_in
         connected_by_http2(gateway) as client,
     ):
         simulator.script([Exchange(pieces=endless)])
-        client.h2.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: 10})
-        client.reads = False
-        slow = client.ask(STREAM)
-        await client.until(lambda: client.streams[slow].status == 200)
-        (connection,) = gateway.addon._patience._connections.values()
-        door = connection.door
-        assert door is not None
+        slow, door = await ask_without_room(client, gateway)
         async with asyncio.timeout(60):
-            while not door.is_full(slow):  # noqa: ASYNC110  nobody is told
-                await asyncio.sleep(0)
             sent = -1
             while sent < endless.sent:
                 sent = endless.sent
@@ -261,16 +269,7 @@ async def test_a_client_of_no_room_leaves_nothing_behind(
     async with gateway_and_simulator(tmp_path) as (gateway, simulator):
         simulator.script([Exchange(pieces=Endless(2000))])
         async with connected_by_http2(gateway) as client:
-            client.h2.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: 10})
-            client.reads = False
-            slow = client.ask(STREAM)
-            await client.until(lambda: client.streams[slow].status == 200)
-            (connection,) = gateway.addon._patience._connections.values()
-            door = connection.door
-            assert door is not None
-            async with asyncio.timeout(60):
-                while not door.is_full(slow):  # noqa: ASYNC110  nobody is told
-                    await asyncio.sleep(0)
+            await ask_without_room(client, gateway)
             client.send(ends)
             if ends:
                 await client.until(lambda: client.is_closed)
