@@ -1,6 +1,7 @@
 """The blocks of `antigravity client`, as they are printed, with the client that each is for. Codex CLI has a test of its own."""
 
 import asyncio
+import gc
 import io
 import os
 import sys
@@ -45,9 +46,14 @@ async def run(*command: str | Path, folder: Path, **environ: str) -> str:
 
 def printed_by(block: str) -> str:
     """In this process, where the tests beside this one import the same frameworks."""
-    with redirect_stdout(io.StringIO()) as output:
-        exec(compile(block, "block", "exec"), {"__name__": "__main__"})
-    return output.getvalue()
+    try:
+        with redirect_stdout(io.StringIO()) as output:
+            exec(compile(block, "block", "exec"), {"__name__": "__main__"})
+        return output.getvalue()
+    finally:
+        # frameworks leave an event loop to this thread; collected later, it would warn in whatever test runs then
+        asyncio.set_event_loop(None)
+        gc.collect()
 
 
 # of all that they stand on
