@@ -36,7 +36,7 @@ from .dialects.dialect import Turn
 from .legs import Carrier, Leg
 from .prices import Prices
 from .settings import Settings
-from .tasks import LARGE, beside_the_loop
+from .tasks import LARGE, beside_the_loop, others_first
 
 MOST_HOPS = 20
 """Upstream requests that one long answer may take. Gemini gives 65,536 tokens a hop, and has room for 16 of them."""
@@ -255,6 +255,7 @@ class Attempt:
     async def _hop(self, request: UpstreamRequest, gemini: GeminiTurn, *, is_as_asked: bool) -> None:
         """One upstream request, to the end of its answer."""
         decoder = SseDecoder.of_upstream()
+        await others_first()
         try:
             async with (
                 SilenceLimit(self._settings.first_token_timeout, self._deadline) as silence,
@@ -272,6 +273,7 @@ class Attempt:
                         await self._pass_on(decoder.feed(chunk), gemini)
                         silence.listen()
                 silence.stop_listening()
+                await others_first()
                 await self._pass_on(decoder.finish(), gemini)
                 if gemini.continuation is None and gemini.checkpoint is None:
                     # whoever looks on is to see that it is not whole

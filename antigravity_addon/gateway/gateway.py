@@ -47,7 +47,7 @@ from .legs import Through, unseen
 from .recordings import Recording, Recordings, StandIns, naming_of, settings_of, upstream_of
 from .routes import Endpoint, Route, find_route
 from .settings import AccountHeader, Settings
-from .tasks import beside_the_loop
+from .tasks import beside_the_loop, others_first
 from .trace import Trace
 
 logger = logging.getLogger(__name__)
@@ -292,6 +292,7 @@ class Gateway:
         model = match.model
         tally.count()
         recording = self._recording_of(request, lambda: body)
+        await others_first()
         surroundings = Surroundings(
             request.owner,
             self._memory,
@@ -301,6 +302,7 @@ class Gateway:
         async with way.ending.heard():
             prepared = await self._prepared(call, model, surroundings, deadline)
         trace.prepared_seconds = trace.seconds
+        await others_first()
         if self._recordings is not None:
             recording = (
                 recording

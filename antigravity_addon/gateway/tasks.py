@@ -37,6 +37,23 @@ def _end(task: asyncio.Task[None]) -> None:
         logger.error("The task %r ended with an error.", task.get_name(), exc_info=error)
 
 
+def somebody_waits() -> bool:
+    """For this task, and could go on at once."""
+    # asyncio says it nowhere else; a loop that has no such list is one that nobody is known to wait for
+    return bool(getattr(asyncio.get_running_loop(), "_ready", ()))
+
+
+async def others_first() -> None:
+    """Between two stages of a request's work: whoever waits goes first, and if nobody does it goes on at once.
+
+    Requests that are there at the same time then go through each stage one after the other, with its code and its data
+    in the processor's caches, and their bytes leave in one go: with 16 clients a stream takes a seventh less of the
+    gateway's time, with 64 a quarter, and nobody waits for all of another's stages. See docs/decisions/work-in-stages.md.
+    """
+    if somebody_waits():
+        await asyncio.sleep(0)
+
+
 async def beside_the_loop[T](work: Callable[[], T], *, size: int) -> T:
     """What `work` gives; in a thread if it is on something large, of `size` bytes or characters.
 

@@ -15,7 +15,7 @@ from antigravity_addon.gateway.doors import NOWHERE, Came
 from antigravity_addon.gateway.ending import Ending
 from antigravity_addon.gateway.gateway import Gateway, RequestHead
 from antigravity_addon.gateway.legs import Carrier
-from antigravity_addon.gateway.tasks import spawn
+from antigravity_addon.gateway.tasks import others_first, spawn
 from antigravity_addon.wire.content_encoding import decoded
 
 from .attempts import shown_through
@@ -144,6 +144,7 @@ class LiveAnswer:
 
     async def _run(self) -> None:
         try:
+            await others_first()
             # mitmproxy drops clients that are quiet for ten minutes, also those that wait for us
             with self._handler.timeout_watchdog.disarm():
                 head = head_of(self._asked, client=self._client)

@@ -31,14 +31,14 @@ from mitmproxy.proxy.layers.http import (
 
 from antigravity_addon.errors import StreamTruncated, UpstreamFailure, UpstreamUnreachable
 from antigravity_addon.gateway.legs import Carrier, Leg
-from antigravity_addon.gateway.tasks import beside_the_loop
+from antigravity_addon.gateway.tasks import beside_the_loop, others_first
 from antigravity_addon.gateway.trace import Trace
 from antigravity_addon.upstream.endpoint import UpstreamRequest
 from antigravity_addon.upstream.transport import Connected, UpstreamResponse
 
 from .annotate import ATTEMPT_KEY, METADATA_KEY, comment_on_attempt
 from .body_redaction import redact_request, redact_response, redacts_bodies, will_be_redacted
-from .messages import new_request, new_response, now
+from .messages import new_request, new_response, new_server, now
 from .redaction import (
     CREDENTIAL_HEADERS,
     redact_answer_headers,
@@ -95,7 +95,9 @@ class AttemptFlows:
             else:
                 sent = _to_be_sent(attempt.flow, request) if attempt.is_changed() else request
                 attempt.is_on_its_way()
+                await others_first()
                 async with self._carrier.carry(sent, leg) as response:
+                    await others_first()
                     yield await attempt.receive(response)
             outcome, failure = "", "The rest of the answer was not wanted."
         except UpstreamFailure as error:
@@ -110,14 +112,16 @@ class AttemptFlows:
             await attempt.end(outcome, failure=failure)
 
     def _new_flow(self, request: UpstreamRequest, leg: Leg, *, fingerprint: str) -> http.HTTPFlow:
-        scheme, host, port, path = _parsed(request.url)
-        shown = http.HTTPFlow(self._client_flow.client_conn, _server(host.decode(), port, scheme), live=True)
+        scheme, name, port, path = _parsed(request.url)
+        host, is_tls = name.decode(), scheme == b"https"
+        server = new_server(host, port, tls=is_tls, sni=host if is_tls else None)
+        shown = http.HTTPFlow(self._client_flow.client_conn, server, live=True)
         shown.request = new_request(
             request.method.encode(),
             path,
-            _shown_headers(request, http_url.hostport(scheme.decode(), _bracketed(host.decode()), port)),
+            _shown_headers(request, http_url.hostport(scheme.decode(), _bracketed(host), port)),
             scheme=scheme,
-            host=host.decode(),
+            host=host,
             port=port,
             content=request.body,
         )
@@ -385,13 +389,6 @@ def _will_be_intercepted(shown: http.HTTPFlow) -> bool:
 
 
 # --- the connection ----------------------------------------------------------------------------------------
-
-
-def _server(host: str, port: int, scheme: bytes) -> connection.Server:
-    server = connection.Server(address=(host, port))
-    server.tls = scheme == b"https"
-    server.sni = host if server.tls else None
-    return server
 
 
 def describe(server: connection.Server, connected: Connected) -> None:

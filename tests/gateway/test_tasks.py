@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from antigravity_addon.gateway.tasks import spawn
+from antigravity_addon.gateway.tasks import others_first, spawn
 
 
 async def _fail() -> None:
@@ -60,3 +60,25 @@ def test_the_end_of_the_process_is_no_task_s_error(caplog: pytest.LogCaptureFixt
     with pytest.raises(SystemExit):
         asyncio.run(main())
     assert not caplog.records
+
+
+async def test_those_who_come_together_go_through_each_stage_in_a_row() -> None:
+    done: list[tuple[int, str]] = []
+
+    async def work(name: str) -> None:
+        for stage in range(3):
+            done.append((stage, name))
+            await others_first()
+
+    await asyncio.gather(*(work(name) for name in "abc"))
+    assert done == [(stage, name) for stage in range(3) for name in "abc"]
+
+
+async def test_whoever_is_alone_waits_for_nobody() -> None:
+    others_turn: list[str] = []
+    await others_first()
+    asyncio.get_running_loop().call_soon(others_turn.append, "had it")
+    await others_first()
+    assert others_turn == ["had it"]
+    with pytest.raises(StopIteration):
+        others_first().send(None)

@@ -1,5 +1,8 @@
 """What a stream keeps of a request, without a socket."""
 
+import asyncio
+from typing import cast
+
 import pytest
 from mitmproxy import http
 from mitmproxy.addons.proxyserver import Proxyserver
@@ -8,6 +11,7 @@ from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers.http._events import RequestData
 from mitmproxy.proxy.layers.http._hooks import HttpRequestHeadersHook
+from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
 from mitmproxy.proxy.mode_specs import ProxyMode
 from mitmproxy.test import taddons
 
@@ -23,17 +27,22 @@ REFUSED: dict[str, tuple[bytes, bool]] = {
 }
 
 
+def _layer(context: taddons.context) -> tuple[InProcessHttpLayer, Client]:
+    client = Client(peername=("127.0.0.1", 1), sockname=("127.0.0.1", 2), state=ConnectionState.OPEN)
+    client.proxy_mode = ProxyMode.parse("reverse:http://upstream.test")
+    inner = Context(client, context.options)
+    inner.server.address = ("upstream.test", 80)
+    layer = InProcessHttpLayer(inner, lambda flow, wire: None)  # noqa: ARG005
+    list(layer.handle_event(events.Start()))
+    return layer, client
+
+
 @pytest.mark.parametrize("case", REFUSED)
 async def test_of_a_request_that_waits_to_be_refused_no_large_body_is_kept(case: str) -> None:
     request, is_kept = REFUSED[case]
     with taddons.context(Proxyserver()) as context:
-        client = Client(peername=("127.0.0.1", 1), sockname=("127.0.0.1", 2), state=ConnectionState.OPEN)
-        client.proxy_mode = ProxyMode.parse("reverse:http://upstream.test")
-        inner = Context(client, context.options)
-        inner.server.address = ("upstream.test", 80)
-        layer = InProcessHttpLayer(inner, lambda flow, wire: None)  # noqa: ARG005
+        layer, client = _layer(context)
         head, _, body = request.partition(b"\r\n\r\n")
-        list(layer.handle_event(events.Start()))
         (hook,) = _hooks(layer, events.DataReceived(client, head + b"\r\n\r\n"))
         hook.flow.response = http.Response.make(401, b"no")
         for start in range(0, len(body), 60_000):
@@ -46,3 +55,38 @@ async def test_of_a_request_that_waits_to_be_refused_no_large_body_is_kept(case:
 def _hooks(layer: InProcessHttpLayer, event: events.Event) -> list[HttpRequestHeadersHook]:
     found: list[commands.Command] = list(layer.handle_event(event))
     return [each for each in found if isinstance(each, HttpRequestHeadersHook)]
+
+
+class _Refusing:
+    """Stands for the loop that serves a connection, with one addon that refuses everybody."""
+
+    def __init__(self) -> None:
+        self.ran: list[str] = []
+
+    async def handle_hook(self, hook: commands.StartHook) -> None:
+        self.ran.append(hook.name)
+        if isinstance(hook, HttpRequestHeadersHook):
+            hook.flow.response = http.Response.make(401, b"no")
+
+
+async def test_hooks_run_in_their_place_until_others_are_to_have_their_turn() -> None:
+    asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
+    server, handler = Proxyserver(), _Refusing()
+    with taddons.context(server) as context:
+        layer, client = _layer(context)
+        server.connections[client.id] = cast("ProxyConnectionHandler", handler)
+        request = events.DataReceived(client, b"GET /v1/models HTTP/1.1\r\nHost: localhost\r\n\r\n" * 50)
+        found: list[commands.Command] = list(layer.handle_event(request))
+        assert handler.ran == ["requestheaders", "request", "responseheaders", "response"]
+        assert [each.name for each in found if isinstance(each, commands.StartHook)] == ["requestheaders"]
+
+
+async def test_hooks_of_one_client_let_others_go_first() -> None:
+    server, handler = Proxyserver(), _Refusing()
+    with taddons.context(server) as context:
+        layer, client = _layer(context)
+        server.connections[client.id] = cast("ProxyConnectionHandler", handler)
+        asyncio.get_running_loop().call_soon(lambda: None)
+        request = events.DataReceived(client, b"GET /v1/models HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert len(_hooks(layer, request)) == 1
+        assert handler.ran == []
