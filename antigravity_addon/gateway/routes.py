@@ -4,6 +4,7 @@ import difflib
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from urllib.parse import unquote
 
 from antigravity_addon.errors import UnknownPath, WrongMethod
@@ -101,7 +102,13 @@ def find_route(method: str, target: str) -> Route:
 
     Raises: UnknownPath: none; names the nearest valid path. WrongMethod: right path, wrong method.
     """
-    method, path = _readable(method), _readable(target.partition("?")[0])
+    # what is kept of it for the next request has no query, which may hold a key
+    return _route(method, target.partition("?")[0])
+
+
+@lru_cache(maxsize=128)
+def _route(method: str, path: str) -> Route:
+    method, path = _readable(method), _readable(path)
     tidy = re.sub(r"/{2,}", "/", path[:_MAX_PATH]).rstrip("/")
     for pattern, endpoint in _TAILS:
         if found := pattern.search(tidy):

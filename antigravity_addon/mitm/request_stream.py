@@ -7,6 +7,7 @@ would first read the body, and ask for it where the client waits to be asked.
 import asyncio
 from dataclasses import dataclass, field
 
+from mitmproxy import http
 from mitmproxy.net.http.http1 import expected_http_body_size
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
@@ -78,6 +79,9 @@ class RequestStream(HttpStream):
         context.layers.remove(self)
         self._has_enough = False
         self._is_soon_read = False
+        self._announced: int | None = None
+        """Bytes of the body, if its length was said ahead."""
+        self._most = most_bytes()
 
     def handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
         """Mitmproxy keeps, without a bound, what comes while a hook is waited for: who has shown a wrong key may wait long."""
@@ -124,7 +128,8 @@ class RequestStream(HttpStream):
     def state_wait_for_request_headers(self, event: RequestHeaders) -> layer.CommandGenerator[None]:
         if event.request.http_version == "HTTP/1.0":
             event.request.headers.pop("expect", None)  # RFC 9110, section 10.1.1
-        self._is_soon_read = _is_soon_read(event)
+        self._announced = _announced(event.request)
+        self._is_soon_read = self._will_soon_be_read(event)
         for command in super().state_wait_for_request_headers(event):
             yield command
             if isinstance(command, HttpRequestHeadersHook) and not self.flow.error:
@@ -134,14 +139,20 @@ class RequestStream(HttpStream):
                         yield from self._answer()
                     return
 
+    def _will_soon_be_read(self, event: RequestHeaders) -> bool:
+        if event.end_stream:
+            return True
+        if self._announced is None or "expect" in event.request.headers:
+            return False
+        return self._announced <= SMALL_BODY_BYTES
+
     def _judge_head(self) -> None:
         request = self.flow.request
         try:
             check_sizes(request.data.path, request.headers.fields)
             encodings_in(request.headers.get("content-encoding", ""))
-            announced = max(0, expected_http_body_size(request) or 0)
-            self._check_size(announced)
-            ROOM.check(announced)
+            self._check_size(self._announced or 0)
+            ROOM.check(self._announced or 0)
         except GatewayError as error:
             # a stranger hears first that he is one
             self.flow.response = self.flow.response or refusal(error, self.flow.request)
@@ -180,10 +191,9 @@ class RequestStream(HttpStream):
             ROOM.give_back(self)
             self.flow.response = self.flow.response or refusal(body.error, self.flow.request)
 
-    @staticmethod
-    def _check_size(size: int) -> None:
-        if size > (most := most_bytes()):
-            raise RequestTooLarge(f"The request's body is longer than {most} bytes.")
+    def _check_size(self, size: int) -> None:
+        if size > self._most:
+            raise RequestTooLarge(f"The request's body is longer than {self._most} bytes.")
 
     def _refuse(self, error: GatewayError) -> layer.CommandGenerator[None]:
         self.flow.response = self.flow.response or refusal(error, self.flow.request)
@@ -199,16 +209,13 @@ class RequestStream(HttpStream):
         yield from super().state_consume_request_body(RequestEndOfMessage(self.stream_id))
 
 
-def _is_soon_read(event: RequestHeaders) -> bool:
-    if event.end_stream:
-        return True
-    headers = event.request.headers
-    if "content-length" not in headers or "expect" in headers:
-        return False
+def _announced(request: http.Request) -> int | None:
+    if "content-length" not in request.headers:
+        return None
     try:
-        return (expected_http_body_size(event.request) or 0) <= SMALL_BODY_BYTES
+        return expected_http_body_size(request)
     except ValueError:
-        return False  # of HTTP/2; mitmproxy refuses it
+        return None  # of HTTP/2; mitmproxy refuses it
 
 
 def _nothing_more(_event: events.Event) -> layer.CommandGenerator[None]:

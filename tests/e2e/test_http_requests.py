@@ -204,11 +204,11 @@ async def test_a_body_is_asked_for_only_where_it_is_wanted(tmp_path: Path) -> No
                 answer = await client.answer()
                 assert (answer.status, answer.headers["connection"]) == (status, "close")
                 assert await client.is_ended()
+        gateway.master.options.update(body_size_limit="1000")
         async with connected(gateway) as client:
             # too long after all: it was let in by its head
             await client.send(expects + key + b"transfer-encoding: chunked\r\n\r\n")
             assert (await client.answer()).status == 100
-            gateway.master.options.update(body_size_limit="1000")
             await client.send(b"3e9\r\n" + bytes(1001))
             assert (await client.answer()).status == 413
         async with connected(gateway) as client:
