@@ -81,16 +81,17 @@ class Http1Door(Http1Server):
             yield from super().read_headers(event)
             return
         try:
-            request = self._request_in_buffer()
-            if request is None:
+            head = self._head_in_buffer()
+            if head is None:
                 return
-            size = http1.expected_http_body_size(request)
+            request = _to_request(head)
         except GatewayError as error:
             yield from self._refuse(error)
             return
         except ValueError as error:
             yield from self._refuse(InvalidHttp(f"{error}."))
             return
+        size = head.body_size
         self.request = request
         self._deadline = now() + BODY_SECONDS
         yield ReceiveHttp(RequestHeaders(self.stream_id, request, end_stream=size == 0))
@@ -98,7 +99,7 @@ class Http1Door(Http1Server):
         self.state = self.read_body
         yield from self.state(event)
 
-    def _request_in_buffer(self) -> http.Request | None:
+    def _head_in_buffer(self) -> Http1Head | None:
         received = bytes(self.buf)
         # empty lines before a request, which some send after a body
         if skipped := len(received) - len(received := received.lstrip(b"\r\n")):
@@ -111,11 +112,7 @@ class Http1Door(Http1Server):
             return None
         head = read_head(received[:size])
         self.buf.maybe_extract_at_most(size)
-        request = _to_request(head)
-        if "connection" in request.headers:
-            # its words are of any case, and mitmproxy knows them in one
-            request.headers["connection"] = request.headers["connection"].lower()
-        return request
+        return head
 
     # --- bodies, and what follows -----------------------------------------------------------------------
 
@@ -228,10 +225,15 @@ class Http1Door(Http1Server):
 
 def _to_request(head: Http1Head) -> http.Request:
     """Raises: ValueError: it is meant for a server that cannot be."""
+    fields = [(name, _in_lower_case(name, value)) for name, value in head.fields]
     if head.target.startswith((b"/", b"*")):
-        return new_request(head.method, head.target, http.Headers(head.fields), version=head.version)
-    fields = [b"%b: %b" % each for each in head.fields]
-    return http1.read_request_head([head.line, *fields])
+        return new_request(head.method, head.target, http.Headers(fields), version=head.version)
+    return http1.read_request_head([head.line, *(b"%b: %b" % each for each in fields)])
+
+
+def _in_lower_case(name: bytes, value: bytes) -> bytes:
+    """The words of `connection`, which are of any case; mitmproxy knows them in one."""
+    return value.lower() if name.lower() == b"connection" else value
 
 
 class _Chunks:

@@ -8,7 +8,6 @@ import asyncio
 from dataclasses import dataclass, field
 
 from mitmproxy import http
-from mitmproxy.net.http.http1 import expected_http_body_size
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers.http import (
@@ -33,6 +32,8 @@ from .door import BODY_SECONDS, SMALL_BODY_BYTES, RequestOverdue, most_bytes, re
 
 ROOM = BodyRoom()
 """One for the process: connections outlive the addon when addon.py is saved."""
+_DIGITS = 20
+"""No number of bytes has so many."""
 
 
 @dataclass
@@ -210,12 +211,9 @@ class RequestStream(HttpStream):
 
 
 def _announced(request: http.Request) -> int | None:
-    if "content-length" not in request.headers:
-        return None
-    try:
-        return expected_http_body_size(request)
-    except ValueError:
-        return None  # of HTTP/2; mitmproxy refuses it
+    length = request.headers.get("content-length", "")
+    # HTTP/2 may have any word there, which mitmproxy refuses
+    return int(length) if length.isdecimal() and len(length) < _DIGITS else None
 
 
 def _nothing_more(_event: events.Event) -> layer.CommandGenerator[None]:

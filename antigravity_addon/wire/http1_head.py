@@ -44,6 +44,8 @@ class Http1Head:
     version: bytes
     fields: Sequence[tuple[bytes, bytes]] = field(repr=False)
     """Names in the client's own case, and values without the blanks around them."""
+    body_size: int | None
+    """Bytes; `None` if the body comes in chunks."""
 
 
 def no_proxy() -> WrongMethod:
@@ -96,11 +98,11 @@ def read_head(head: bytes) -> Http1Head:
     fields = [_field(each) for each in lines]
     named = [(name.lower(), value) for name, value in fields]
     has_chunks = needs_host = version == b"HTTP/1.1"
-    _check_length(named, has_chunks=has_chunks)
+    body_size = _body_size(named, has_chunks=has_chunks)
     hosts = [value for name, value in named if name == b"host"]
     _check_host(hosts, is_needed=needs_host)
     _check_target(method, target, hosts)
-    return Http1Head(line, method, target, version, fields)
+    return Http1Head(line, method, target, version, fields, body_size)
 
 
 def _field(line: bytes) -> tuple[bytes, bytes]:
@@ -116,8 +118,8 @@ def _check_count(fields: int) -> None:
         raise HeadTooLarge(f"The request has {fields} header fields: {FIELDS} is the most.")
 
 
-def _check_length(fields: Sequence[tuple[bytes, bytes]], *, has_chunks: bool) -> None:
-    """There is one way to tell where the body ends."""
+def _body_size(fields: Sequence[tuple[bytes, bytes]], *, has_chunks: bool) -> int | None:
+    """There is one way to tell where the body ends; `None`: by its chunks."""
     lengths = [value for name, value in fields if name == b"content-length"]
     codings = [value for name, value in fields if name == b"transfer-encoding"]
     if codings and lengths:
@@ -135,6 +137,9 @@ def _check_length(fields: Sequence[tuple[bytes, bytes]], *, has_chunks: bool) ->
         raise InvalidHttp(
             f"content-length {lengths[0][:60]!r} is no number of bytes.", param="content-length"
         )
+    if codings:
+        return None
+    return int(lengths[0]) if lengths else 0
 
 
 def _check_host(hosts: Sequence[bytes], *, is_needed: bool) -> None:

@@ -13,7 +13,8 @@ GOOD: dict[str, bytes] = {
     "names in any case, values with tabs around": b"GET /?a=b HTTP/1.1\r\nHoSt:\tx:80\t\r\nX-A:b\r\n\r\n",
     "bytes beyond ASCII in a value": b"GET / HTTP/1.1\r\nhost: x\r\nx-a: \xc3\xa4\xff\r\n\r\n",
     "chunks": b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: Chunked\r\n\r\n",
-    "a length": b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n",
+    "a length": b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\n",
+    "an empty body": b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n",
     "every header that may be there twice": b"GET / HTTP/1.1\r\nhost: x\r\naccept: a\r\naccept: b\r\n\r\n",
     "of no resource": b"OPTIONS * HTTP/1.1\r\nhost: x\r\n\r\n",
     "the host twice": b"GET http://X:80/a HTTP/1.1\r\nhost: x:80\r\n\r\n",
@@ -21,12 +22,17 @@ GOOD: dict[str, bytes] = {
 }
 
 
-@pytest.mark.parametrize("head", GOOD.values(), ids=GOOD)
-def test_a_head_that_is_read_in_one_way_is_taken(head: bytes) -> None:
+BODY_SIZES = {"a length": 5, "chunks": None}
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_a_head_that_is_read_in_one_way_is_taken(name: str) -> None:
+    head = GOOD[name]
     assert head_size(head + b"GET \0") == len(head)
     read = read_head(head)
     assert b" ".join([read.method, read.target, read.version]) == read.line
     written = [read.line, *(b"%b:%b" % field for field in read.fields)]
+    assert read.body_size == BODY_SIZES.get(name, 0)
     assert written == [re.sub(rb":[ \t]*(.*?)[ \t]*$", rb":\1", line) for line in head[:-4].split(b"\r\n")]
 
 
