@@ -81,6 +81,15 @@ def check_sizes(target: bytes, fields: Sequence[tuple[bytes, bytes]]) -> None:
         raise HeadTooLarge(f"The request's header fields are longer than {HEAD_BYTES} bytes together.")
 
 
+def check_path(method: bytes, path: bytes) -> None:
+    """A target that came without its host, by HTTP/2.
+
+    Raises: InvalidHttp: in HTTP/1 it would be another server's.
+    """
+    if not _is_path(method, path):
+        raise InvalidHttp(f"The path {path[:100]!r} does not begin with a slash.")
+
+
 def read_head(head: bytes) -> Http1Head:
     """Of a head that is all there.
 
@@ -152,7 +161,7 @@ def _check_host(hosts: Sequence[bytes], *, is_needed: bool) -> None:
 def _check_target(method: bytes, target: bytes, hosts: Sequence[bytes]) -> None:
     if method.upper() == b"CONNECT":
         raise no_proxy()
-    if target.startswith(b"/") or (target == b"*" and method.upper() == b"OPTIONS"):
+    if _is_path(method, target):
         return
     # as for a proxy, which this is not; the same host twice does no harm
     found = _ABSOLUTE.match(target)
@@ -160,3 +169,7 @@ def _check_target(method: bytes, target: bytes, hosts: Sequence[bytes]) -> None:
         raise InvalidHttp(
             f"The target {target[:100]!r} is another server's, or none: it begins with a slash, or repeats the host."
         )
+
+
+def _is_path(method: bytes, target: bytes) -> bool:
+    return target.startswith(b"/") or (target == b"*" and method.upper() == b"OPTIONS")

@@ -71,6 +71,8 @@ REFUSED: dict[str, tuple[dict[str, str], str, int, str | None]] = {
     "many fields": ({f"x-{number}": "a" for number in range(FIELDS + 1)}, "POST", 431, "headers_too_large"),
     "long fields": ({"x-long": "a" * 100_000}, "POST", 431, "headers_too_large"),
     "a path that is long": ({":path": "/v1/chat/completions?" + "a" * 20_000}, "POST", 414, "uri_too_long"),
+    "another server's": ({":path": "http://other/v1/chat/completions"}, "POST", 400, "invalid_http"),
+    "a path that is none": ({":path": "v1/chat/completions"}, "POST", 400, "invalid_http"),
     "a method that nobody serves": ({}, "PUT", 405, "method_not_supported"),
     "a way to somewhere else": ({}, "CONNECT", 405, "method_not_supported"),
 }
