@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from antigravity_addon.errors import InvalidRequest
-from antigravity_addon.wire.openai_audio.multipart import FormPart, read_form
+from antigravity_addon.wire.openai_audio.multipart import HEAD_BYTES, PARTS, FormPart, read_form
 from tests.translate.openai_audio.forms import CONTENT_TYPE, WEBM, form, part
 
 READ: dict[str, tuple[bytes, FormPart]] = {
@@ -95,6 +95,16 @@ BROKEN: dict[str, tuple[bytes, str, str]] = {
         form(b"Content-Disposition: form-data\r\n\r\nx"),
         CONTENT_TYPE,
         "The body of the request is not valid multipart/form-data: a part has no name.",
+    ),
+    "more parts than any form has": (
+        form(*(part("a", "x") for _ in range(PARTS + 1))),
+        CONTENT_TYPE,
+        "The body of the request is not valid multipart/form-data: it has more than 100 parts.",
+    ),
+    "headers without an end": (
+        form(b"a: b\r\n" * HEAD_BYTES + part("a", "x")),
+        CONTENT_TYPE,
+        "The body of the request is not valid multipart/form-data: a part has headers of more than 8192 bytes.",
     ),
     "a name that cannot be decoded": (
         form(b"Content-Disposition: form-data; name=a; filename*" + b"9" * 5000 + b"=x\r\n\r\nx"),
