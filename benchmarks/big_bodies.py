@@ -65,6 +65,7 @@ CURVES = (
         is_streamed=True,
     ),
     Curve("history", "turns", (50, 150, 500), lambda size: bodies.with_history(int(size), _SHORT)),
+    Curve("tools", "tools", (30, 60, 120), lambda size: bodies.with_tools(int(size), _SHORT)),
 )
 
 

@@ -7,6 +7,7 @@ from .answers import MODEL, TOOL, Answer, image, source_text
 
 _TURN = 1000
 """Characters of each turn of a history."""
+_PARAMETERS = 30
 _SAVE = {
     "type": "function",
     "function": {
@@ -42,6 +43,17 @@ def with_history(turns: int, answer: Answer) -> bytes:
     """As an agent has it: calls and their results in turn."""
     calls = [message for number in range(turns // 2) for message in _call(number, source_text(_TURN))]
     return _chat([_user("Begin."), *calls, _user("And now?", answer)], tools=[_SAVE])
+
+
+def with_tools(tools: int, answer: Answer) -> bytes:
+    """Each with as many parameters as the largest that agents declare: more work for each byte than anything else."""
+    either = {"anyOf": [{"type": "string"}, {"type": "null"}]}
+    parameters = {"type": "object", "properties": {f"p{number}": either for number in range(_PARAMETERS)}}
+    declared = [
+        {"type": "function", "function": {"name": f"tool_{number}", "parameters": parameters}}
+        for number in range(tools)
+    ]
+    return _chat([_user("Begin.", answer)], tools=declared)
 
 
 def _user(text: str, answer: Answer | None = None) -> dict[str, object]:

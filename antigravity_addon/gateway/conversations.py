@@ -22,6 +22,8 @@ HEADERS = (
 """What clients call the id of a conversation, the likeliest to stay the same first."""
 _ENOUGH = 8192
 """Characters of a text, and of a file, that tell it from others."""
+_ENOUGH_PARTS = 1000
+"""Of a turn."""
 
 
 def conversation_of(
@@ -62,7 +64,7 @@ def _beginning(body: GenerateContentRequest) -> Iterator[str]:
 
 
 def _told(content: Content) -> Iterator[str]:
-    for part in content.parts:
+    for part in content.parts[:_ENOUGH_PARTS]:
         if part.text is not None:
             yield part.text[:_ENOUGH]
         elif part.inline_data is not None:

@@ -8,8 +8,8 @@ from antigravity_addon.errors import GatewayError, forget_frames
 
 logger = logging.getLogger(__name__)
 
-LARGE = 512 * 1024
-"""Bytes, of which the work takes some milliseconds: others are to have their turn meanwhile."""
+LARGE = 64 * 1024
+"""Bytes, of which the work takes up to 25 ms, if they are tools: others are to have their turn meanwhile."""
 
 _kept: set[asyncio.Task[None]] = set()
 

@@ -75,8 +75,12 @@ def read_chat(body: bytes, _content_type: str = "") -> Call:
             return await prepared(model, surroundings)
 
     async def prepared(model: str, surroundings: Surroundings) -> _ChatPrepared:
-        signatures = await recall_signatures(surroundings, unsigned_calls(request.messages), model=model)
-        fetched = await fetch_all(surroundings, references(request.messages))
+        messages = request.messages
+        calls, urls = await beside_the_loop(
+            lambda: (unsigned_calls(messages), references(messages)), size=len(body)
+        )
+        signatures = await recall_signatures(surroundings, calls, model=model)
+        fetched = await fetch_all(surroundings, urls)
 
         def translate() -> TranslatedRequest:
             return to_gemini(

@@ -9,6 +9,7 @@ from pydantic_core import to_json
 from antigravity_addon.errors import UnknownObject, UnknownReference
 from antigravity_addon.gateway.tasks import beside_the_loop
 from antigravity_addon.state.memory import KeptItem, KeptResponse, StateError
+from antigravity_addon.translate.openai_content import WebReference
 from antigravity_addon.translate.openai_responses.answer_form import AnswerForm
 from antigravity_addon.translate.openai_responses.echo import to_echo
 from antigravity_addon.translate.openai_responses.items import references, unsigned
@@ -99,10 +100,15 @@ async def translate(
 ) -> TranslatedRequest:
     """Raises: InvalidRequest, UnknownObject."""
     request, size = asked.request, asked.size + referred.size
-    by_id = await beside_the_loop(lambda: referred.by_id, size=size)
-    placed = placed_items(request, history=referred.history, referenced=by_id)
-    signatures = await recall_signatures(surroundings, unsigned(placed), model=model)
-    fetched = await fetch_all(surroundings, references(placed))
+
+    def found() -> tuple[Mapping[str, InputItem], frozenset[str], tuple[WebReference, ...]]:
+        by_id = referred.by_id
+        placed = placed_items(request, history=referred.history, referenced=by_id)
+        return by_id, unsigned(placed), references(placed)
+
+    by_id, calls, urls = await beside_the_loop(found, size=size)
+    signatures = await recall_signatures(surroundings, calls, model=model)
+    fetched = await fetch_all(surroundings, urls)
 
     def translated() -> TranslatedRequest:
         return to_gemini(
