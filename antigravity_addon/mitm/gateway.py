@@ -9,7 +9,6 @@ from mitmproxy import connection, ctx, http
 from mitmproxy.addonmanager import Loader
 from mitmproxy.exceptions import OptionsError
 from mitmproxy.proxy import layer
-from mitmproxy.proxy.layers import ClientTLSLayer
 from mitmproxy.proxy.layers.modes import ReverseProxy
 from mitmproxy.proxy.mode_specs import LocalMode, ProxyMode, ReverseMode
 from mitmproxy.proxy.tunnel import LayerStack
@@ -34,6 +33,7 @@ from .body_redaction import (
     will_be_redacted,
 )
 from .bundle import Bundles
+from .client_tls import BoundedClientTls
 from .cassette import Recorder
 from .commands import Commands
 from .compose import Runtime, StartError
@@ -240,7 +240,7 @@ class GatewayAddon:
         del context.layers[1:]
         stack = LayerStack()
         if nextlayer.data_client().startswith(_TLS_HANDSHAKE):
-            stack /= ClientTLSLayer(context)
+            stack /= BoundedClientTls(context)
         stack /= InProcessHttpLayer(context, start_answer)
         nextlayer.layer = stack[0]
 

@@ -13,6 +13,7 @@ import pytest
 from mitmproxy.proxy.server import ConnectionHandler
 
 from antigravity_addon.mitm import patience
+from antigravity_addon.mitm.client_tls import HELLO_BYTES
 from antigravity_addon.mitm.door import AHEAD_BYTES, BODY_SECONDS, HEAD_SECONDS, READ_SECONDS
 from antigravity_addon.mitm.http1_door import Http1Door
 from antigravity_addon.simulator.exchange import Exchange
@@ -348,3 +349,18 @@ async def test_a_tls_client_may_begin_byte_by_byte(tmp_path: Path) -> None:
             await client.send(hello[1:])
             incoming.write(await client.reader.read(1))
             assert incoming.read() == b"\x16"
+
+
+@pytest.mark.parametrize("record", [16_000, 1], ids=["in large records", "byte by byte"])
+async def test_a_handshake_that_does_not_begin_for_megabytes_is_ended(
+    tmp_path: Path, record: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """mitmproxy reads all of it again with each piece, and everybody else waits."""
+    hello = b"\x01\xff\xff\xff" + bytes(HELLO_BYTES)
+    records = (hello[start : start + record] for start in range(0, len(hello), record))
+    sent = b"".join(b"\x16\x03\x01%b%b" % (len(each).to_bytes(2), each) for each in records)
+    async with gateway_and_simulator(tmp_path) as (gateway, _), connected(gateway) as client:
+        await client.send(sent * 40)
+        assert await client.is_ended()
+    assert "ClientHello: it is longer than" in caplog.text
+    assert "crashed" not in caplog.text
