@@ -33,8 +33,8 @@ from .body_redaction import (
     will_be_redacted,
 )
 from .bundle import Bundles
-from .client_tls import BoundedClientTls
 from .cassette import Recorder
+from .client_tls import BoundedClientTls
 from .commands import Commands
 from .compose import Runtime, StartError
 from .config_file import FILE_NAME, ConfigError, load_config_file, take_command_line

@@ -12,6 +12,7 @@ import signal
 import sys
 import tempfile
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +32,10 @@ rest are pages of which somebody uses a little.
 """
 _MOST_FLOWS = 5
 """mitmproxy's own references to the last ones."""
+_MOST_GIVEN_OUT = 20
+"""Megabytes of bodies and the like, by which malloc may have given out more at the end."""
+_MOST_OBJECTS, _MOST_OBJECTS_EACH = 10_000, 10
+"""In all, and for each request: what is known of conversations. An exchange is some hundreds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +48,12 @@ class Census:
     """At any time so far."""
     tasks: Counter[str]
     flows: int
+    objects: int
+    """That the garbage collector knows."""
+    given_out: int
+    """Megabytes that malloc has not got back."""
 
-    def more_than(self, before: "Census") -> str:
+    def more_than(self, before: "Census", *, requests: int) -> str:
         tasks = self.tasks - before.tasks
         found = [
             f"tasks: {dict(tasks)}" if tasks else "",
@@ -54,6 +63,12 @@ class Census:
             f"flows: {self.flows}" if self.flows > before.flows + _MOST_FLOWS else "",
             f"megabytes: {before.megabytes} became {self.megabytes}"
             if self.megabytes > before.megabytes + _MOST_MEGABYTES
+            else "",
+            f"megabytes given out: {before.given_out} became {self.given_out}"
+            if self.given_out > before.given_out + _MOST_GIVEN_OUT
+            else "",
+            f"objects: {before.objects} became {self.objects}"
+            if self.objects > before.objects + _MOST_OBJECTS + requests * _MOST_OBJECTS_EACH
             else "",
         ]
         return ", ".join(filter(None, found))
@@ -71,8 +86,13 @@ class Process:
         lines = (self._in_proc / "status").read_text().splitlines()
         return int(next(line.split()[1] for line in lines if line.startswith(name))) // 1024
 
+    @property
+    def is_alive(self) -> bool:
+        return self._in_proc.exists()
+
     def reset(self) -> None:
-        os.kill(self._id, signal.SIGUSR2)
+        with suppress(ProcessLookupError):
+            os.kill(self._id, signal.SIGUSR2)
 
     async def census(self) -> Census:
         self._file.unlink(missing_ok=True)
@@ -85,8 +105,10 @@ class Process:
             len(list((self._in_proc / "fd").iterdir())),
             self._megabytes("VmRSS"),
             self._megabytes("VmHWM"),
-            Counter(name for name in alive["tasks"] if not name.startswith("Task-")),
+            Counter("unnamed" if name.startswith("Task-") else name for name in alive["tasks"]),
             alive["flows"],
+            alive["objects"],
+            alive["given_out"] // 1_000_000,
         )
 
 
@@ -129,13 +151,16 @@ async def _storm(arguments: argparse.Namespace, folder: Path) -> Report:
         mending.cancel()
         await upstream.hang_up()
         storm.judge_upstream()
+        if not process.is_alive:
+            storm.report.violations.append("the process died")
+            return storm.report
 
         async def left_behind() -> str:
-            return (await process.census()).more_than(before)
+            return (await process.census()).more_than(before, requests=arguments.requests)
 
         storm.report.violations += await settled(left_behind)
         after = await process.census()
-        for name in ("descriptors", "megabytes", "most_megabytes", "flows"):
+        for name in ("descriptors", "megabytes", "most_megabytes", "given_out", "objects", "flows"):
             print(f"{name}: {getattr(before, name)} before, {getattr(after, name)} after")
         print(f"tasks: {dict(after.tasks)}")
     return storm.report

@@ -54,13 +54,29 @@ def _count() -> None:
     tasks = [task.get_name() for task in asyncio.all_tasks() if task is not asyncio.current_task()]
     flows = _count_flows()
     path = Path(os.environ[CENSUS])
-    path.with_suffix(".new").write_text(json.dumps({"tasks": sorted(tasks), "flows": flows}))
+    alive = {
+        "tasks": sorted(tasks),
+        "flows": flows,
+        "objects": len(gc.get_objects()),
+        "given_out": _given_out(),
+    }
+    path.with_suffix(".new").write_text(json.dumps(alive))
     path.with_suffix(".new").replace(path)
 
 
 def _give_back() -> None:
     """What malloc keeps of memory that nobody uses any more: what is left says whether anything is held."""
     ctypes.CDLL(None).malloc_trim(0)
+
+
+def _given_out() -> int:
+    """Bytes that malloc has given out and not got back. Not those of Python's own small objects."""
+    counts = (ctypes.c_size_t * 10)()
+    mallinfo2 = ctypes.CDLL(None).mallinfo2
+    mallinfo2.restype = type("mallinfo2", (ctypes.Structure,), {"_fields_": [("counts", type(counts))]})
+    counts = mallinfo2().counts
+    mapped, used = counts[4], counts[7]
+    return mapped + used
 
 
 def _count_flows() -> int:

@@ -42,6 +42,7 @@ _SHARE_HEAVY = 0.002
 _ON_ANSWERS = frozenset({"upstream_error", "upstream_interrupted", "empty_response", "malformed_tool_call"})
 """Codes that say something of an answer that came."""
 _KEYS = frozenset({"message", "type", "param", "code"})
+_KEYS_OF_A_FAILED_RESPONSE = frozenset({"message", "code"})
 
 
 def _named(*, of_account: bool, heavy: bool) -> tuple[str, ...]:
@@ -238,12 +239,14 @@ class Storm:
             yield f"ended without a word after {seen.text[-80:]!r}"
         elif seen.finish == "stop" and not question.is_whole(seen.text):
             yield f"is short, and ends as if it were whole: {seen.text[-80:]!r}"
-        elif FAULTS[met[attempt if seen.text else -1]].fate not in {Fate.ANSWERED, Fate.LIMITED}:
-            yield "was answered by an answer that is none"
+        elif FAULTS[met[attempt if seen.text else -1]].fate is not (
+            Fate.ANSWERED if seen.finish == "stop" else Fate.LIMITED
+        ):
+            yield f"ended with {seen.finish}, for an answer that did not"
 
     def _wrong_with_error(self, seen: Seen, met: list[str]) -> Iterator[str]:
         fields = _fields(seen.body)
-        if not (_KEYS - {"param"} if seen.failed else _KEYS) & fields.keys() >= {"message", "code"}:
+        if not (_KEYS_OF_A_FAILED_RESPONSE if seen.failed else _KEYS) <= fields.keys():
             yield f"has an error that is none: {seen.body!r}"
         if "key-" in str(seen.body):
             yield f"shows a key: {seen.body!r}"
@@ -254,8 +257,10 @@ class Storm:
 
     def judge_upstream(self) -> None:
         """What it has noted of all requests."""
-        if self._upstream.late and not self._hedged:
-            self.report.violations.append(f"asked again after the first word: {self._upstream.late}")
+        # one that was to be asked beside a silent one may be on its way when that one speaks
+        late = self._upstream.late + ([] if self._hedged else self._upstream.beside)
+        if late:
+            self.report.violations.append(f"asked again after the first word: {late}")
         if self._upstream.strays:
             self.report.violations.append(f"asked for what nobody wanted: {self._upstream.strays}")
 

@@ -34,7 +34,7 @@ async def a_world(folder: Path, names: Sequence[str], *, patience: int = 120) ->
         openai.AsyncOpenAI(api_key="x", base_url=f"{gateway.url}/v1", max_retries=0, timeout=60) as client,
     ):
         yield World(upstream, client, names)
-    assert (upstream.late, upstream.strays) == ([], [])
+    assert (upstream.late, upstream.beside, upstream.strays) == ([], [], [])
 
 
 def those(kind: Callable[[Fault], bool]) -> Sequence[str]:

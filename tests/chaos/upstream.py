@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import struct
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
@@ -31,14 +31,17 @@ class HostileUpstream:
         self.settled: set[int] = set()
         """Of these a client has heard a word."""
         self.late: list[int] = []
-        """Settled ones that were asked again all the same."""
+        """Settled ones that were asked again all the same, when no other attempt was under way."""
+        self.beside: list[int] = []
+        """Settled ones, when another was."""
         self.strays: list[bytes] = []
         """Request lines that no gateway should ever send."""
         self.dead: dict[str, str] = {}
         """Key -> the fault with which it fails."""
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
-        self._under_way = 0
+        self._under_way: Counter[int] = Counter()
+        """Attempts, by the request's number."""
         self._is_quiet = asyncio.Event()
 
     async def __aenter__(self) -> Self:
@@ -90,15 +93,15 @@ class HostileUpstream:
         if connection.is_doomed:
             self.met[question.number][-1] = name = "reset at once"
         fault, answer = FAULTS[name], _answer(question, len(self.met[question.number]) - 1)
-        self._under_way += 1
+        self._under_way[question.number] += 1
         self._is_quiet.clear()
         try:
             if not fault.is_early:
                 await connection.read_rest(request)
             return await connection.play(fault, answer, request)
         finally:
-            self._under_way -= 1
-            if not self._under_way:
+            self._under_way[question.number] -= 1
+            if not self._under_way.total():
                 self._is_quiet.set()
 
     async def quiet(self) -> None:
@@ -109,7 +112,7 @@ class HostileUpstream:
         """The fault of this attempt."""
         number = question.number
         if number in self.settled:
-            self.late.append(number)
+            (self.beside if self._under_way[number] else self.late).append(number)
         name = self.dead.get(key) or self._plan(number, len(self.met[number]))
         self.met[number].append(name)
         if self._accounts_die and FAULTS[name].is_of_account:
