@@ -46,9 +46,8 @@ class Memory:
     transferred: float
     """Megabytes of bodies, both ways."""
 
-    @property
-    def growth(self) -> float:
-        return self.megabytes[-1] / self.megabytes[0]
+    def growth_since(self, share: float) -> float:
+        return self.megabytes[-1] / self.megabytes[SHARES.index(share)]
 
 
 def main() -> None:
@@ -76,15 +75,15 @@ def main() -> None:
         f"{platform.machine()}\n"
     )
     print(
-        f"| | exchanges | {' | '.join(f'MB at {share:.0%}' for share in SHARES)} | last to first | MB of bodies |"
+        f"| | exchanges | {' | '.join(f'MB at {share:.0%}' for share in SHARES)} | at the end over that at 10% | over that at 50% | MB of bodies |"
     )
-    print(f"|---|{'---|' * (len(SHARES) + 3)}")
+    print(f"|---|{'---|' * (len(SHARES) + 4)}")
     for subject in subjects:
         memory = _measure(subject, arguments.events)
         at_shares = " | ".join(f"{megabytes:.0f}" for megabytes in memory.megabytes)
         print(
-            f"| {subject.name} | {subject.exchanges:,} | {at_shares} | {memory.growth:.2f} "
-            f"| {memory.transferred:.0f} |",
+            f"| {subject.name} | {subject.exchanges:,} | {at_shares} "
+            f"| {memory.growth_since(0.1):.2f} | {memory.growth_since(0.5):.2f} | {memory.transferred:.0f} |",
             flush=True,
         )
 
