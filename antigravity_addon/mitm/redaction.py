@@ -13,9 +13,12 @@ CREDENTIAL_HEADERS = frozenset({"authorization", "x-goog-api-key"})
 """What pays for an upstream request."""
 
 _CREDENTIAL_HEADERS = frozenset(name.encode() for name in CREDENTIAL_HEADERS)
-_KEY_HEADERS = frozenset(name.encode() for name in (*KEY_HEADERS, "cookie", "proxy-authorization"))
-"""A key in any, and what browsers and proxies show unasked."""
-_KEY_PARAMETERS = ("key", "api_key", "api-key", "apikey", "access_token", "token")
+_KEY_HEADERS = frozenset(
+    name.encode() for name in (*KEY_HEADERS, "cookie", "proxy-authorization", "sec-websocket-protocol")
+)
+"""A key in any, what browsers and proxies show unasked, and where OpenAI's SDK puts the key in browsers."""
+_SCHEMES = frozenset({b"basic", b"bearer", b"digest"})
+_KEY_PARAMETERS = frozenset({"key", "api_key", "api-key", "apikey", "access_token", "token"})
 _COOKIES = frozenset({b"set-cookie", b"set-cookie2"})
 
 
@@ -27,8 +30,8 @@ def redact_keys(flow: http.HTTPFlow) -> None:
         for name, value in request.headers.fields
     )
     if "?" in request.path:
-        for name in _KEY_PARAMETERS:
-            if name in request.query:
+        for name in set(request.query):
+            if name.lower() in _KEY_PARAMETERS:
                 request.query[name] = REDACTED
 
 
@@ -71,4 +74,6 @@ def redact_answer_headers(response: http.Response, credentials: Collection[str])
 
 def _redacted(value: bytes) -> bytes:
     scheme, space, _ = value.strip().partition(b" ")
-    return scheme + space + REDACTED.encode() if space else REDACTED.encode()
+    # keys of several words and cookies have blanks, too
+    is_shown = space and scheme.lower() in _SCHEMES
+    return scheme + space + REDACTED.encode() if is_shown else REDACTED.encode()

@@ -31,6 +31,8 @@ SECRETS = (
     "cookie-of-ana",
     "proxy-password",
     "sk-in-a-url",
+    "sk-of-several",
+    "sk-in-a-protocol",
 )
 BODY: dict[str, Any] = {"model": "gpt-4o", "messages": [{"role": "user", "content": "hi"}]}
 
@@ -137,8 +139,13 @@ async def test_a_key_that_an_operator_puts_in(tmp_path: Path) -> None:
 async def test_what_clients_show_beside_their_keys(tmp_path: Path) -> None:
     options = {"gateway_accounts": write_accounts(tmp_path, ("ana@example.com", "upstream-key-a"))}
     proxied = b64encode(b"ana:proxy-password").decode()
-    headers = {"cookie": "session=cookie-of-ana", "proxy-authorization": f"Basic {proxied}"}
-    path = "/v1/chat/completions?access_token=sk-in-a-url&api-key=sk-in-a-url&x=1"
+    headers = {
+        "cookie": "session=cookie-of-ana; theme=dark",
+        "proxy-authorization": f"Basic {proxied}",
+        "x-api-key": "sk-of-several words",
+        "sec-websocket-protocol": "openai-insecure-api-key.sk-in-a-protocol, realtime",
+    }
+    path = "/v1/chat/completions?access_token=sk-in-a-url&Api-Key=sk-in-a-url&x=1"
     async with Simulator() as simulator, run_gateway(simulator.base_url, tmp_path, **options) as gateway:
         assert (await ask(gateway, path, **headers)).status_code == 200
         flow = await gateway.recorder.wait()
