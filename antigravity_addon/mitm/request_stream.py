@@ -25,7 +25,7 @@ from mitmproxy.proxy.layers.http import (
 
 from antigravity_addon.errors import GatewayError, RequestTimeout, RequestTooLarge
 from antigravity_addon.wire.content_encoding import decoded_size, encodings_in
-from antigravity_addon.wire.http1_head import check_path, check_sizes
+from antigravity_addon.wire.http1_head import check_unframed
 
 from .body_room import BodyRoom
 from .door import BODY_SECONDS, SMALL_BODY_BYTES, RequestOverdue, most_bytes, refusal
@@ -150,8 +150,8 @@ class RequestStream(HttpStream):
     def _judge_head(self) -> None:
         request = self.flow.request
         try:
-            check_path(request.data.method, request.data.path)
-            check_sizes(request.data.path, request.headers.fields)
+            if request.is_http2:
+                check_unframed(request.data.method, request.data.path, request.headers.fields)
             encodings_in(request.headers.get("content-encoding", ""))
             self._check_size(self._announced or 0)
             ROOM.check(self._announced or 0)

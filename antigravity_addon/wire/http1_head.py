@@ -7,6 +7,7 @@ requests pass that it has never seen ("request smuggling").
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 from antigravity_addon.errors import (
     HeadTooLarge,
@@ -25,6 +26,7 @@ FIELDS = 200
 _END = b"\r\n\r\n"
 # the last CR may be the first half of CRLF
 _FORBIDDEN = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 # methods are shown to clients that invent one: whatever has no space in it is one
 _LINE = re.compile(rb"([^ \t]+) ([^ \t]+) (HTTP/[0-9]\.[0-9])")
 _NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -69,25 +71,21 @@ def head_size(received: bytes) -> int | None:
     return size if end >= 0 else None
 
 
-def check_sizes(target: bytes, fields: Sequence[tuple[bytes, bytes]]) -> None:
-    """The same bounds for a head that came in another framing, by HTTP/2.
+def check_unframed(method: bytes, target: bytes, fields: Sequence[tuple[bytes, bytes]]) -> None:
+    """A head that came in another framing, by HTTP/2: the same bounds, and nothing that would be refused in HTTP/1.
 
-    Raises: RequestLineTooLong, HeadTooLarge.
+    Raises: RequestLineTooLong, HeadTooLarge, InvalidHttp.
     """
     if len(target) > LINE_BYTES:
         raise RequestLineTooLong(f"The request's path is longer than {LINE_BYTES} bytes.")
     _check_count(len(fields))
     if sum(len(name) + len(value) + len(b": \r\n") for name, value in fields) > HEAD_BYTES:
         raise HeadTooLarge(f"The request's header fields are longer than {HEAD_BYTES} bytes together.")
-
-
-def check_path(method: bytes, path: bytes) -> None:
-    """A target that came without its host, by HTTP/2.
-
-    Raises: InvalidHttp: in HTTP/1 it would be another server's.
-    """
-    if not _is_path(method, path):
-        raise InvalidHttp(f"The path {path[:100]!r} does not begin with a slash.")
+    if not _is_path(method, target):
+        raise InvalidHttp(f"The path {target[:100]!r} does not begin with a slash.")
+    for text in (method, target, *chain.from_iterable(fields)):
+        if found := _CONTROL.search(text):
+            raise InvalidHttp(f"The request's head has the byte {found[0]!r} where it must not be.")
 
 
 def read_head(head: bytes) -> Http1Head:

@@ -14,6 +14,10 @@ MAX_CHOICES = 128
 """OpenAI's bound for `n`."""
 
 
+type ModelName = Annotated[str, Field(min_length=1, pattern=r"^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]*$")]
+"""Stands in a line of the log, in terminals and in tables: nothing in it ends a line, or is an order to a terminal."""
+
+
 class JsonSchemaFormat(ClientInbound):
     name: str | None = None
     description: str | None = None

@@ -118,6 +118,27 @@ async def test_what_gemini_could_not_read_does_not_reach_it(tmp_path: Path) -> N
             assert answer.status_code == 200, (case, answer.text)
 
 
+ASKED: dict[str, dict[str, Any]] = {
+    "chat/completions": {"messages": CHAT["messages"]},
+    "completions": {"prompt": "x"},
+    "responses": {"input": "x"},
+    "images/generations": {"prompt": "x"},
+}
+
+
+@pytest.mark.parametrize("sign", ["\n", "\x1b[2J", "\x9b2J", "\u2028", "\u202e"], ids=ascii)
+async def test_no_models_name_writes_into_the_operators_terminal(
+    tmp_path: Path, sign: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with gateway_and_simulator(tmp_path) as (gateway, simulator), gateway.client() as http:
+        for endpoint, fields in ASKED.items():
+            answer = await http.post(f"/v1/{endpoint}", json={"model": f"gpt-4{sign}forged"} | fields)
+            error = answer.json()["error"]
+            assert (answer.status_code, error["code"], error["param"]) == (400, "invalid_value", "model")
+        assert not simulator.requests
+    assert "forged" not in caplog.text
+
+
 # --- streams ----------------------------------------------------------------------------------------------
 
 ENDINGS = (["response.completed"], ["response.incomplete"], ["error", "response.failed"])

@@ -73,6 +73,8 @@ REFUSED: dict[str, tuple[dict[str, str], str, int, str | None]] = {
     "a path that is long": ({":path": "/v1/chat/completions?" + "a" * 20_000}, "POST", 414, "uri_too_long"),
     "another server's": ({":path": "http://other/v1/chat/completions"}, "POST", 400, "invalid_http"),
     "a path that is none": ({":path": "v1/chat/completions"}, "POST", 400, "invalid_http"),
+    "an escape in the path": ({":path": "/v1/chat/completions?\x1b[2J"}, "POST", 400, "invalid_http"),
+    "an escape in a field": ({"x-a": "\x1b[2J"}, "POST", 400, "invalid_http"),
     "a method that nobody serves": ({}, "PUT", 405, "method_not_supported"),
     "a way to somewhere else": ({}, "CONNECT", 405, "method_not_supported"),
 }

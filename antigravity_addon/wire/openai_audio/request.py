@@ -13,6 +13,7 @@ from pydantic_core import to_json
 
 from antigravity_addon.errors import InvalidRequest, MissingParameter
 from antigravity_addon.wire.inbound import ClientInbound, read_json_object
+from antigravity_addon.wire.openai_common import ModelName
 
 from .multipart import FormPart, read_form
 
@@ -34,7 +35,7 @@ class Recording:
 class SpeechRequest(ClientInbound):
     """What both have; a translation has no more than this."""
 
-    model: Annotated[str, Field(min_length=1)]
+    model: ModelName
     prompt: str | None = None
     response_format: ResponseFormat | None = None
     temperature: Annotated[float, Field(strict=False, ge=0, le=1)] | None = None

@@ -15,7 +15,7 @@ from pydantic_core import PydanticCustomError, to_json
 from antigravity_addon.errors import InvalidRequest, MissingParameter
 from antigravity_addon.wire.base import Json, JsonObject
 from antigravity_addon.wire.inbound import MISSING_CONTENT, ClientInbound, Integer, read_json_object
-from antigravity_addon.wire.openai_common import MAX_CHOICES, JsonSchemaFormat, Stop, StreamOptions
+from antigravity_addon.wire.openai_common import MAX_CHOICES, JsonSchemaFormat, ModelName, Stop, StreamOptions
 from antigravity_addon.wire.openai_content import MessageContent
 from antigravity_addon.wire.openai_tools import (
     CustomDefinition,
@@ -254,7 +254,7 @@ def _at_least_one(messages: tuple[Message, ...]) -> tuple[Message, ...]:
 class ChatCompletionRequest(ClientInbound):
     """Optional fields are `None` when absent or `null`."""
 
-    model: Annotated[str, Field(min_length=1)]
+    model: ModelName
     messages: Annotated[tuple[Message, ...], AfterValidator(_at_least_one)]
     stream: bool | None = None
     stream_options: StreamOptions | None = None

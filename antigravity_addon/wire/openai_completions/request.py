@@ -9,7 +9,7 @@ from pydantic import Discriminator, Field, Tag, TypeAdapter
 
 from antigravity_addon.wire.base import Json
 from antigravity_addon.wire.inbound import ClientInbound, Integer, read_json_object
-from antigravity_addon.wire.openai_common import MAX_CHOICES, Stop, StreamOptions
+from antigravity_addon.wire.openai_common import MAX_CHOICES, ModelName, Stop, StreamOptions
 
 
 def _prompt_arm(value: Json) -> str:
@@ -27,7 +27,7 @@ type Prompt = Annotated[
 
 
 class CompletionRequest(ClientInbound):
-    model: Annotated[str, Field(min_length=1)]
+    model: ModelName
     prompt: Prompt
     suffix: str | None = None
     max_tokens: Annotated[Integer, Field(ge=1)] | None = None

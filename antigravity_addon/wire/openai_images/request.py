@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter
 
 from antigravity_addon.wire.inbound import ClientInbound, Integer, read_json_object
+from antigravity_addon.wire.openai_common import ModelName
 
 MAX_IMAGES = 10
 """OpenAI's bound for `n`."""
@@ -18,7 +19,7 @@ type OutputFormat = Literal["png", "jpeg", "webp", "gif", "svg"]
 
 class ImageRequest(ClientInbound):
     prompt: Annotated[str, Field(min_length=1)]
-    model: Annotated[str, Field(min_length=1)] | None = None
+    model: ModelName | None = None
     n: Annotated[Integer, Field(ge=1, le=MAX_IMAGES)] | None = None
     size: str | None = None
     """`auto`, or pixels as `1536x1024`."""

@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Discriminator, Field, Tag, TypeAdapter
 
 from antigravity_addon.wire.base import Json, JsonObject
 from antigravity_addon.wire.inbound import ClientInbound, Integer, read_json_object
+from antigravity_addon.wire.openai_common import ModelName
 
 from .generation import Reasoning, Text
 from .items import CompactionTrigger, InputItem
@@ -46,7 +47,7 @@ type Conversation = Annotated[
 class ResponsesRequest(ClientInbound):
     """Optional fields are `None` when absent or `null`."""
 
-    model: Annotated[str, Field(min_length=1)]
+    model: ModelName
     input: Input | None = None
     instructions: str | None = None
     previous_response_id: str | None = None
