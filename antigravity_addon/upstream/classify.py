@@ -358,7 +358,11 @@ def _region_refused(status: int, error: GoogleError) -> AccountRefused:
 
 
 def _grounds(status: int, error: GoogleError) -> str:
-    return f"HTTP {status} {error.reason or error.status or 'without a reason'}: {_said(error, 'no message')}"
+    """A line of the log: what would end it, or steer a terminal, is taken out of others' words."""
+    grounds = (
+        f"HTTP {status} {error.reason or error.status or 'without a reason'}: {_said(error, 'no message')}"
+    )
+    return "".join(letter if letter.isprintable() else " " for letter in grounds)
 
 
 # --- 429 and 503: nobody's fault ------------------------------------------------------------------------------

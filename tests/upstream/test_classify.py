@@ -359,6 +359,11 @@ def test_messages_for_clients(status: int, error: bytes, message: str) -> None:
         ),
         (401, body("Bad.", status="UNAUTHENTICATED"), "HTTP 401 UNAUTHENTICATED: Bad."),
         (401, body("Bad."), "HTTP 401 without a reason: Bad."),
+        (
+            401,
+            body("Bad:\n\x1b[2JIt quotes\u2028a prompt."),
+            "HTTP 401 without a reason: Bad:  [2JIt quotes a prompt.",
+        ),
     ],
 )
 def test_grounds_for_the_operator(status: int, error: bytes, reason: str) -> None:
