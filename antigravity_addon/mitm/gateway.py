@@ -34,7 +34,7 @@ from .body_redaction import (
 )
 from .bundle import Bundles
 from .cassette import Recorder
-from .client_tls import BoundedClientTls
+from .client_tls import StrictClientTls
 from .commands import Commands
 from .compose import Runtime, StartError
 from .config_file import FILE_NAME, ConfigError, load_config_file, take_command_line
@@ -240,7 +240,7 @@ class GatewayAddon:
         del context.layers[1:]
         stack = LayerStack()
         if nextlayer.data_client().startswith(_TLS_HANDSHAKE):
-            stack /= BoundedClientTls(context)
+            stack /= StrictClientTls(context)
         stack /= InProcessHttpLayer(context, start_answer)
         nextlayer.layer = stack[0]
 

@@ -364,3 +364,29 @@ async def test_a_handshake_that_does_not_begin_for_megabytes_is_ended(
         assert await client.is_ended()
     assert "ClientHello: it is longer than" in caplog.text
     assert "crashed" not in caplog.text
+
+
+@pytest.mark.parametrize("protocol", ["h2", "http/1.1"])
+async def test_a_connection_whose_tls_is_broken_is_ended(
+    tmp_path: Path, protocol: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    context = ssl.create_default_context()
+    context.set_alpn_protocols([protocol])
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = context.wrap_bio(incoming, outgoing, server_hostname="localhost")
+    async with gateway_and_simulator(tmp_path) as (gateway, _), connected(gateway) as client:
+        while True:
+            try:
+                tls.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                await client.send(outgoing.read())
+                incoming.write(await client.reader.read(65_536))
+        for _ in range(10):
+            await client.send(outgoing.read() + b"\x17\x03\x03\x00\x20" + bytes(32))
+        async with asyncio.timeout(60):
+            with contextlib.suppress(ConnectionResetError):
+                while await client.reader.read(65_536):
+                    pass
+    assert "TLS Error" in caplog.text
+    assert "crashed" not in caplog.text
