@@ -12,6 +12,9 @@ from antigravity_addon.translate.events import Usage
 from .identity import Naming
 from .prices import dollars
 
+_LONGEST_NAME = 100
+"""Characters of a model's name in a line: a client may have sent megabytes."""
+
 
 def unnoticed() -> None:
     """Nobody looks on."""
@@ -207,9 +210,9 @@ class Trace:
 
     @property
     def _models(self) -> str:
-        if not self.model or self.model == self.model_asked:
-            return self.model_asked
-        return f"{self.model_asked} → {self.model}"
+        asked = self.model_asked
+        shown = asked if len(asked) <= _LONGEST_NAME else f"{asked[:_LONGEST_NAME]}…"
+        return shown if self.model in {"", asked} else f"{shown} → {self.model}"
 
 
 def _joined(*parts: str) -> str:

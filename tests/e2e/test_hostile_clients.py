@@ -108,7 +108,10 @@ ANSWERED: dict[str, dict[str, Any]] = {
 }
 
 
-async def test_what_gemini_could_not_read_does_not_reach_it(tmp_path: Path) -> None:
+async def test_what_gemini_could_not_read_does_not_reach_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "antigravity_addon")
     async with (
         gateway_and_simulator(tmp_path, gateway_default_model="gemini-2.5-flash") as (gateway, _),
         gateway.client() as http,
@@ -116,6 +119,8 @@ async def test_what_gemini_could_not_read_does_not_reach_it(tmp_path: Path) -> N
         for case, fields in ANSWERED.items():
             answer = await http.post("/v1/responses", json={"model": "gemini-3.8-flash"} | fields)
             assert answer.status_code == 200, (case, answer.text)
+        flow = await gateway.recorder.wait(len(ANSWERED))
+    assert max(map(len, (*caplog.messages, flow.comment))) < 500
 
 
 ASKED: dict[str, dict[str, Any]] = {
