@@ -8,6 +8,7 @@ like a credential and is none goes, too.
 import json
 import re
 from base64 import b64encode
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from urllib.parse import quote, quote_plus
@@ -17,17 +18,25 @@ REDACTED = b"[redacted]"
 _SHORTEST = 8
 """Characters of a secret that is found inside of words. A shorter one is a word, and found as such."""
 _SHORTEST_IN_BASE64 = 12
-_BEGINNING = 4
-"""Bytes."""
 _PIECE = 4 * 1024 * 1024
 """Bytes."""
-_LONG = 500
-"""Bytes."""
+_WINDOW = 8
+"""Bytes that are compared at once, as a number."""
+_STEP = 4
+"""Bytes from one window of a text to the next."""
 _BASE64_PAD = (0, 2, 3)
 """Characters in front that also depend on the bytes ahead, by how many of these there are in a group of three."""
 
-_BEGINS = rb"(?:(?<![0-9A-Za-z_-])|(?<=\\[bfnrt])|(?<=%[0-9A-Fa-f]{2}))"
-"""A word. What stands in front may be the end of an escape sequence of JSON or of a URL."""
+
+def _begins(beginning: bytes = b"") -> bytes:
+    """A word. What stands in front may be the end of an escape sequence of JSON or of a URL.
+
+    It comes last, since most of a text is skipped where a pattern begins with characters.
+    """
+    ahead = (rb"(?<![0-9A-Za-z_-]%b)", rb"(?<=\\[bfnrt]%b)", rb"(?<=%%[0-9A-Fa-f]{2}%b)")
+    return b"%b(?:%b)" % (beginning, b"|".join(look % beginning for look in ahead))
+
+
 _NAMES = rb"""(?:access_?token|refresh_?token|id_?token|auth_?token|session_?token|client_?secret|private_?key|password
     |passwd|api_?key|secret_?access_?key|secret_?key)"""
 # Each looks at a text once, however it is made: a client that wants to keep the gateway busy writes what begins to match
@@ -41,13 +50,14 @@ _LOOKS = (
     rb"1//0[0-9A-Za-z_-]{10,}",
     rb"GOCSPX-[0-9A-Za-z_-]{8,}",
     # OpenAI and those who write keys as it does, Amazon, GitHub, GitLab, Slack, Hugging Face
-    _BEGINS + rb"sk-[0-9A-Za-z_-]{16,}",
-    _BEGINS + rb"(?:AKIA|ASIA)[0-9A-Z]{16}(?![A-Za-z0-9])",
+    _begins(b"sk-") + rb"[0-9A-Za-z_-]{16,}",
+    _begins(b"AKIA") + rb"[0-9A-Z]{16}(?![A-Za-z0-9])",
+    _begins(b"ASIA") + rb"[0-9A-Z]{16}(?![A-Za-z0-9])",
     rb"gh[oprsu]_[0-9A-Za-z]{20,}|github_pat_[0-9A-Za-z_]{20,}|glpat-[0-9A-Za-z_-]{16,}",
     rb"xox[abeoprs]-[0-9A-Za-z-]{10,}",
-    _BEGINS + rb"hf_[0-9A-Za-z]{20,}",
+    _begins(b"hf_") + rb"[0-9A-Za-z]{20,}",
     # JSON Web Tokens
-    _BEGINS + rb"eyJ[0-9A-Za-z_-]{8,}+\.[0-9A-Za-z_-]{4,}+(?:\.[0-9A-Za-z_-]*)?",
+    _begins(b"eyJ") + rb"[0-9A-Za-z_-]{8,}+\.[0-9A-Za-z_-]{4,}+(?:\.[0-9A-Za-z_-]*)?",
 )
 _ALONE = re.compile(b"|".join(b"(?:%b)" % look for look in _LOOKS), re.DOTALL)
 _BEHIND = re.compile(
@@ -79,23 +89,18 @@ class Masks:
         """`names` are replaced wherever they stand as words, and addresses of e-mail inside of words, too.
         `is_client_key` knows keys of which the gateway has no more than hashes.
         """
-        self._secrets = _longest_first(form for secret in secrets for form in forms_of(secret))
-        self._names = tuple(
-            (form, _pattern(form), mask.encode())
-            for form, mask in sorted(
-                ((form, mask) for name, mask in names.items() for form in _name_forms(name)),
-                key=lambda pair: (-len(pair[0]), pair),
-            )
-        )
+        self._secrets = _Forms(_longest_first(form for secret in secrets for form in forms_of(secret)))
+        self._masks: dict[bytes, bytes] = {}
+        for name, mask in names.items():
+            for form in _name_forms(name):
+                self._masks.setdefault(form, mask.encode())
+        self._names = _Forms(_longest_first(self._masks))
+        self._windows = self._secrets.windows | self._names.windows
         self._is_client_key = is_client_key
-        self._beginnings = frozenset(
-            form[:_BEGINNING].lower() for form in (*self._secrets, *(form for form, _, _ in self._names))
-        )
-        self._has_short_ones = any(len(beginning) < _BEGINNING for beginning in self._beginnings)
 
     def __call__(self, text: bytes) -> bytes:
-        secrets, names = (self._secrets, self._names) if self._may_hold_any(text) else ((), ())
-        for secret in secrets:
+        windows = self._windows.intersection(_windows(text))
+        for secret in self._secrets.that_may_be_in(windows):
             if secret in text:
                 text = (
                     text.replace(secret, REDACTED)
@@ -107,23 +112,47 @@ class Masks:
         text = without_personal_links(text)
         text = _WORD.sub(self._unless_client_key, text)
         lower = text.lower()
-        for form, pattern, mask in names:
+        for form in self._names.that_may_be_in(windows):
             if form in lower:
-                text = pattern.sub(mask, text)
+                text = _pattern(form).sub(self._masks[form], text)
         return text
-
-    def _may_hold_any(self, text: bytes) -> bool:
-        """Most short texts hold none, and there are many names to look for."""
-        if len(text) > _LONG or self._has_short_ones:
-            return True
-        lower = text.lower()
-        return any(lower[start : start + _BEGINNING] in self._beginnings for start in range(len(lower)))
 
     def text(self, text: str) -> str:
         return self(text.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
 
     def _unless_client_key(self, word: re.Match[bytes]) -> bytes:
         return (word[1] or b"") + REDACTED if self._is_client_key(word[2].decode()) else word[0]
+
+
+class _Forms:
+    """Of many forms, of which most texts hold none: looked for are those of which a text has a window.
+
+    Wherever a form stands, one of its first windows is one of the text's, which are `_STEP` bytes apart.
+    """
+
+    def __init__(self, forms: tuple[bytes, ...]) -> None:
+        """In the order in which they are looked for."""
+        self._forms = forms
+        self._short = {place for place, form in enumerate(forms) if len(form) < _WINDOW + _STEP - 1}
+        self._by_window: defaultdict[int, set[int]] = defaultdict(set)
+        for place, form in enumerate(forms):
+            if place not in self._short:
+                for start in range(_STEP):
+                    for window in _windows(form[start : start + _WINDOW]):
+                        self._by_window[window].add(place)
+        self.windows = frozenset(self._by_window)
+
+    def that_may_be_in(self, windows: frozenset[int]) -> list[bytes]:
+        found = self._short.union(*(self._by_window[window] for window in windows & self.windows))
+        return [self._forms[place] for place in sorted(found)]
+
+
+def _windows(text: bytes) -> Iterator[int]:
+    """Without regard to capitals."""
+    view = memoryview(text.lower())
+    for start in range(0, _WINDOW, _STEP):
+        whole = max(len(view) - start, 0) // _WINDOW * _WINDOW
+        yield from view[start : start + whole].cast("Q")
 
 
 def without(text: bytes, *secrets: str) -> bytes:
@@ -189,10 +218,11 @@ def _longest_first(forms: Iterable[bytes]) -> tuple[bytes, ...]:
     return tuple(sorted(set(forms), key=lambda form: (-len(form), form)))
 
 
+@lru_cache(maxsize=1024)
 def _pattern(form: bytes) -> re.Pattern[bytes]:
     inside_of_words = any(at in form for at in (b"@", b"%40", rb"\u0040"))
     return re.compile(re.escape(form), re.IGNORECASE) if inside_of_words else _as_word(form)
 
 
 def _as_word(form: bytes) -> re.Pattern[bytes]:
-    return re.compile(_BEGINS + re.escape(form) + rb"(?![0-9A-Za-z_-])", re.IGNORECASE)
+    return re.compile(_begins() + re.escape(form) + rb"(?![0-9A-Za-z_-])", re.IGNORECASE)

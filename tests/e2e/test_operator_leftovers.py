@@ -8,6 +8,7 @@ import io as texts
 import json
 import logging
 from base64 import b64encode
+from functools import cache
 from itertools import cycle
 from pathlib import Path
 from urllib.parse import quote
@@ -72,8 +73,14 @@ def found_in(secrets: set[str], text: bytes) -> set[str]:
     return {
         secret
         for secret in secrets
-        if any(form in text and not _is_part(form, text) for form in (*forms_of(secret),))
+        if any(form in text and not _is_part(form, text) for form in _forms_of(secret))
     }
+
+
+@cache
+def _forms_of(secret: str) -> frozenset[bytes]:
+    """Most of them are the same, and there are many places to look at."""
+    return frozenset(forms_of(secret))
 
 
 def _is_part(form: bytes, text: bytes) -> bool:

@@ -105,6 +105,14 @@ def test_a_short_secret_goes_as_a_word() -> None:
     assert Masks({}, secrets=["abc", ""]).text("abc, abcd") == "[redacted], abcd"
 
 
+@pytest.mark.parametrize("length", range(8, 21))
+def test_a_secret_and_a_name_are_found_wherever_they_stand(length: int) -> None:
+    secret, name = "s-3cr3t" + "_" * (length - 8) + "z", "n@me" + "." * (length - 5) + "Z"
+    masks = Masks({name: "[masked]"}, secrets=[secret])
+    for before in ("." * count for count in range(20)):
+        assert masks.text(f"{before}{secret} {name.upper()}") == f"{before}[redacted] [masked]"
+
+
 secrets = st.text(alphabet=st.characters(min_codepoint=33, max_codepoint=126), min_size=12, max_size=80)
 
 
