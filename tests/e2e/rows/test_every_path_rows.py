@@ -138,6 +138,7 @@ FAULTS: dict[str, tuple[str, tuple[int, str, str | None, str | None], Json]] = {
 }
 
 
+@pytest.mark.time_lapse
 @pytest.mark.parametrize("path", BODIES)
 @pytest.mark.parametrize(("fault", "expected", "headers"), FAULTS.values(), ids=FAULTS)
 async def test_a_failure(
