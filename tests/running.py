@@ -1,6 +1,6 @@
 """A real mitmproxy with the gateway in it, in the test's own event loop, and the simulator behind it.
 
-Each test starts its own, which takes 30 ms of work. None is shared: mitmproxy has one master per process, in its
+Each test starts its own, which takes 10 ms of work. None is shared: mitmproxy has one master per process, in its
 module `ctx`, and a gateway's cooldowns and lessons from refusals would make tests depend on their order.
 
 A test whose options make it wait for seconds has the marker `time_lapse`.
@@ -15,9 +15,10 @@ from typing import Any
 
 import httpx
 import pytest
-from mitmproxy import http, options
+from mitmproxy import http
 from mitmproxy.addons.proxyserver import Proxyserver
 from mitmproxy.master import Master
+from mitmproxy.options import Options
 from mitmproxy.tools.dump import DumpMaster
 from mitmproxy.tools.web.master import WebMaster
 from tornado.httpserver import HTTPServer
@@ -27,6 +28,7 @@ from antigravity_addon.mitm.gateway import GatewayAddon
 from antigravity_addon.testing import running
 from benchmarks.ports import free_port
 from tests.authority import settle_authority
+from tests.quick_options import QuickOptions
 
 
 class FlowRecorder:
@@ -109,10 +111,10 @@ def new_web_master(folder: Path, **option_values: object) -> WebMaster:
     return master
 
 
-def _new_options(folder: Path) -> options.Options:
+def _new_options(folder: Path) -> Options:
     confdir = folder / "confdir"
     settle_authority(confdir)
-    return options.Options(confdir=str(confdir))
+    return QuickOptions(confdir=str(confdir))
 
 
 def _prepare(master: Master, option_values: Mapping[str, object]) -> None:
