@@ -25,6 +25,13 @@ REQUESTS: dict[str, tuple[str, dict[str, Any], int]] = {
 }
 
 
+@pytest.fixture(autouse=True, scope="module")
+def only_what_comes_now() -> None:
+    """All that other tests have left is looked at once, and not by each of these."""
+    gc.collect()
+    gc.freeze()
+
+
 @contextmanager
 def only_cycles(*, of: RunningGateway) -> Generator[list[type]]:
     """The types of what nobody refers to any more at the end, and only the collector can free."""
