@@ -13,6 +13,7 @@ from hypothesis import settings
 
 from tests.authority import settle_authority
 from tests.cpu_seconds import CpuSeconds
+from tests.few_reports import FewReports
 from tests.time_lapse import TimeLapse
 
 # what is not kept is compiled by each worker, and by each of the programs that tests start
@@ -41,6 +42,9 @@ def pytest_configure(config: pytest.Config) -> None:
             "markers", f"{unused}: LangChain's own tests have it, for a plugin that is off."
         )
     config.pluginmanager.register(CpuSeconds(config))
+    # a report in XML is closed by a test's end, and durations are of all three
+    if hasattr(config, "workerinput") and not (config.option.xmlpath or config.option.durations):
+        config.pluginmanager.register(FewReports())
 
 
 def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
