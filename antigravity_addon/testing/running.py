@@ -23,6 +23,7 @@ from antigravity_addon.mitm.listener import GOOGLE, LOOPBACK
 
 _LONGEST_START = 60.0
 _LONGEST_FAREWELL = 1.0
+_LOOK_AGAIN = 0.005
 """Seconds."""
 
 
@@ -104,7 +105,7 @@ async def _hung_up(master: Master) -> None:
     """Until clients that were cut off are gone. Those that keep a connection for later are not waited for long."""
     async with asyncio.timeout(_LONGEST_FAREWELL):
         while _proxyserver(master).connections:  # noqa: ASYNC110  mitmproxy tells nobody
-            await asyncio.sleep(0)
+            await asyncio.sleep(_LOOK_AGAIN)
 
 
 def _proxyserver(master: Master) -> Proxyserver:
