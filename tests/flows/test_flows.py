@@ -7,6 +7,7 @@ import pytest
 
 from antigravity_addon.cli.documents import Verification
 from antigravity_addon.testing.verify import verify
+from tests.authority import settle_authority
 
 from .sessions import SESSIONS, Session, record
 
@@ -26,6 +27,8 @@ def wrong(verification: Verification) -> list[str]:
 def test_it_is_answered_as_it_was(request: pytest.FixtureRequest, tmp_path: Path, path: Path) -> None:
     if request.config.getoption("--update-golden") and (session := SESSIONS.get(path.stem)) is not None:
         _settle(session, path, tmp_path)
+    # mitmproxy would make a key for each of the folders
+    settle_authority(tmp_path / "confdir")
     verification = asyncio.run(verify(path, tmp_path))
     assert not wrong(verification), "\n".join(wrong(verification))
     assert verification.identical + verification.skipped == len(verification.exchanges) > 0

@@ -13,6 +13,7 @@ from antigravity_addon.cli.verify import lines
 from antigravity_addon.mitm.annotate import ATTEMPT_KEY
 from antigravity_addon.mitm.cassette import read_flows
 from antigravity_addon.testing.verify import verify
+from tests.authority import settle_authority
 
 FLOWS = Path(__file__).parents[1] / "flows"
 
@@ -27,8 +28,10 @@ def changed(name: str, folder: Path, change: Callable[[http.HTTPFlow], None]) ->
     return path
 
 
-def played(path: Path, folder: Path) -> Verification:
-    return asyncio.run(verify(path, folder))
+def played(path: Path, folder: Path, *, times: int = 1) -> Verification:
+    # mitmproxy would make a key for each of the folders
+    settle_authority(folder / "confdir")
+    return asyncio.run(verify(path, folder, times=times))
 
 
 def is_attempt(flow: http.HTTPFlow) -> bool:
@@ -89,7 +92,7 @@ def test_what_is_redacted_is_skipped(tmp_path: Path) -> None:
 def test_the_table_says_how_often(tmp_path: Path) -> None:
     path = FLOWS / "responses.mitm"
     for times, said in (1, "once"), (3, "3 times"):
-        first, *_, last = lines(asyncio.run(verify(path, tmp_path, times=times)))
+        first, *_, last = lines(played(path, tmp_path, times=times))
         assert first.split() == ["REQUEST", "ENDPOINT", "RESULT"]
         assert last == f"{path}: played {said}. 4 identical, 0 differing."
 
