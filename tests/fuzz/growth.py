@@ -211,10 +211,12 @@ class Growth:
         return self.make(TIMES * self.size)
 
 
-def growths(shapes: Mapping[str, Shape], *, part: int = 1) -> dict[str, Growth]:
-    """By name, for each target that takes them. `part`: how much smaller they are than what is worth measuring."""
+def growths(shapes: Mapping[str, Shape], *, part: int = 1, most: int = sys.maxsize) -> dict[str, Growth]:
+    """By name, for each target that takes them. `part`: how much smaller they are than what is worth measuring.
+    `most`: no size is larger.
+    """
     return {
-        f"{target}: {name}": Growth(target, size // part, make)
+        f"{target}: {name}": Growth(target, min(size // part, most), make)
         for shape, (size, grown) in shapes.items()
         for target, name, make in _taken(shape, grown)
     }
