@@ -102,7 +102,11 @@ async def run_master(
 
 
 async def _hung_up(master: Master) -> None:
-    """Until clients that were cut off are gone. Those that keep a connection for later are not waited for long."""
+    """Until clients are gone: those that were cut off, and those that would keep a connection for later."""
+    for connection in tuple(_proxyserver(master).connections.values()):
+        for io in connection.transports.values():
+            if isinstance(io.writer, asyncio.StreamWriter):
+                io.writer.close()
     async with asyncio.timeout(_LONGEST_FAREWELL):
         while _proxyserver(master).connections:  # noqa: ASYNC110  mitmproxy tells nobody
             await asyncio.sleep(_LOOK_AGAIN)
