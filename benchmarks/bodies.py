@@ -48,11 +48,11 @@ def with_history(turns: int, answer: Answer) -> bytes:
 def with_tools(tools: int, answer: Answer) -> bytes:
     """Each with as many parameters as the largest that agents declare: more work for each byte than anything else."""
     either = {"anyOf": [{"type": "string"}, {"type": "null"}]}
-    parameters = {"type": "object", "properties": {f"p{number}": either for number in range(_PARAMETERS)}}
-    declared = [
-        {"type": "function", "function": {"name": f"tool_{number}", "parameters": parameters}}
-        for number in range(tools)
-    ]
+    declared: list[dict[str, object]] = []
+    for tool in range(tools):
+        properties = {f"p{tool}_{number}": either for number in range(_PARAMETERS)}
+        parameters = {"type": "object", "properties": properties}
+        declared.append({"type": "function", "function": {"name": f"tool_{tool}", "parameters": parameters}})
     return _chat([_user("Begin.", answer)], tools=declared)
 
 

@@ -8,8 +8,10 @@ from antigravity_addon.errors import GatewayError, forget_frames
 
 logger = logging.getLogger(__name__)
 
-LARGE = 64 * 1024
-"""Bytes, of which the work takes up to 25 ms, if they are tools: others are to have their turn meanwhile."""
+LARGE = 128 * 1024
+"""Bytes, of which the work takes up to 25 ms, if they are tools that nobody has sent lately: others are to have their turn
+meanwhile. Of smaller ones a thread would cost each request more than it spares others.
+"""
 
 _kept: set[asyncio.Task[None]] = set()
 

@@ -13,10 +13,11 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import count
 from urllib.parse import unquote
 
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from antigravity_addon.wire.base import Json, JsonObject
 
@@ -32,19 +33,39 @@ _MAX_TUPLE = 64
 """Positions of a tuple that count."""
 _DEEPEST_VALUE = 16
 """Levels of a value in a schema."""
+_LONGEST_KEPT = 16 * 1024
+"""Bytes of a schema, with what was made of it another time as much."""
 _MAX_LISTED = 500
 """Characters of a value quoted in a description."""
 
 _TYPES = ("object", "array", "string", "integer", "number", "boolean", "null")
+_OF_LEAVES = frozenset({"type", "description", "title"})
 _FORMATS = {"date-time", "date", "time", "enum", "int32", "int64", "float", "double"}
 _DEFS_PREFIX = "#/$defs/"
 _ILLEGAL_DEF_CHARACTER = re.compile(r"[^A-Za-z0-9_.-]")
 
 
 def for_parameters(schema: Json) -> JsonObject | None:
-    """For `parametersJsonSchema`, whose root is an object; `None` if there is nothing to say."""
+    """For `parametersJsonSchema`, whose root is an object; `None` if there is nothing to say.
+
+    An agent sends the same tools with each turn, and most of what a turn costs would be theirs: what was said of a schema
+    is kept as text, which is read thirty times faster than a schema is cleaned up.
+    """
     if not isinstance(schema, dict) or not schema:
         return None
+    try:
+        stated = to_json(schema)
+    except ValueError:
+        return _parameters(schema)  # no text that could be kept
+    return from_json(_parameters_as_text(stated)) if len(stated) <= _LONGEST_KEPT else _parameters(schema)
+
+
+@lru_cache(maxsize=512)
+def _parameters_as_text(schema: bytes) -> bytes:
+    return to_json(_parameters(from_json(schema)))
+
+
+def _parameters(schema: JsonObject) -> JsonObject | None:
     cleaner = _Cleaner(schema)
     root = cleaner.as_object()
     types = _types(root)
@@ -212,6 +233,9 @@ class _Cleaner:
             result.update(_type_keyword(types))
             result.update(_described(flat, ()))
             return result
+        if flat.keys() <= _OF_LEAVES:
+            # most are, and take a quarter of the time like this
+            return {**_type_keyword(types), **_described(flat, ())}
         values = _enum(flat, types, notes)
         result.update(_type_keyword(types))
         result.update(values)
@@ -425,6 +449,8 @@ def _without_required_cycles(
     root: JsonObject, defs: Mapping[str, JsonObject]
 ) -> tuple[JsonObject, dict[str, JsonObject]]:
     """Gemini allows a schema to contain itself only inside a property that is not required."""
+    if not defs:
+        return root, {}
     cutter = _CycleCutter(defs)
     result = cutter.cut(root, 0)
     for name in defs:

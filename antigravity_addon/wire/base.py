@@ -3,12 +3,17 @@
 from itertools import chain, zip_longest
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, JsonValue, PlainSerializer, SerializationInfo
+from pydantic import BaseModel, ConfigDict, GetPydanticSchema, JsonValue, PlainSerializer, SerializationInfo
 from pydantic.alias_generators import to_camel
+from pydantic_core.core_schema import any_schema
 
 type Json = JsonValue
 """Foreign JSON (tool arguments, tool results, schemas): never looked into, only carried."""
 type JsonObject = dict[str, JsonValue]
+_UNSEEN = GetPydanticSchema(lambda _source, _handler: any_schema())
+type SentJson = Annotated[JsonValue, _UNSEEN]
+"""The same on its way out: pydantic would ask in Python for the type of each value in it, 0.3 us each."""
+type SentObject = Annotated[dict[str, JsonValue], _UNSEEN]
 
 
 def is_none(value: object) -> bool:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from .base import Base64, GoogleOutbound, Json, JsonObject
+from .base import Base64, GoogleOutbound, SentJson, SentObject
 
 # --- parts, common to both directions in shape, but strict one way and lenient the other -----------------
 
@@ -26,7 +26,7 @@ class FileData(GoogleOutbound):
 
 class FunctionCall(GoogleOutbound):
     name: str
-    args: JsonObject = Field(default_factory=dict)
+    args: SentObject = Field(default_factory=dict)
     id: str | None = None
     """Only an id that Gemini itself gave out."""
 
@@ -37,7 +37,7 @@ class FunctionResponsePart(GoogleOutbound):
 
 class FunctionResponse(GoogleOutbound):
     name: str
-    response: JsonObject
+    response: SentObject
     """`{"output": …}` or `{"error": …}` unless the tool's result is itself a JSON object."""
     id: str | None = None
     parts: tuple[FunctionResponsePart, ...] | None = None
@@ -69,15 +69,15 @@ class Content(GoogleOutbound):
 class FunctionDeclaration(GoogleOutbound):
     name: str
     description: str | None = None
-    parameters_json_schema: Json | None = None
+    parameters_json_schema: SentJson | None = None
     """Free JSON Schema; mutually exclusive with `parameters`."""
-    parameters: JsonObject | None = None
+    parameters: SentObject | None = None
     """The typed OpenAPI subset, for upstreams that do not know `parametersJsonSchema`."""
 
 
 class Tool(GoogleOutbound):
     function_declarations: tuple[FunctionDeclaration, ...] | None = None
-    google_search: JsonObject | None = None
+    google_search: SentObject | None = None
 
 
 class FunctionCallingConfig(GoogleOutbound):
@@ -120,9 +120,9 @@ class GenerationConfig(GoogleOutbound):
     logprobs: int | None = None
     """How many likely tokens to name for each place, the chosen one included; up to 20."""
     response_mime_type: str | None = None
-    response_json_schema: Json | None = None
+    response_json_schema: SentJson | None = None
     """Free JSON Schema; mutually exclusive with `response_schema`."""
-    response_schema: JsonObject | None = None
+    response_schema: SentObject | None = None
     """The typed OpenAPI subset, for upstreams that do not know `responseJsonSchema`."""
     response_modalities: tuple[str, ...] | None = None
     thinking_config: ThinkingConfig | None = None

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic_core import to_json
 
 from antigravity_addon.translate.json_schema import MAX_DEPTH, for_parameters, for_response, to_openapi
 from antigravity_addon.wire.base import Json
@@ -412,6 +413,16 @@ def test_what_is_clean_stays_as_it_is(schema: Any) -> None:
     for clean in (for_parameters, for_response):
         once = clean(schema)
         assert once is None or clean(once) == once
+
+
+@given(SCHEMAS)
+@settings(suppress_health_check=[HealthCheck.too_slow])
+def test_what_was_said_of_a_schema_is_said_again_whatever_became_of_it(schema: Any) -> None:
+    first = for_parameters(schema)
+    told = to_json(first)
+    if first is not None:
+        first.clear()
+    assert to_json(for_parameters(schema)) == told
 
 
 @given(st.lists(st.text(), unique=True), st.sampled_from((for_parameters, for_response, to_openapi)))
