@@ -7,17 +7,20 @@ gateway's time. Who listens to what changes when addons come and go, not in betw
 
 import inspect
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields
 from functools import cache
 from typing import Any
 
 from mitmproxy.addonmanager import AddonManager, safecall
+from mitmproxy.addons.disable_h2c import DisableH2C
 from mitmproxy.addons.maplocal import MapLocal
+from mitmproxy.addons.tlsconfig import TlsConfig
+from mitmproxy.addons.update_alt_svc import UpdateAltSvc
 from mitmproxy.exceptions import AddonHalt
 from mitmproxy.flow import Flow
 from mitmproxy.hooks import Hook, UpdateHook
-from mitmproxy.http import HTTPFlow
+from mitmproxy.http import HTTPFlow, Message
 from mitmproxy.log import AddLogHook, LegacyLogEvents, LogEntry
 
 type _Listener = Callable[..., Any]
@@ -108,7 +111,8 @@ class Dispatch:
 
     def _listeners_in(self, addon: Any, event: Hook) -> Iterator[_Listener]:  # noqa: ANN401  as mitmproxy has it
         for inner, listener in self._manager._iter_hooks(addon, event):  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
-            yield _if_it_maps(inner) if isinstance(inner, MapLocal) and event.name == "request" else listener
+            is_concerned = _IS_CONCERNED.get((type(inner), event.name))
+            yield listener if is_concerned is None else _where_concerned(inner, listener, is_concerned)
 
     def _has_changed(self) -> bool:
         return (
@@ -117,14 +121,30 @@ class Dispatch:
         )
 
 
-def _if_it_maps(addon: MapLocal) -> _Listener:
-    """It reads the URL out of each request, of which it needs none as a rule: 25 microseconds."""
+type _Concern = Callable[[Any, HTTPFlow], bool]
 
-    def listener(flow: HTTPFlow) -> None:
-        if addon.replacements:
-            addon.request(flow)
 
-    return listener
+def _where_concerned(addon: Any, listener: _Listener, is_concerned: _Concern) -> _Listener:  # noqa: ANN401  as mitmproxy has it
+    def listen(flow: HTTPFlow) -> None:
+        if is_concerned(addon, flow):
+            listener(flow)
+
+    return listen
+
+
+def _has(message: Message | None, name: bytes) -> bool:
+    return message is not None and any(each.lower() == name for each, _ in message.headers.fields)
+
+
+_IS_CONCERNED: Mapping[tuple[type, str], _Concern] = {
+    (MapLocal, "request"): lambda addon, _: bool(addon.replacements),
+    (DisableH2C, "request"): lambda _, flow: (
+        _has(flow.request, b"upgrade") or flow.request.data.method == b"PRI"
+    ),
+    (TlsConfig, "request"): lambda _, flow: flow.request.data.path.endswith(b".crl"),
+    (UpdateAltSvc, "responseheaders"): lambda _, flow: _has(flow.response, b"alt-svc"),
+}
+"""Mitmproxy's own that look long at each flow, 5 to 25 microseconds, for what hardly any has."""
 
 
 @cache

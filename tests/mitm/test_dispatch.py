@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 from mitmproxy import hooks, http
 from mitmproxy.addonmanager import AddonManager
+from mitmproxy.addons.disable_h2c import DisableH2C
 from mitmproxy.addons.maplocal import MapLocal
+from mitmproxy.addons.tlsconfig import TlsConfig
+from mitmproxy.addons.update_alt_svc import UpdateAltSvc
 from mitmproxy.exceptions import AddonHalt, OptionsError
 from mitmproxy.log import LegacyLogEvents, LogEntry
-from mitmproxy.proxy.layers.http._hooks import HttpRequestHook
+from mitmproxy.proxy.layers.http._hooks import HttpRequestHook, HttpResponseHeadersHook
 from mitmproxy.test import taddons, tflow
 
 from antigravity_addon.mitm.dispatch import Dispatch
@@ -174,6 +177,41 @@ async def test_what_maps_to_files_is_asked_when_something_is_mapped(
             context.configure(maps, map_local=mapped)
             await dispatch.trigger_event(HttpRequestHook(tflow.tflow()))
     assert asked == ["/path"]
+
+
+def _of_another(flow: http.HTTPFlow, addon: Any) -> None:
+    """What an addon of mitmproxy's acts on."""
+    match addon:
+        case DisableH2C():
+            flow.request.headers["Upgrade"] = "h2c"
+        case TlsConfig():
+            flow.request.path = "/mitmproxy-1.crl"
+        case _:
+            assert flow.response is not None
+            flow.response.headers["Alt-Svc"] = 'h3=":443"'
+
+
+@pytest.mark.parametrize(
+    ("kind", "hook"),
+    [(DisableH2C, HttpRequestHook), (TlsConfig, HttpRequestHook), (UpdateAltSvc, HttpResponseHeadersHook)],
+)
+async def test_what_mitmproxy_does_for_few_flows_is_done_for_those(
+    kind: type, hook: Callable[[http.HTTPFlow], hooks.Hook], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[http.HTTPFlow] = []
+
+    def listen(_: object, flow: http.HTTPFlow) -> None:
+        asked.append(flow)
+
+    ordinary, special = tflow.tflow(resp=True), tflow.tflow(resp=True)
+    monkeypatch.setattr(kind, hook(ordinary).name, listen)
+    addon = kind()
+    _of_another(special, addon)
+    with taddons.context(addon, loadcore=False) as context:
+        dispatch = Dispatch(context.master.addons)
+        for flow in (ordinary, special):
+            await dispatch.trigger_event(hook(flow))
+    assert asked == [special]
 
 
 class ReadsTheLog:
