@@ -7,7 +7,7 @@ gateway's time. Who listens to what changes when addons come and go, not in betw
 
 import inspect
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from functools import cache
 from typing import Any
@@ -29,6 +29,7 @@ type _Listeners = tuple[tuple[_Listener, ...], ...]
 
 
 _LOGGED = AddLogHook(LogEntry("", "info"))
+_UPDATED = UpdateHook([])
 
 
 class Dispatch:
@@ -62,11 +63,15 @@ class Dispatch:
         await self.trigger_event(event)
         subject = getattr(event, _names_of_arguments(type(event))[0])
         if isinstance(subject, Flow):
-            await self.trigger_event(UpdateHook([subject]))
+            # who came while the event was brought hears of the next one
+            await self._bring([[subject]], self._known_to_listen_to(_UPDATED))
 
     async def trigger_event(self, event: Hook) -> None:
         arguments = [getattr(event, name) for name in _names_of_arguments(type(event))]
-        for listeners in self._listening_to(event):
+        await self._bring(arguments, self._listening_to(event))
+
+    async def _bring(self, arguments: Sequence[Any], to: _Listeners) -> None:
+        for listeners in to:
             try:
                 for listener in listeners:
                     result = listener(*arguments)
@@ -103,6 +108,9 @@ class Dispatch:
             self._chain = list(self._manager.chain)
             self._with_others_inside = list(_with_others_inside(self._chain))
             self._inside = [list(addon.addons) for addon in self._with_others_inside]
+        return self._known_to_listen_to(event)
+
+    def _known_to_listen_to(self, event: Hook) -> _Listeners:
         found = self._listeners.get(event.name)
         if found is None:
             each = (tuple(self._listeners_in(addon, event)) for addon in self._chain)

@@ -102,10 +102,10 @@ class ChoiceStream:
     """
 
     def __init__(self, blank: wire.ChatCompletionChunk, index: int, calls: AnswerCalls) -> None:
-        self._blank = blank
         self._index = index
         self._calls = calls
-        # chunks differ in their delta only, and there is one per token: the rest is serialised once
+        # chunks differ in their choice only, nearly all in its delta, and there is one per token: the rest is serialised once
+        self._before_choice, _, self._after_choice = encode_event(blank.to_json()).rpartition(b"[]")
         self._before_delta, _, self._after_delta = self._chunk(wire.Delta()).rpartition(b"{}")
         self._started = False
         self._has_content = False
@@ -184,7 +184,7 @@ class ChoiceStream:
         choice = wire.ChunkChoice(
             index=self._index, delta=delta, logprobs=logprobs, finish_reason=finish_reason
         )
-        return encode_event(self._blank.model_copy(update={"choices": (choice,)}).to_json())
+        return b"%b[%b]%b" % (self._before_choice, choice.to_json(), self._after_choice)
 
 
 class ChatWhole:

@@ -168,6 +168,9 @@ class ChunkChoice(Outbound):
     logprobs: ChoiceLogprobs | None
     finish_reason: FinishReason | None
 
+    def to_json(self) -> bytes:
+        return _CHUNK_CHOICE.dump_json(self, exclude_unset=True)
+
 
 class ChatCompletionChunk(Outbound):
     id: str
@@ -186,4 +189,5 @@ class ChatCompletionChunk(Outbound):
 
 _COMPLETION = TypeAdapter(ChatCompletion)
 _DELTA = TypeAdapter(Delta)
+_CHUNK_CHOICE = TypeAdapter(ChunkChoice)
 _CHUNK = TypeAdapter(ChatCompletionChunk)
