@@ -19,8 +19,10 @@ signal.pause()
 """Two processes, of which each would hold the port."""
 
 BENCHMARK = f"""
-import sys
+import signal, sys
 from benchmarks.processes import end_on_signals, process
+# what a shell has in the background does not hear of it, nor do its children
+signal.signal(signal.SIGINT, signal.default_int_handler)
 end_on_signals()
 with process([sys.executable, "-c", {STARTED!r}, sys.argv[1]], int(sys.argv[1])):
     print("is measured", flush=True)
