@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,8 +28,10 @@ REQUESTS: dict[str, tuple[str, dict[str, Any], int]] = {
 
 @pytest.fixture(autouse=True, scope="module")
 def only_what_comes_now() -> None:
-    """All that other tests have left is looked at once, and not by each of these."""
-    gc.collect()
+    """All that other tests have left is looked at once, and not by each of these. What it complains of is none of theirs."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        gc.collect()
     gc.freeze()
 
 
