@@ -83,10 +83,8 @@ def hold() -> None:
     passed by the hook that would have looked at them.
     """
     servers = proxyserver().servers
-    for early in tuple(proxyserver().connections.values()):
-        for io in early.transports.values():
-            if isinstance(io.writer, asyncio.StreamWriter):
-                io.writer.transport.abort()
+    for early in writers(proxyserver()):
+        early.transport.abort()
     if any(instance.mode.listen_host(ctx.options.listen_host) for instance in servers):
         return
     for task in asyncio.all_tasks():
@@ -97,11 +95,17 @@ def hold() -> None:
 
 def connections_with_bytes_to_send() -> int:
     """Whose client has not taken all of its answer yet."""
-    return sum(
-        isinstance(io.writer, asyncio.StreamWriter) and io.writer.transport.get_write_buffer_size() > 0
-        for connection in proxyserver().connections.values()
+    return sum(writer.transport.get_write_buffer_size() > 0 for writer in writers(proxyserver()))
+
+
+def writers(server: Proxyserver) -> list[asyncio.StreamWriter]:
+    """To whoever is connected by TCP."""
+    return [
+        io.writer
+        for connection in server.connections.values()
         for io in connection.transports.values()
-    )
+        if isinstance(io.writer, asyncio.StreamWriter)
+    ]
 
 
 def is_wanted(mode: ProxyMode) -> bool:

@@ -19,7 +19,7 @@ from mitmproxy.tools.dump import DumpMaster
 
 from antigravity_addon.gateway.tasks import spawn
 from antigravity_addon.mitm.gateway import GatewayAddon
-from antigravity_addon.mitm.listener import GOOGLE, LOOPBACK
+from antigravity_addon.mitm.listener import GOOGLE, LOOPBACK, writers
 
 _LONGEST_START = 60.0
 _LONGEST_FAREWELL = 1.0
@@ -103,10 +103,8 @@ async def run_master(
 
 async def _hung_up(master: Master) -> None:
     """Until clients are gone: those that were cut off, and those that would keep a connection for later."""
-    for connection in tuple(_proxyserver(master).connections.values()):
-        for io in connection.transports.values():
-            if isinstance(io.writer, asyncio.StreamWriter):
-                io.writer.close()
+    for writer in writers(_proxyserver(master)):
+        writer.close()
     async with asyncio.timeout(_LONGEST_FAREWELL):
         while _proxyserver(master).connections:  # noqa: ASYNC110  mitmproxy tells nobody
             await asyncio.sleep(_LOOK_AGAIN)
