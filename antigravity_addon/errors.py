@@ -451,6 +451,11 @@ class AccountsExhausted(UpstreamFailure):
     retryable = False
 
 
+def printable(text: str) -> str:
+    """Others' words, for a line of ours: what would end it, or steer a terminal, is taken out."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
+
+
 def forget_frames(failure: BaseException | None) -> None:
     """Of a failure that was dealt with, and what led to it.
 

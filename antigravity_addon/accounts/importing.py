@@ -13,6 +13,8 @@ from typing import assert_never
 
 from pydantic import BaseModel, ConfigDict, SecretStr, TypeAdapter, ValidationError
 
+from antigravity_addon.errors import printable
+
 from .account import Upstream
 from .credential_files import (
     CredentialFile,
@@ -351,7 +353,7 @@ class _Notes:
 
 def _sentence(text: str | None) -> str:
     """Another program's, fit for one line of ours; it may have quoted a token."""
-    words = "".join(c if c.isprintable() else " " for c in text or "").split()
+    words = printable(text or "").split()
     return " ".join(word if len(word) <= _LONGEST_WORD else "…" for word in words)[:_LONGEST_REASON].rstrip(
         "."
     )

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import assert_never
 
 from antigravity_addon.accounts.edit import NewAccount
+from antigravity_addon.errors import printable
 from antigravity_addon.state.pool_store import Action, UsageSum
 
 from .new_accounts import NewAccounts
@@ -252,11 +253,10 @@ def table(
 
 
 def _below(text: str) -> Iterator[str]:
-    """Indented under a row. Others' words are among it: what would steer a terminal is taken out."""
-    plain = "".join(c if c.isprintable() else " " for c in text)
+    """Indented under a row."""
     # a link or a command that is broken over two lines cannot be copied
     yield from textwrap.wrap(
-        plain,
+        printable(text),
         WIDTH,
         initial_indent=_INDENT,
         subsequent_indent=_INDENT,

@@ -20,6 +20,7 @@ from antigravity_addon.errors import (
     UpstreamFailure,
     UpstreamRefused,
     UpstreamTimeout,
+    printable,
 )
 from antigravity_addon.wire.gemini_response import GenerateContentResponse, read_message
 from antigravity_addon.wire.google_day import seconds_to_new_quota
@@ -358,11 +359,9 @@ def _region_refused(status: int, error: GoogleError) -> AccountRefused:
 
 
 def _grounds(status: int, error: GoogleError) -> str:
-    """A line of the log: what would end it, or steer a terminal, is taken out of others' words."""
-    grounds = (
+    return printable(
         f"HTTP {status} {error.reason or error.status or 'without a reason'}: {_said(error, 'no message')}"
     )
-    return "".join(letter if letter.isprintable() else " " for letter in grounds)
 
 
 # --- 429 and 503: nobody's fault ------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ from antigravity_addon.cli.places import (
     find_places,
     places_without_configuration,
 )
+from antigravity_addon.errors import printable
 from antigravity_addon.gateway.operator import CHECK_MODEL, OperatorError
 from antigravity_addon.state.memory import StateError
 from antigravity_addon.upstream.transport import Transport
@@ -187,7 +188,7 @@ def _answer(findings: Iterable[Finding], url: str) -> Answer:
 
 def _lines(finding: Finding) -> Iterator[str]:
     yield from textwrap.wrap(
-        f"{finding.standing:<8} {finding.check}: {_plain(finding.sentence)}",
+        f"{finding.standing:<8} {finding.check}: {printable(finding.sentence)}",
         _WIDTH,
         subsequent_indent=" " * 9,
         break_long_words=False,
@@ -195,12 +196,7 @@ def _lines(finding: Finding) -> Iterator[str]:
     )
     if finding.remedy:
         # in one line, since there may be a command in it
-        yield f"{' ' * 9}> {_plain(finding.remedy)}"
-
-
-def _plain(text: str) -> str:
-    """Others' words are among it: what would steer a terminal is taken out."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)
+        yield f"{' ' * 9}> {printable(finding.remedy)}"
 
 
 def _sum(problems: int, warnings: int) -> str:
