@@ -7,6 +7,7 @@ upstream refused and the client need not know of. A long answer takes several re
 import asyncio
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import aclosing, contextmanager
+from copy import replace
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -243,7 +244,7 @@ class Attempt:
             if token in {None, body.continuation_token}:
                 break
             gemini.next_hop()
-            body = body.model_copy(update={"continuation_token": token})
+            body = replace(body, continuation_token=token)
         return self._written(gemini.finish())
 
     async def _prepared(self, body: GenerateContentRequest, authorization: Authorization) -> UpstreamRequest:

@@ -7,6 +7,7 @@ signature always goes first.
 
 import re
 from collections.abc import Iterable, Sequence
+from copy import replace
 
 from antigravity_addon.wire.gemini import Content, Part
 
@@ -45,10 +46,10 @@ def _with_placeholder(content: Content) -> Content:
     first_call = next((i for i, part in enumerate(content.parts) if part.function_call), None)
     if first_call is None or content.parts[first_call].thought_signature:
         return content
-    signed = content.parts[first_call].model_copy(update={"thought_signature": PLACEHOLDER})
+    signed = replace(content.parts[first_call], thought_signature=PLACEHOLDER)
     parts = (*content.parts[:first_call], signed, *content.parts[first_call + 1 :])
     return Content(parts=parts, role=content.role)
 
 
 def _unsigned(part: Part) -> Part:
-    return part.model_copy(update={"thought_signature": None}) if part.thought_signature else part
+    return replace(part, thought_signature=None) if part.thought_signature else part

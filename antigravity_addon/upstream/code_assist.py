@@ -5,7 +5,10 @@ nothing that is another product's, and take a refusal for what it is.
 """
 
 from collections.abc import Mapping
+from copy import replace
 from dataclasses import dataclass
+
+from msgspec.structs import asdict, fields
 
 from antigravity_addon.errors import AccountRefused, NotOnThisUpstream, UpstreamFailure
 from antigravity_addon.wire.code_assist import (
@@ -85,7 +88,7 @@ def _to_code_assist(body: GenerateContentRequest) -> CodeAssistRequest:
     instruction = body.system_instruction
     return CodeAssistRequest(
         contents=body.contents,
-        system_instruction=instruction and instruction.model_copy(update={"role": "user"}),
+        system_instruction=instruction and replace(instruction, role="user"),
         tools=body.tools,
         tool_config=body.tool_config and _tool_config(body.tool_config),
         safety_settings=body.safety_settings,
@@ -99,11 +102,11 @@ def _tool_config(config: ToolConfig) -> CodeAssistToolConfig | None:
 
 
 def _generation_config(config: GenerationConfig) -> CodeAssistGenerationConfig:
-    wanted = {name: value for name, value in config if value is not None}
-    for name in wanted.keys() - CodeAssistGenerationConfig.model_fields.keys():
-        field = GenerationConfig.model_fields[name]
-        raise _not_here(f"generationConfig.{field.alias or name}")
-    return CodeAssistGenerationConfig.model_validate(wanted)
+    wanted = {name: value for name, value in asdict(config).items() if value is not None}
+    for field in fields(config):
+        if field.name in wanted and field.name not in CodeAssistGenerationConfig.__struct_fields__:
+            raise _not_here(f"generationConfig.{field.encode_name}")
+    return CodeAssistGenerationConfig(**wanted)
 
 
 def _not_here(field: str) -> NotOnThisUpstream:

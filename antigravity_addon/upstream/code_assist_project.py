@@ -251,7 +251,9 @@ class _Talk:
 
 
 def _metadata(project: str) -> ClientMetadata:
-    return ClientMetadata(duet_project=project or None)
+    return ClientMetadata(
+        ide_type="IDE_UNSPECIFIED", platform="PLATFORM_UNSPECIFIED", duet_project=project or None
+    )
 
 
 def _failure(status: int, headers: Mapping[str, str], body: bytes) -> UpstreamFailure:

@@ -10,6 +10,7 @@ November 2026; they change, so a pattern asks for no more words than it takes to
 import re
 from collections import OrderedDict
 from collections.abc import Callable
+from copy import replace
 from dataclasses import dataclass, field
 
 from antigravity_addon.errors import MissingThoughtSignature, UpstreamFailure, UpstreamRefused
@@ -90,28 +91,26 @@ class Lessons:
 
 
 def _without_signatures(body: GenerateContentRequest) -> GenerateContentRequest:
-    return _with(body, contents=forgotten(body.contents))
+    return replace(body, contents=forgotten(body.contents))
 
 
 def _without_part_resolution(body: GenerateContentRequest) -> GenerateContentRequest:
     def plain(part: Part) -> Part:
-        return part.model_copy(update={"media_resolution": None}) if part.media_resolution else part
+        return replace(part, media_resolution=None) if part.media_resolution else part
 
-    contents = (
-        content.model_copy(update={"parts": tuple(map(plain, content.parts))}) for content in body.contents
-    )
-    return _with(body, contents=tuple(contents))
+    contents = (replace(content, parts=tuple(map(plain, content.parts))) for content in body.contents)
+    return replace(body, contents=tuple(contents))
 
 
 def _ending_with_the_user(body: GenerateContentRequest) -> GenerateContentRequest:
     if not body.contents or body.contents[-1].role != "model":
         return body
-    return _with(body, contents=(*body.contents, Content(role="user", parts=(CONTINUE,))))
+    return replace(body, contents=(*body.contents, Content(role="user", parts=(CONTINUE,))))
 
 
 def _without(*fields: str) -> Callable[[GenerateContentRequest], GenerateContentRequest]:
     """Without these fields of the generation config."""
-    unknown = set(fields) - set(GenerationConfig.model_fields)
+    unknown = set(fields) - set(GenerationConfig.__struct_fields__)
     assert not unknown, unknown  # noqa: S101  a slip in the table below
 
     def soften(body: GenerateContentRequest) -> GenerateContentRequest:
@@ -146,7 +145,7 @@ def _with_free_calls(body: GenerateContentRequest) -> GenerateContentRequest:
     if config.function_calling_config.mode not in {"ANY", "VALIDATED"}:
         return body
     free = FunctionCallingConfig(mode="AUTO")
-    return _with(body, tool_config=config.model_copy(update={"function_calling_config": free}))
+    return replace(body, tool_config=replace(config, function_calling_config=free))
 
 
 def _without_search_beside_functions(body: GenerateContentRequest) -> GenerateContentRequest:
@@ -156,7 +155,7 @@ def _without_search_beside_functions(body: GenerateContentRequest) -> GenerateCo
         return body
     calling = body.tool_config.function_calling_config if body.tool_config else None
     config = ToolConfig(function_calling_config=calling) if calling else None
-    return _with(body, tools=functions, tool_config=config)
+    return replace(body, tools=functions, tool_config=config)
 
 
 def _with_typed_schemas(body: GenerateContentRequest) -> GenerateContentRequest:
@@ -167,7 +166,7 @@ def _with_typed_schemas(body: GenerateContentRequest) -> GenerateContentRequest:
         body = _configured(body, response_json_schema=None, response_schema=typed)
     if body.tools is None:
         return body
-    return _with(body, tools=tuple(map(_with_typed_parameters, body.tools)))
+    return replace(body, tools=tuple(map(_with_typed_parameters, body.tools)))
 
 
 def _with_typed_parameters(tool: Tool) -> Tool:
@@ -196,21 +195,17 @@ def _schema_of(body: GenerateContentRequest) -> JsonObject | None:
     return schema if isinstance(schema, dict) else config.response_schema
 
 
-def _with(body: GenerateContentRequest, **fields: object) -> GenerateContentRequest:
-    return body.model_copy(update=fields)
-
-
 def _configured(body: GenerateContentRequest, **fields: object) -> GenerateContentRequest:
     if body.generation_config is None:
         return body
-    config = body.generation_config.model_copy(update=fields)
-    return _with(body, generation_config=config if config != GenerationConfig() else None)
+    config = replace(body.generation_config, **fields)
+    return replace(body, generation_config=config if config != GenerationConfig() else None)
 
 
 def _instructed(body: GenerateContentRequest, json_mode: JsonMode) -> GenerateContentRequest:
     said = body.system_instruction.parts if body.system_instruction else ()
     instruction = Content(parts=(*said, Part(text=json_mode.as_instruction)))
-    return _with(body, system_instruction=instruction)
+    return replace(body, system_instruction=instruction)
 
 
 # --- the table --------------------------------------------------------------------------------------------

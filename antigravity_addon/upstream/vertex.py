@@ -6,6 +6,7 @@ words; source: the converters of `google-genai` 3.4.0.
 
 import re
 from collections.abc import Mapping
+from copy import replace
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -102,4 +103,4 @@ def _expressed(body: GenerateContentRequest) -> GenerateContentRequest:
     # search beside functions needs no consent here
     calling = config.function_calling_config
     kept = ToolConfig(function_calling_config=calling) if calling else None
-    return body.model_copy(update={"tool_config": kept})
+    return replace(body, tool_config=kept)

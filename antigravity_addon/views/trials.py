@@ -85,7 +85,7 @@ class Trials:
         except GatewayError as error:
             return Refusal(error.message, error.param or "")
         request = requests[min(self.choice, len(requests) - 1)]
-        return request.model_dump(mode="json", by_alias=True, exclude_none=True)
+        return _OBJECT.validate_json(request.to_json())
 
     def of_model(self, model: str) -> "Trials":
         return replace(self, model=model)

@@ -4,6 +4,8 @@ Source: gemini-cli 5411f11 (August 2026) and its issue threads; nothing of it is
 is here: no identity of another product, no session and no prompt id that we do not have.
 """
 
+from typing import Literal
+
 from pydantic import Field, SecretStr
 
 from .base import GoogleInbound, GoogleOutbound, Json, JsonObject
@@ -12,7 +14,7 @@ from .gemini import Content, FunctionCallingConfig, SafetySetting, ThinkingConfi
 # --- what the model is asked ------------------------------------------------------------------------------
 
 
-class CodeAssistGenerationConfig(GoogleOutbound):
+class CodeAssistGenerationConfig(GoogleOutbound, frozen=True):
     """A whitelist narrower than Gemini's: no `imageConfig`. Each field as in `GenerationConfig`."""
 
     temperature: float | None = None
@@ -32,11 +34,11 @@ class CodeAssistGenerationConfig(GoogleOutbound):
     thinking_config: ThinkingConfig | None = None
 
 
-class CodeAssistToolConfig(GoogleOutbound):
+class CodeAssistToolConfig(GoogleOutbound, frozen=True):
     function_calling_config: FunctionCallingConfig | None = None
 
 
-class CodeAssistRequest(GoogleOutbound):
+class CodeAssistRequest(GoogleOutbound, frozen=True):
     """Gemini's request, without what this API does not know."""
 
     contents: tuple[Content, ...]
@@ -47,7 +49,7 @@ class CodeAssistRequest(GoogleOutbound):
     generation_config: CodeAssistGenerationConfig | None = None
 
 
-class CodeAssistEnvelope(GoogleOutbound):
+class CodeAssistEnvelope(GoogleOutbound, frozen=True):
     """The body of `:streamGenerateContent`."""
 
     model: str
@@ -60,20 +62,20 @@ class CodeAssistEnvelope(GoogleOutbound):
 # --- whose licence it is ----------------------------------------------------------------------------------
 
 
-class ClientMetadata(GoogleOutbound):
+class ClientMetadata(GoogleOutbound, frozen=True):
     """`pluginType` is left out, which leaves it unspecified: none of its values is us. The User-Agent says who we are."""
 
-    ide_type: str = "IDE_UNSPECIFIED"
-    platform: str = "PLATFORM_UNSPECIFIED"
+    ide_type: Literal["IDE_UNSPECIFIED"]
+    platform: Literal["PLATFORM_UNSPECIFIED"]
     duet_project: str | None = None
 
 
-class LoadCodeAssistRequest(GoogleOutbound):
-    cloudaicompanion_project: str | None = None
+class LoadCodeAssistRequest(GoogleOutbound, frozen=True):
     metadata: ClientMetadata
+    cloudaicompanion_project: str | None = None
 
 
-class OnboardUserRequest(LoadCodeAssistRequest):
+class OnboardUserRequest(LoadCodeAssistRequest, frozen=True, kw_only=True):
     tier_id: str
 
 

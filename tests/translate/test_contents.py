@@ -61,7 +61,7 @@ def call(call_id: str, name: str = "f") -> Call:
 
 
 def called(name: str = "f", signature: str | None = None) -> Part:
-    return Part(function_call=FunctionCall(name=name), thought_signature=signature)
+    return Part(function_call=FunctionCall(name=name, args={}), thought_signature=signature)
 
 
 def response(value: JsonObject, name: str = "f", *nested: Part) -> Part:

@@ -42,7 +42,7 @@ def test_recorded_signatures_are_usable(recorded: Path) -> None:
 
 
 def call(signature: str | None = None) -> Part:
-    return Part(function_call=FunctionCall(name="f"), thought_signature=signature)
+    return Part(function_call=FunctionCall(name="f", args={}), thought_signature=signature)
 
 
 TEXT = Part(text="a", thought_signature="SIGN")

@@ -2,6 +2,8 @@
 
 import base64
 import json
+from copy import replace
+from typing import Any
 
 import pytest
 
@@ -52,12 +54,12 @@ def unknown(name: str, at: str) -> str:
 ASKED = Content(role="user", parts=(Part(text="q"),))
 
 
-def asking(*contents: Content, **fields: object) -> GenerateContentRequest:
-    return GenerateContentRequest(contents=contents or (ASKED,)).model_copy(update=fields)
+def asking(*contents: Content, **fields: Any) -> GenerateContentRequest:
+    return GenerateContentRequest(contents=contents or (ASKED,), **fields)
 
 
-def configured(instruction: str | None = None, **fields: object) -> GenerateContentRequest:
-    config = GenerationConfig(temperature=1).model_copy(update=fields)
+def configured(instruction: str | None = None, **fields: Any) -> GenerateContentRequest:
+    config = replace(GenerationConfig(temperature=1), **fields)
     return asking(generation_config=config, system_instruction=told(instruction) if instruction else None)
 
 
@@ -66,7 +68,7 @@ def told(*texts: str) -> Content:
 
 
 def signed(signature: str | None) -> GenerateContentRequest:
-    call = Part(function_call=FunctionCall(name="f"), thought_signature=signature)
+    call = Part(function_call=FunctionCall(name="f", args={}), thought_signature=signature)
     result = Part(function_response=FunctionResponse(name="f", response={}))
     return asking(ASKED, Content(role="model", parts=(call,)), Content(role="user", parts=(result,)))
 
@@ -266,7 +268,7 @@ CASES: dict[str, tuple[str, GenerateContentRequest, GenerateContentRequest]] = {
         unknown("includeServerSideToolInvocations", "tool_config"),
         asking(
             tools=(F, SEARCH),
-            tool_config=CALLING.model_copy(update={"include_server_side_tool_invocations": True}),
+            tool_config=replace(CALLING, include_server_side_tool_invocations=True),
         ),
         asking(tools=(F,), tool_config=CALLING),
     ),
@@ -321,28 +323,27 @@ def test_the_schema_of_the_answer_goes_before_the_constraint_on_calls() -> None:
         system_instruction=told(JsonMode(SCHEMA).as_instruction),
     )
     free = ToolConfig(function_calling_config=FunctionCallingConfig(mode="AUTO"))
-    assert softened == [plain, plain.model_copy(update={"tool_config": free})]
+    assert softened == [plain, replace(plain, tool_config=free)]
 
 
-EVERYTHING = SIGNED.model_copy(
-    update={
-        "contents": (*SIGNED.contents, Content(role="model", parts=(Part(text="I"),))),
-        "tools": (FREE, SEARCH),
-        "tool_config": ToolConfig(
-            function_calling_config=FunctionCallingConfig(mode="ANY"),
-            include_server_side_tool_invocations=True,
-        ),
-        "generation_config": GenerationConfig(
-            temperature=1,
-            seed=1,
-            max_output_tokens=5,
-            presence_penalty=1,
-            response_logprobs=True,
-            response_mime_type=JSON,
-            response_json_schema=SCHEMA,
-            thinking_config=ThinkingConfig(thinking_level="HIGH"),
-        ),
-    }
+EVERYTHING = replace(
+    SIGNED,
+    contents=(*SIGNED.contents, Content(role="model", parts=(Part(text="I"),))),
+    tools=(FREE, SEARCH),
+    tool_config=ToolConfig(
+        function_calling_config=FunctionCallingConfig(mode="ANY"),
+        include_server_side_tool_invocations=True,
+    ),
+    generation_config=GenerationConfig(
+        temperature=1,
+        seed=1,
+        max_output_tokens=5,
+        presence_penalty=1,
+        response_logprobs=True,
+        response_mime_type=JSON,
+        response_json_schema=SCHEMA,
+        thinking_config=ThinkingConfig(thinking_level="HIGH"),
+    ),
 )
 
 
@@ -454,16 +455,15 @@ REFUSALS = {
 @pytest.mark.parametrize("fault", REFUSALS.values(), ids=REFUSALS)
 def test_every_refusal_of_the_simulator_has_its_remedy(fault: Selective) -> None:
     (model,) = (model for model in MODELS if model.name == "gemini-3.5-flash")
-    body = EVERYTHING.model_copy(
-        update={
-            "contents": (
-                *SIGNED_REALLY.contents,
-                Content(
-                    role="user",
-                    parts=(Part(text="q", media_resolution=MediaResolution(level="MEDIA_RESOLUTION_LOW")),),
-                ),
-            )
-        }
+    body = replace(
+        EVERYTHING,
+        contents=(
+            *SIGNED_REALLY.contents,
+            Content(
+                role="user",
+                parts=(Part(text="q", media_resolution=MediaResolution(level="MEDIA_RESOLUTION_LOW")),),
+            ),
+        ),
     )
     if fault is FAULTS["refuses-prefill"]:
         prefilled = asking(ASKED, Content(role="model", parts=(Part(text="I"),)))
@@ -490,9 +490,7 @@ def test_what_a_model_refused_it_is_not_asked_again() -> None:
     lessons = Lessons()
     lessons.learn("m", NO_THINKING)
     lessons.learn("m", NO_SEED)
-    asked = THINKING.model_copy(
-        update={"generation_config": GenerationConfig(seed=1, thinking_config=ThinkingConfig())}
-    )
+    asked = replace(THINKING, generation_config=GenerationConfig(seed=1, thinking_config=ThinkingConfig()))
     assert lessons.softened(asked, "m") == asking()
     assert lessons.softened(asked, "another") == asked
 

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,9 +44,9 @@ PROJECT = Vertex("https://aiplatform.googleapis.com", "ours/1", project="p-1")
 EXPRESS = Vertex("https://aiplatform.googleapis.com", "ours/1")
 
 
-def asking(*parts: Part, **fields: object) -> GenerateContentRequest:
+def asking(*parts: Part, **fields: Any) -> GenerateContentRequest:
     content = Content(role="user", parts=parts or (Part(text="Hi"),))
-    return GenerateContentRequest(contents=(content,)).model_copy(update=fields)
+    return GenerateContentRequest(contents=(content,), **fields)
 
 
 def sent(body: GenerateContentRequest) -> JsonObject:

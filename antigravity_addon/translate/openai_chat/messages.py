@@ -1,7 +1,8 @@
 """The messages of Chat Completions -> a conversation."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from copy import replace
+from dataclasses import dataclass
 from typing import assert_never
 
 from antigravity_addon.errors import InvalidRequest
@@ -124,7 +125,7 @@ class _Reader:
         if signature and calls and calls[0].signature is None:
             calls = (replace(calls[0], signature=signature), *calls[1:])
         elif signature and said:
-            said = (*said[:-1], said[-1].model_copy(update={"thought_signature": signature}))
+            said = (*said[:-1], replace(said[-1], thought_signature=signature))
         yield Said("model", said)
         if calls:
             yield Called(calls)

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
+from copy import replace
 from typing import assert_never
 
 from antigravity_addon.translate import media, thought_signatures
@@ -332,5 +333,5 @@ def _signed(parts: tuple[gemini.Part, ...], signature: Signature | None) -> tupl
     last = max((index for index, part in enumerate(parts) if part.text is not None), default=None)
     if signature is None or last is None:
         return parts
-    signed = parts[last].model_copy(update={"thought_signature": signature.value})
+    signed = replace(parts[last], thought_signature=signature.value)
     return (*parts[:last], signed, *parts[last + 1 :])
