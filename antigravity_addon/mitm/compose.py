@@ -46,6 +46,7 @@ from antigravity_addon.upstream.web_media import WebMedia
 
 from . import contentviews, listener, options
 from .cassette import read_recordings
+from .large_pages import move_into_large_pages
 from .operator_files import Accounts, OperatorFiles, StartError, named_path
 
 if TYPE_CHECKING:
@@ -330,7 +331,11 @@ async def _have_the_rest_at_hand() -> None:
     await asyncio.sleep(_THE_REST_LATER)
     await asyncio.to_thread(load_published)
     await asyncio.to_thread(import_module, f"{contentviews.__name__}.texts")
+    await asyncio.to_thread(_move_into_large_pages)
 
+
+_move_into_large_pages = cache(move_into_large_pages)
+"""Once in a process: what of its memory stays is there from its start."""
 
 _YOUNG_OBJECTS = 20_000
 """For the garbage collector to begin a run. An exchange makes thousands, and leaves none to it (`tests/e2e/test_garbage.py`):
