@@ -5,6 +5,7 @@ import hmac
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC
+from functools import lru_cache
 
 from antigravity_addon.errors import OriginRefused, UnknownClientKey, WrongClientKey
 
@@ -61,7 +62,7 @@ class ClientKeys:
             return ANYBODY
         ended: WrongClientKey | None = None
         for shown_key in shown:
-            if (key := self._by_hash.get(hash_key(shown_key))) is not None:
+            if (key := self._by_hash.get(_hashed(shown_key))) is not None:
                 ended = self._end_of(key)
                 if ended is None:
                     return Client(key.name, _owner(shown_key), key)
@@ -100,10 +101,18 @@ def _is_operators(shown_key: str, settings: Settings) -> bool:
     if settings.client_key is None:
         return False
     # hashes, since a comparison in constant time still tells of lengths
-    expected = hash_key(settings.client_key.get_secret_value())
-    return hmac.compare_digest(hash_key(shown_key), expected)
+    expected = _hashed(settings.client_key.get_secret_value())
+    return hmac.compare_digest(_hashed(shown_key), expected)
 
 
+_HASHES_AT_HAND = 64
+"""Clients come with the same keys again and again, and four hashes were a fiftieth of the time until an upstream is asked.
+Whoever makes up keys as long as a head may be fills a few megabytes.
+"""
+_hashed = lru_cache(_HASHES_AT_HAND)(hash_key)
+
+
+@lru_cache(_HASHES_AT_HAND)
 def _owner(key: str) -> str:
     return hashlib.sha256(f"client key: {key}".encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
