@@ -19,6 +19,7 @@ from mitmproxy.proxy.layers.http import (
     ReceiveHttp,
     RequestHeaders,
     RequestProtocolError,
+    ResponseData,
     ResponseEndOfMessage,
     ResponseHeaders,
     ResponseProtocolError,
@@ -45,10 +46,13 @@ from .messages import new_request
 
 
 class Http1Door(Http1Server):
-    """State, beside mitmproxy's: until when the client must have gone on, and whether this request is the last."""
+    """State, beside mitmproxy's: until when the client must have gone on, whether this request is the last, and how its answer
+    is framed.
+    """
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
+        self._is_chunked = False
         self._deadline: float | None = now() + HEAD_SECONDS
         self._sent_too_much_ahead = False
 
@@ -160,7 +164,13 @@ class Http1Door(Http1Server):
                 yield commands.SendData(self.conn, http1.assemble_response_head(response))
             case ResponseHeaders(response=response):
                 self._say_whether_it_goes_on(response)
+                # mitmproxy would look for it again at each piece, as long as all the rest it does with one
+                self._is_chunked = "chunked" in response.headers.get("transfer-encoding", "").lower()
                 yield from super().send(event)
+            case ResponseData(data=data):
+                yield commands.SendData(
+                    self.conn, b"%x\r\n%b\r\n" % (len(data), data) if self._is_chunked else data
+                )
             case ResponseEndOfMessage():
                 is_last = not self.request_done or self._sent_too_much_ahead
                 if is_last:

@@ -155,14 +155,8 @@ class InProcessHttpLayer(HttpLayer):
         return door if isinstance(door, Http1Door | Http2Door) else None
 
     def _handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
-        due = [event]
         try:
-            for each in due:
-                for command in _joined(self._events(each)):
-                    if isinstance(command, commands.StartHook):
-                        yield from self._run(command, due)
-                    else:
-                        yield command
+            yield from _joined(self._commands([event]))
         except Exception as error:  # noqa: BLE001
             # mitmproxy's assertions repeat whole bodies, which do not belong into a log
             where = "".join(traceback.format_tb(error.__traceback__))
@@ -172,6 +166,15 @@ class InProcessHttpLayer(HttpLayer):
                 where,
             )
             yield commands.CloseConnection(self.context.client)
+
+    def _commands(self, due: list[events.Event]) -> Iterator[commands.Command]:
+        """`due` grows as hooks end."""
+        for event in due:
+            for command in self._events(event):
+                if isinstance(command, commands.StartHook):
+                    yield from self._run(command, due)
+                else:
+                    yield command
 
     def _run(self, hook: commands.StartHook, due: list[events.Event]) -> Iterator[commands.Command]:
         """In its place, without a task, which is seven hundredths of an exchange; and as mitmproxy (12.2.3) does it where
@@ -252,7 +255,9 @@ def _has_run(hook: commands.StartHook, handler: ConnectionHandler) -> bool:
 
 
 def _joined(each: Iterable[commands.Command]) -> layer.CommandGenerator[None]:
-    """What is sent in a row, head and first bytes of an answer, in one piece: each is a call into the system."""
+    """What is sent in a row, in one piece, since each is a call into the system: an answer's head with its first bytes, and its
+    last bytes with its end.
+    """
     held: commands.SendData | None = None
     for command in each:
         # "Streaming response from …", once per stream, of which nobody learns anything

@@ -12,7 +12,7 @@ from typing import Self, override
 import pytest
 from mitmproxy.proxy.server import ConnectionHandler
 
-from antigravity_addon.mitm import patience
+from antigravity_addon.mitm import patience, upstream_layer
 from antigravity_addon.mitm.client_tls import HELLO_BYTES
 from antigravity_addon.mitm.door import AHEAD_BYTES, BODY_SECONDS, HEAD_SECONDS, READ_SECONDS
 from antigravity_addon.mitm.http1_door import Http1Door
@@ -57,6 +57,29 @@ async def test_requests_that_are_sent_ahead_are_answered_in_order(tmp_path: Path
             assert answer["choices"][0]["message"]["content"] == word
         assert (await client.answer()).body == b'{"status":"ok"}'
         assert len(simulator.requests) == 3
+
+
+async def test_an_answer_leaves_with_its_head_and_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[bytes] = []
+    write = asyncio.StreamWriter.write
+
+    def noted(self: asyncio.StreamWriter, data: bytes) -> None:
+        written.append(data)
+        write(self, data)
+
+    async with gateway_and_simulator(tmp_path) as (gateway, _), connected(gateway) as client:
+        with monkeypatch.context() as patched:
+            # this test's own client, which would go first
+            patched.setattr(upstream_layer, "somebody_waits", lambda: False)
+            await client.send(POST + sized(STREAM))
+            patched.setattr(asyncio.StreamWriter, "write", noted)
+            await client.reader.readuntil(b"[DONE]")
+    assert written[0].startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b"\r\n\r\n" in written[0]
+    assert b"data: {" in written[0]
+    assert written[-1].endswith(b"data: [DONE]\n\n\r\n0\r\n\r\n")
 
 
 async def test_what_is_sent_ahead_without_end_is_not_kept(tmp_path: Path) -> None:
