@@ -168,9 +168,7 @@ class Http1Door(Http1Server):
                 self._is_chunked = "chunked" in response.headers.get("transfer-encoding", "").lower()
                 yield from super().send(event)
             case ResponseData(data=data):
-                yield commands.SendData(
-                    self.conn, b"%x\r\n%b\r\n" % (len(data), data) if self._is_chunked else data
-                )
+                yield commands.SendData(self.conn, self.framed(data))
             case ResponseEndOfMessage():
                 is_last = not self.request_done or self._sent_too_much_ahead
                 if is_last:
@@ -180,6 +178,10 @@ class Http1Door(Http1Server):
                     yield from self._begin_to_linger()
             case _:
                 yield from super().send(event)
+
+    def framed(self, piece: bytes) -> bytes:
+        """A piece of the answer whose head has left, as it is sent."""
+        return b"%x\r\n%b\r\n" % (len(piece), piece) if self._is_chunked else piece
 
     def _say_whether_it_goes_on(self, response: http.Response) -> None:
         if not self.request_done or self._sent_too_much_ahead or self._asks_to_close():

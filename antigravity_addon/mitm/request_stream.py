@@ -95,6 +95,18 @@ class RequestStream(HttpStream):
         """Already by its head, so that nobody will look at its body."""
         return not self._is_soon_read and self.flow.response is not None
 
+    @property
+    def passes_on(self) -> bool:
+        """Pieces of the answer, each as it is and at once: no script changes them, nobody holds them, nothing is kept of them."""
+        response = self.flow.response
+        return (
+            self.server_state == self.state_stream_response_body
+            and not self._paused
+            and response is not None
+            and response.stream is True
+            and not self.context.options.store_streamed_bodies
+        )
+
     def _handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
         match event:
             case RequestOverdue():

@@ -11,14 +11,19 @@ import httpx
 import pytest
 from mitmproxy import http, io
 from mitmproxy.exceptions import OptionsError
+from mitmproxy.proxy.events import Event
 from mitmproxy.proxy.layers import HttpLayer
+from mitmproxy.proxy.server import ConnectionHandler
 from mitmproxy.test import tflow
 
 from antigravity_addon.gateway.gateway import Gateway
 from antigravity_addon.mitm import gateway as gateway_module
 from antigravity_addon.mitm.attempts import is_attempt
+from antigravity_addon.mitm.upstream_layer import Pushed
 from antigravity_addon.simulator.server import Simulator
 from tests.running import RunningGateway, proxyserver, run_gateway, write_accounts
+
+from .held_upstream import held_upstream
 
 BODY: dict[str, Any] = {
     "model": "gpt-4o",
@@ -175,6 +180,59 @@ async def test_http2_clients_stream_too_and_share_their_connection(tmp_path: Pat
         assert output.count(b"data: [DONE]") == 5
         assert output.count(b"HTTP/2 ") == 5
         assert output.count(b"HTTP/2 1") < 5, "connections are shared"
+
+
+class Shouting:
+    """A script that changes what clients are sent."""
+
+    def responseheaders(self, flow: http.HTTPFlow) -> None:
+        if flow.response is not None and not is_attempt(flow):
+            flow.response.stream = bytes.upper
+
+
+STREAMED_BY: dict[str, tuple[dict[str, Any], list[object], bool]] = {
+    "as it comes": ({}, [], True),
+    "kept by mitmproxy, too": ({"store_streamed_bodies": True}, [], False),
+    "changed by a script": ({}, [Shouting()], False),
+}
+
+
+@pytest.mark.parametrize(("options", "scripts", "is_direct"), STREAMED_BY.values(), ids=STREAMED_BY)
+async def test_pieces_of_an_answer_go_through_mitmproxy_where_it_does_something_with_them(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    options: dict[str, Any],
+    scripts: list[object],
+    is_direct: bool,  # noqa: FBT001  a parameter of the test
+) -> None:
+    brought: list[Pushed] = []
+    server_event = ConnectionHandler.server_event
+
+    async def noted(self: ConnectionHandler, event: Event) -> None:
+        if isinstance(event, Pushed) and event.response is None and not event.end:
+            brought.append(event)
+        await server_event(self, event)
+
+    monkeypatch.setattr(ConnectionHandler, "server_event", noted)
+    accounts = write_accounts(tmp_path, ANA)
+    async with (
+        held_upstream() as upstream,
+        run_gateway(upstream.url, tmp_path, gateway_accounts=accounts, **options) as gateway,
+        gateway.client() as client,
+    ):
+        gateway.master.addons.add(*scripts)
+        async with client.stream("POST", "/v1/chat/completions", json={**BODY, "stream": True}) as answer:
+            pieces = answer.aiter_text()
+            text = await anext(pieces)
+            upstream.may_end.set()
+            text += "".join([piece async for piece in pieces])
+        flow = await gateway.recorder.wait()
+    assert text.endswith("DATA: [DONE]\n\n" if scripts else "data: [DONE]\n\n")
+    said = [json.loads(line[6:]) for line in text.lower().split("\n") if line.startswith("data: {")]
+    assert "".join(event["choices"][0]["delta"].get("content", "") for event in said) == "one two."
+    assert flow.response is not None
+    assert (flow.response.text or "").lower() == text.lower()
+    assert bool(brought) is not is_direct
 
 
 async def test_hundreds_of_streams_at_once_come_whole_and_in_order(tmp_path: Path) -> None:
