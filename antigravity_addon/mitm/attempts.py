@@ -78,14 +78,14 @@ class AttemptFlows:
     async def carry(self, request: UpstreamRequest, leg: Leg) -> AsyncGenerator[UpstreamResponse]:
         """See `Carrier`. Raises: UpstreamUnreachable: an operator has killed the flow, too."""
         try:
-            shown = self._new_flow(request, leg, fingerprint=await leg.fingerprint(request))
+            shown = self._new_flow(request, leg)
         except ValueError:
             # an address that is none: the carrier says so
             async with self._carrier.carry(request, leg) as response:
                 yield response
             return
         credentials = [value for name, value in request.headers.items() if name in CREDENTIAL_HEADERS]
-        attempt = _AttemptFlow(shown, leg, credentials)
+        attempt = _AttemptFlow(shown, request, leg, credentials)
         self._ids.setdefault(leg.attempt, []).append(shown.id)
         outcome, failure = "failed", "The gateway failed; its log says how."
         try:
@@ -111,7 +111,7 @@ class AttemptFlows:
         finally:
             await attempt.end(outcome, failure=failure)
 
-    def _new_flow(self, request: UpstreamRequest, leg: Leg, *, fingerprint: str) -> http.HTTPFlow:
+    def _new_flow(self, request: UpstreamRequest, leg: Leg) -> http.HTTPFlow:
         scheme, name, port, path = _parsed(request.url)
         host, is_tls = name.decode(), scheme == b"https"
         server = new_server(host, port, tls=is_tls, sni=host if is_tls else None)
@@ -135,7 +135,7 @@ class AttemptFlows:
             "account": leg.account.email,
             "upstream": leg.account.upstream.value,
             "model": leg.model,
-            "fingerprint": fingerprint,
+            "fingerprint": "",
             "outcome": "",
             "rhythm": [],
         }
@@ -170,9 +170,12 @@ class Arrivals:
 class _AttemptFlow:
     """One flow on its way through mitmproxy."""
 
-    def __init__(self, shown: http.HTTPFlow, leg: Leg, credentials: Collection[str]) -> None:
-        """`credentials` are what the request is paid with."""
+    def __init__(
+        self, shown: http.HTTPFlow, request: UpstreamRequest, leg: Leg, credentials: Collection[str]
+    ) -> None:
+        """`shown` shows `request`, which is paid with `credentials`."""
         self.flow = shown
+        self._request = request
         self._leg = leg
         self._made = _what_is_sent(shown.request)
         self._credentials = tuple(credentials)
@@ -251,6 +254,8 @@ class _AttemptFlow:
         if self._is_over:
             return
         self._is_over = True
+        # now that nobody waits for the request to leave
+        shown.metadata[ATTEMPT_KEY]["fingerprint"] = await self._leg.fingerprint(self._request)
         shown.resume()
         self._credentials += redact_credentials(shown.request)
         if shown.response is not None:
