@@ -3,7 +3,7 @@
 import contextlib
 import logging
 from asyncio import CancelledError
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from mitmproxy import http
 from mitmproxy.proxy.server import ConnectionHandler
@@ -74,9 +74,8 @@ def body_of(request: http.Request) -> bytes:
 
 def to_response(head: Head, body: bytes, request: http.Request) -> http.Response:
     """A whole response, with the length that clients rely on and without the body that HEAD must not have."""
-    response = _to_headers_only(head, request)
-    if head.status != 204:
-        response.headers["content-length"] = str(len(body))
+    length = {} if head.status == 204 else {"content-length": str(len(body))}
+    response = _to_headers_only(head, request, length)
     response.raw_content = b"" if request.method == "HEAD" else body
     return response
 
@@ -85,11 +84,19 @@ def failed_response(request: http.Request) -> http.Response:
     return refusal(failure(), request)
 
 
-def _to_headers_only(head: Head, request: http.Request) -> http.Response:
+def _to_headers_only(head: Head, request: http.Request, framing: Mapping[str, str]) -> http.Response:
+    headers = {**head.headers, **framing}
     if not (request.is_http2 or request.is_http3):
-        return new_response(head.status, head.headers.items(), content=b"")
-    headers = [(name, value) for name, value in head.headers.items() if name != "connection"]
-    return new_response(head.status, headers, version=b"HTTP/2.0", content=b"")
+        return new_response(head.status, headers.items(), content=b"")
+    headers.pop("connection", None)
+    return new_response(head.status, headers.items(), version=b"HTTP/2.0", content=b"")
+
+
+_STREAM_FRAMING: Mapping[str, Mapping[str, str]] = {
+    "HTTP/1.1": {"transfer-encoding": "chunked"},
+    "HTTP/1.0": {"connection": "close"},
+}
+"""By the client's version of HTTP. The frames of HTTP/2 say where a body ends."""
 
 
 def _taken(flow: http.HTTPFlow) -> http.Request:
@@ -192,15 +199,9 @@ class LiveAnswer:
             response = to_response(head, body, self._flow.request)
             response.stream = self._passes_by
             return response
-        response = _to_headers_only(head, self._flow.request)
+        request = self._flow.request
+        response = _to_headers_only(head, request, _STREAM_FRAMING.get(request.http_version, {}))
         response.stream = True
-        match self._flow.request.http_version:
-            case "HTTP/1.1":
-                response.headers["transfer-encoding"] = "chunked"
-            case "HTTP/1.0":
-                response.headers["connection"] = "close"
-            case _:
-                pass  # HTTP/2 frames say where a body ends
         return response
 
     async def _fail(self) -> None:
