@@ -4,6 +4,7 @@ import asyncio
 import json
 import sys
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
@@ -195,6 +196,20 @@ def test_the_report_of_throughput_compares_with_each() -> None:
         "- met: streams, 16 clients, gateway to plain mitmproxy: 0.90 (at least 0.9)",
         "- met: streams, 16 clients, gateway to LiteLLM: 4.50 (at least 4)",
         "- not measured: streams, 16 clients, gateway to Portkey: - (at least 1.5)",
+    ]
+
+
+def test_whole_answers_are_compared_with_the_same_bytes_of_the_upstream_as_well() -> None:
+    rounds = {
+        ("streams", 1): {PLAIN: [Result(50, 20, ())], GATEWAY: [Result(50, 20, ())]},
+        ("whole answers", 1): {PLAIN: [Result(100, 10, ())], GATEWAY: [Result(80, 12.5, ())]},
+    }
+    alone = replace(EFFORT, with_peers=False)
+    same_bytes = "gateway to plain mitmproxy that passes on the same bytes of the upstream"
+    assert [str(target) for target in throughput.report(rounds, alone).targets] == [
+        "- met: streams, 1 client, gateway to plain mitmproxy: 1.00 (at least 0.9)",
+        "- missed: whole answers, 1 client, gateway to plain mitmproxy: 0.80 (at least 0.9)",
+        f"- met: whole answers, 1 client, {same_bytes}: 1.60 (at least 0.9)",
     ]
 
 
