@@ -34,6 +34,7 @@ from .body_redaction import (
 )
 from .bundle import Bundles
 from .cassette import Recorder
+from .client_reader import read_in_pieces
 from .client_tls import StrictClientTls
 from .commands import Commands
 from .compose import Runtime, StartError
@@ -213,6 +214,8 @@ class GatewayAddon:
         elif isinstance(client.proxy_mode, ReverseMode) and (why := self._patience.take(client)) is not None:
             client.error = why
             logger.warning("%s was refused. %s", client.peername[0], why)
+        elif isinstance(client.proxy_mode, ReverseMode):
+            read_in_pieces(client)
 
     def client_disconnected(self, client: connection.Client) -> None:
         self._patience.let_go(client)

@@ -25,6 +25,10 @@ _READ_BYTES = 32
 """A client that is sent so many bytes may say once more that it has room."""
 HEADERS_BYTES = 4 * HEAD_BYTES
 """Of one request, as long as they may be read to be refused."""
+_SWELL = 4
+"""Headers that are longer than they may be must not have come in less than a part of their length: by its table, HPACK lets
+70 bytes stand for 200,000, and the h2 library (4.3) looks at each of these for itself.
+"""
 
 
 class BoundedConnection(BufferedH2Connection):
@@ -32,7 +36,6 @@ class BoundedConnection(BufferedH2Connection):
 
     def __init__(self, config: H2Configuration, *, clock: Callable[[], float]) -> None:
         super().__init__(config)
-        self.decoder.max_header_list_size = HEADERS_BYTES
         self._clock = clock
         self._idle_left = _IDLE_FRAMES
         self._counted_at = clock()
@@ -61,6 +64,8 @@ class BoundedConnection(BufferedH2Connection):
             self._idle_left = min(self._idle_left + earned, _IDLE_FRAMES) - cost
             if self._idle_left < 0:
                 raise DenialOfServiceError("Too many frames came that carry nothing.")
+        if isinstance(frame, HeadersFrame):
+            self.decoder.max_header_list_size = min(max(_SWELL * len(frame.data), HEAD_BYTES), HEADERS_BYTES)
         return super()._receive_frame(frame)
 
     @override

@@ -187,6 +187,13 @@ def flood_of_fields() -> bytes:
     return HeadersFrame(1, block, flags=["END_HEADERS", "END_STREAM"]).serialize()
 
 
+def flood_of_swelling_fields() -> bytes:
+    """Each request is short, and so is each field of it; together they are not, and hardly a byte was sent of them."""
+    named = b"\x40\x03x-a\x7f\xb9\x16" + b"a" * 3000
+    block = b"\x82\x86\x84\x41\x09localhost" + named + b"\xbe" * 60
+    return HeadersFrame(1, block, flags=["END_HEADERS", "END_STREAM"]).serialize()
+
+
 def flood_of_continuations() -> bytes:
     return HeadersFrame(1, b"\x82").serialize() + ContinuationFrame(1, b"").serialize() * 1000
 
@@ -197,7 +204,7 @@ def flood_of_nonsense() -> bytes:
 
 def flood_of_long_continuations() -> bytes:
     """Fewer than h2 counts, and of no end."""
-    return HeadersFrame(1, b"\x82").serialize() + ContinuationFrame(1, bytes(16_000)).serialize() * 20
+    return HeadersFrame(1, b"\x82").serialize() + ContinuationFrame(1, bytes(16_000)).serialize() * 40
 
 
 def flood_of_pings() -> bytes:
@@ -214,6 +221,7 @@ def flood_of_what_nobody_knows() -> bytes:
 
 FLOODS: dict[Callable[[], bytes], h2.errors.ErrorCodes] = {
     flood_of_fields: h2.errors.ErrorCodes.ENHANCE_YOUR_CALM,
+    flood_of_swelling_fields: h2.errors.ErrorCodes.ENHANCE_YOUR_CALM,
     flood_of_continuations: h2.errors.ErrorCodes.PROTOCOL_ERROR,
     flood_of_long_continuations: h2.errors.ErrorCodes.ENHANCE_YOUR_CALM,
     flood_of_nonsense: h2.errors.ErrorCodes.FRAME_SIZE_ERROR,

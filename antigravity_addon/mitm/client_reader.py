@@ -1,0 +1,71 @@
+"""A client's bytes, in pieces after which others have their turn.
+
+mitmproxy (12.2.3) reads 64 KiB at once, and all of it goes through the layers before anybody else is served. Of an ordinary
+body that is a millisecond. Of requests or frames as small as can be it was up to a second, and the client could send the
+next 64 KiB meanwhile.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from mitmproxy.connection import Client
+
+from antigravity_addon.gateway.tasks import others_first, somebody_waits
+
+from .door import now
+from .listener import proxyserver
+
+FIRST_BYTES = 8 * 1024
+_FEWEST, _MOST = 1024, 64 * 1024
+_TURN_SECONDS = 0.004
+"""A piece that took longer is followed by a smaller one."""
+_LONGEST_PAUSE = 0.05
+"""Seconds. What took longer is one large request, which is over."""
+
+
+class ClientReader:
+    """Stands in for a connection's `asyncio.StreamReader`.
+
+    State: how much the next piece may be, since when the client's last one is being worked on, and how long those before it
+    took since others had their turn.
+    """
+
+    def __init__(self, reader: asyncio.StreamReader, clock: Callable[[], float] = now) -> None:
+        self._reader = reader
+        self._clock = clock
+        self._size = FIRST_BYTES
+        self._given: float | None = None
+        self._worked = 0.0
+
+    async def read(self, size: int) -> bytes:
+        """What is there, of `size` bytes at most; nothing at the end. Called again when it has been worked on."""
+        if self._given is not None:
+            await self._after(self._clock() - self._given)
+        piece = await self._reader.read(min(size, self._size))
+        self._given = self._clock()
+        return piece
+
+    async def _after(self, took: float) -> None:
+        if took > _TURN_SECONDS:
+            self._size = max(self._size // 2, _FEWEST)
+        elif took < _TURN_SECONDS / 4:
+            self._size = min(self._size * 2, _MOST)
+        self._worked += took
+        if self._worked > _TURN_SECONDS:
+            await self._others_first(min(self._worked, _LONGEST_PAUSE))
+            self._worked = 0.0
+
+    async def _others_first(self, seconds: float) -> None:
+        """As long as they have something to do, and no longer than `seconds`: it takes them many rounds of the loop."""
+        until = self._clock() + seconds
+        await asyncio.sleep(0)
+        while somebody_waits() and self._clock() < until:
+            await others_first()
+
+
+def read_in_pieces(client: Client) -> None:
+    """From its first byte on."""
+    handler = proxyserver().connections.get(client.id)
+    io = handler.transports.get(client) if handler is not None else None
+    if io is not None and isinstance(io.reader, asyncio.StreamReader):
+        io.reader = ClientReader(io.reader)  # pyright: ignore[reportAttributeAccessIssue]  all that is asked of it
