@@ -139,7 +139,7 @@ class Doors:
 
     def check(self, method: str, headers: Mapping[str, str], came: Came) -> None:
         """Raises: HostRefused, OriginRefused, TlsRequired."""
-        self._check_host(headers.get("host", ""))
+        self._check_host(headers.get("host"))
         self._check_page(method, headers)
         if self.requires_tls and not came.is_tls and not self._is_near(came.peer):
             raise TlsRequired(
@@ -156,9 +156,9 @@ class Doors:
 
     # --- names ------------------------------------------------------------------------------------------
 
-    def _check_host(self, host: str) -> None:
-        """HTTP/1.0 knows no Host, and browsers do not speak it."""
-        if host and not self._is_ours(host):
+    def _check_host(self, host: str | None) -> None:
+        """HTTP/1.0 knows no Host, and browsers do not speak it. One that is there and empty is nobody's name."""
+        if host is not None and not self._is_ours(host):
             raise HostRefused(
                 f"This gateway does not answer to the name {host[:_SHOWN]!r}. Call it by its address or as localhost, "
                 "or have its operator add the name to gateway_allowed_hosts."

@@ -43,6 +43,9 @@ def head_of(request: http.Request, *, client: Client = ANYBODY, came: Came = NOW
         # as HTTP/2 calls the host, and HTTP/1.1 to a proxy
         fields.append(("host", request.authority))
         headers["host"] = request.authority
+    elif request.is_http2:
+        # unlike HTTP/1.0, it cannot do without
+        headers.setdefault("host", "")
     if len(headers) != len(fields):
         headers |= {
             name: ", ".join(_several(name, [value for other, value in fields if other == name]))

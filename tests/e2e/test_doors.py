@@ -52,6 +52,7 @@ async def answer_to(url: str, head: str, body: bytes = b"") -> tuple[int, str]:
 HEADS: dict[str, tuple[str, int]] = {
     "HTTP/1.0, without a Host": ("GET /v1/models HTTP/1.0\n", 200),
     "this machine": ("GET /v1/models HTTP/1.1\nHost: localhost\n", 200),
+    "nobody's name": ("GET /v1/models HTTP/1.1\nHost:\n", 421),
     "somebody's name": ("GET /v1/models HTTP/1.1\nHost: evil.example\n", 421),
     "ours, and somebody's": ("GET /v1/models HTTP/1.1\nHost: localhost\nHost: evil.example\n", 400),
     "somebody's, and ours": ("GET /v1/models HTTP/1.1\nHost: evil.example\nHost: localhost\n", 400),

@@ -37,7 +37,6 @@ HOSTS: dict[str, tuple[bool, bool]] = {
     "127.9.8.7": (True, True),
     "[::1]:8045": (True, True),
     "[::ffff:127.0.0.1]": (True, True),
-    "": (True, True),
     "192.168.1.7:8045": (False, True),
     "[2001:db8::1]:8045": (False, True),
     "0.0.0.0:8045": (False, True),
@@ -62,6 +61,7 @@ HOSTS: dict[str, tuple[bool, bool]] = {
     "127.0.0.1%.evil.example": (False, False),
     "127.0.0.1%25.evil.example:8045": (False, False),
     "lo calhost": (False, False),
+    "": (False, False),
 }
 
 

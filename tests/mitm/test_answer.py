@@ -46,3 +46,12 @@ def test_the_last_word_on_who_the_client_is_is_the_proxys(case: str, name: str) 
 )
 def test_a_name_that_is_said_twice_is_one(hosts: list[str], authority: str, host: str) -> None:
     assert head_of(asked(*(("Host", each) for each in hosts), authority=authority)).headers["host"] == host
+
+
+def test_http_2_has_no_way_to_say_nothing_of_whom_it_calls() -> None:
+    request = asked()
+    assert "host" not in head_of(request).headers
+    request.http_version = "HTTP/2.0"
+    assert head_of(request).headers["host"] == ""
+    request.headers["host"] = "localhost"
+    assert head_of(request).headers["host"] == "localhost"
