@@ -15,6 +15,7 @@
     │   └── VersionNotSupported       505 http_version_not_supported
     ├── WrongClientKey                401 invalid_api_key
     │   └── UnknownClientKey          401 invalid_api_key         one that nobody gave out
+    ├── TooManyWrongKeys              429 too_many_wrong_keys     from the client's address, so that no new key is looked at
     ├── ClientLimited                 429 rate_limit_exceeded     a client key's own rate
     ├── ClientBudgetSpent             429 insufficient_quota      a client key's own budget of the day
     ├── OriginRefused                 403 origin_refused          a web page that may not call this gateway
@@ -166,6 +167,14 @@ class WrongClientKey(GatewayError):
 
 class UnknownClientKey(WrongClientKey):
     """A key that nobody gave out: it may be a guess."""
+
+
+class TooManyWrongKeys(GatewayError):
+    """Nobody is told whether the client's key is good."""
+
+    status = 429
+    kind = "rate_limit_error"
+    code = "too_many_wrong_keys"
 
 
 class ClientLimited(GatewayError):

@@ -18,6 +18,7 @@ from antigravity_addon.errors import (
     NoWebSocket,
     OriginRefused,
     TlsRequired,
+    TooManyWrongKeys,
     UnknownClientKey,
     UpstreamFailure,
     WrongClientKey,
@@ -46,9 +47,10 @@ from .kept import Kept
 from .legs import Through, unseen
 from .recordings import Recording, Recordings, StandIns, naming_of, settings_of, upstream_of
 from .routes import Endpoint, Route, find_route
-from .settings import AccountHeader, Settings
+from .settings import AccountHeader, AuthMode, Settings
 from .tasks import beside_the_loop, others_first
 from .trace import Trace
+from .wrong_keys import RETRY_SECONDS
 
 logger = logging.getLogger(__name__)
 
@@ -138,28 +140,38 @@ class Gateway:
                 return Refusal(Head(204, {"x-request-id": new_request_id()} | preflight), b"")
             client, endpoint = self._check_key_and_route(request)
         except GatewayError as error:
-            self._books.metrics.count_request(client="", endpoint=None, status=error.status)
-            head, body = self._error(error, request, request_id=new_request_id(), trace=Trace())
-            return Refusal(head, body, delay=self._count_refusal(error, request))
+            return self._refusal(error, request)
         # what was counted up to the end is worth a last look
         if is_stopping and endpoint is not Endpoint.METRICS:
             return self._turn_away(request, endpoint)
         return client
 
-    def _count_refusal(self, error: GatewayError, request: RequestHead) -> float:
-        """Take down who was not let in, and why: the seconds that the answer is to wait."""
-        if (reason := _reason(error, request)) is None:
-            return 0.0
-        self._books.metrics.count_refusal(reason)
-        if not isinstance(error, UnknownClientKey):
-            return 0.0
-        address = self.settings.doors.client_address(request.headers, request.came)
+    def _refusal(self, error: GatewayError, request: RequestHead) -> Refusal:
+        delay = 0.0
+        if isinstance(error, UnknownClientKey):
+            seconds = self._take_down_wrong_key(request)
+            if seconds is None:
+                error = _no_key_is_looked_at()
+            else:
+                delay = seconds
+        if (reason := _reason(error, request)) is not None:
+            self._books.metrics.count_refusal(reason)
+        self._books.metrics.count_request(client="", endpoint=None, status=error.status)
+        head, body = self._error(error, request, request_id=new_request_id(), trace=Trace())
+        return Refusal(head, body, delay=delay)
+
+    def _take_down_wrong_key(self, request: RequestHead) -> float | None:
+        """The seconds that its answer is to wait; see `Verdict.delay`."""
+        address = self._address_of(request)
         verdict = self._books.wrong_keys.judge(address)
         if verdict.is_worth_a_line:
             logger.warning(
                 "%s showed a wrong key, for the %d. time in a row.", address or "A client", verdict.count
             )
         return verdict.delay
+
+    def _address_of(self, request: RequestHead) -> str:
+        return self.settings.doors.client_address(request.headers, request.came)
 
     def _turn_away(self, request: RequestHead, endpoint: Endpoint) -> Refusal:
         """Whoever comes while the process ends."""
@@ -190,7 +202,12 @@ class Gateway:
         return client, route.endpoint
 
     def _client_of(self, request: RequestHead, *, is_health: bool = False) -> Client:
-        return self._books.keys.client(request.headers, self.settings, is_health=is_health)
+        client = self._books.keys.client(request.headers, self.settings, is_health=is_health)
+        if self.settings.auth_mode is AuthMode.OFF or client is ANYBODY:
+            return client
+        if not self._books.wrong_keys.lets_in(self._address_of(request), client.owner):
+            raise _no_key_is_looked_at()
+        return client
 
     async def serve(
         self,
@@ -491,6 +508,14 @@ def _stream_head(headers: Mapping[str, str]) -> Head:
     )
 
 
+def _no_key_is_looked_at() -> TooManyWrongKeys:
+    return TooManyWrongKeys(
+        "Too many wrong API keys come from your address, so no key is looked at that has not been used from there before. "
+        f"Please try again in {RETRY_SECONDS:g}s.",
+        retry_after=RETRY_SECONDS,
+    )
+
+
 def _reason(error: GatewayError, request: RequestHead) -> str | None:
     """Why a request was not let in, for the metrics; `None` if its path or method was wrong."""
     match error:
@@ -498,7 +523,7 @@ def _reason(error: GatewayError, request: RequestHead) -> str | None:
             return "wrong_key"
         case WrongClientKey() if not any(shown_keys(request.headers)):
             return "no_key"
-        case WrongClientKey() | HostRefused() | OriginRefused() | TlsRequired():
+        case WrongClientKey() | HostRefused() | OriginRefused() | TlsRequired() | TooManyWrongKeys():
             return error.code
         case _:
             return None

@@ -509,6 +509,20 @@ async def test_wrong_keys_are_counted_and_wait(world: World, caplog: pytest.LogC
     assert "sk-guess" not in caplog.text
 
 
+async def test_of_many_wrong_keys_at_once_a_good_one_looks_like_the_others(world: World) -> None:
+    def shown(key: str, path: str, peer: str = "192.168.1.7") -> tuple[int, bytes]:
+        head = RequestHead("GET", path, {"authorization": f"Bearer {key}"}, came=Came(peer))
+        verdict = world.gateway.admit(head)
+        return (verdict.head.status, verdict.body) if isinstance(verdict, Refusal) else (200, b"")
+
+    for path in ("/v1/models", "/metrics", "/v1/nothing"):
+        *_, wrong = [shown("sk-guess", path) for _ in range(200)]
+        assert wrong[0] == 429
+        assert shown("sk-operator", path) == wrong
+    assert shown("sk-operator", "/v1/models", "192.168.1.8")[0] == 200
+    assert await world.sample("gateway_refusals_total", reason="too_many_wrong_keys") > 100
+
+
 async def test_behind_a_trusted_proxy_each_client_waits_for_itself(world: World) -> None:
     world.gateway = world.under(replace(STRICT, doors=Doors(proxies=(ip_network("10.0.0.0/24"),))))
     delays: dict[str, float] = {}

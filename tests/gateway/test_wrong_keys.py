@@ -9,7 +9,7 @@ class World:
         self.now = 100.0
         self.keys = WrongKeys(lambda: self.now)
 
-    def delays(self, count: int, address: str = "192.168.1.7") -> list[float]:
+    def delays(self, count: int, address: str = "192.168.1.7") -> list[float | None]:
         return [self.keys.judge(address).delay for _ in range(count)]
 
 
@@ -41,12 +41,34 @@ def test_it_is_forgotten_after_a_while() -> None:
 
 def test_only_so_many_answers_wait_at_once() -> None:
     world = World()
-    delays = world.delays(100)
-    assert sum(delay > 0 for delay in delays) == 20
+    delays = world.delays(200)
+    assert (delays.count(None), delays.count(0.0)) == (97, 3)
     world.now += 8.1
     assert world.delays(1) == [8.0]
-    delays = [world.delays(4, f"10.0.{each // 250}.{each % 250}")[-1] for each in range(300)]
-    assert sum(delay > 0 for delay in delays) == 199
+    delays = [world.delays(4, f"10.0.{each // 250}.{each % 250}")[-1] for each in range(500)]
+    assert delays.count(None) == 101
+    assert world.delays(3, "192.168.1.8") == [0.0] * 3, (
+        "who has guessed nothing yet has nothing to do with it"
+    )
+
+
+def test_of_many_guesses_at_once_nobody_learns_which_was_right() -> None:
+    world, guesses_from, elsewhere = World(), "192.168.1.7", "192.168.1.8"
+    assert world.keys.lets_in(guesses_from, "known")
+    assert world.delays(200, guesses_from)[-1] is None
+    assert world.keys.lets_in(guesses_from, "known"), "whoever shares the address goes on"
+    assert not world.keys.lets_in(guesses_from, "new")
+    assert world.keys.lets_in(elsewhere, "new")
+    assert not world.keys.lets_in(guesses_from, "new"), "it is known elsewhere alone"
+    world.now += 8.1
+    assert world.keys.lets_in(guesses_from, "new")
+
+
+def test_no_number_of_keys_takes_more_than_so_much() -> None:
+    world = World()
+    for each in range(wrong_keys._MOST_GOOD + 1):
+        assert world.keys.lets_in("192.168.1.7", f"owner {each}")
+    assert len(world.keys._good) == wrong_keys._MOST_GOOD
 
 
 def test_no_number_of_addresses_takes_more_than_so_much() -> None:
