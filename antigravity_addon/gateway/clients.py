@@ -50,6 +50,10 @@ class ClientKeys:
         """Take a new list. Requests under way go on under the old one."""
         self._by_hash = {key.hash: key for key in keys}
 
+    def is_one(self, word: str, settings: Settings) -> bool:
+        """The operator's included."""
+        return hash_key(word) in self._by_hash or _is_operators(word, settings)
+
     def client(self, headers: Mapping[str, str], settings: Settings, *, is_health: bool) -> Client:
         """Tell who it is. `headers` has lower-case names and still has its keys.
 

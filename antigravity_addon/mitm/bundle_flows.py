@@ -16,14 +16,10 @@ from antigravity_addon.views.masks import REDACTED, Masks
 
 from .annotate import ATTEMPT_KEY
 from .body_redaction import redact_request, redact_response
+from .redaction import PRIVATE_HEADER
 
 type _Facts = Mapping[str, object] | list[_Facts] | object
 
-_PRIVATE_HEADER = re.compile(
-    r"(?:^|[-_])(?:api[-_]?key|authorization|auth|cookie|cookie2|credential|password|secret|token)"
-    r"(?:$|[-_])",
-    re.IGNORECASE,
-)
 _MACHINES_HEADERS = ("forwarded", "x-forwarded-for", "x-real-ip", "cf-connecting-ip", "true-client-ip")
 _URL_HEADERS = ("origin", "referer")
 _ADDRESS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}")
@@ -230,7 +226,7 @@ def _from(state: object) -> http.HTTPFlow:
 def _mask_message(message: http.Message, masks: Masks) -> None:
     """Its body loses its content encoding, under which nothing can be found."""
     message.headers.fields = tuple(
-        (name, REDACTED if _PRIVATE_HEADER.search(name.decode("latin-1")) else masks(value))
+        (name, REDACTED if PRIVATE_HEADER.search(name.decode("latin-1")) else masks(value))
         for name, value in message.headers.fields
     )
     if message.trailers is not None:

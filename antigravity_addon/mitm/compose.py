@@ -171,6 +171,9 @@ class Runtime:
     def settings(self) -> Settings:
         return self._settings
 
+    def is_client_key(self, word: str) -> bool:
+        return self._books.keys.is_one(word, self._settings)
+
     def gateway_for(self, mode: ProxyMode) -> Gateway:
         """The gateway behind a listener: each reverse target is an upstream of its own."""
         if mode not in self._gateways:

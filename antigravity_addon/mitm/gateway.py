@@ -43,7 +43,7 @@ from .contentviews.registry import register_views
 from .dispatch import Dispatch
 from .drain import drain_of_the_process, give_signals_back, take_signals
 from .patience import Patience
-from .redaction import redact_keys
+from .redaction import redact_keys, redact_misplaced_keys
 from .replay import Replays, replays_under_way
 from .replay_commands import ReplayCommands
 from .request_stream import EncodedBody
@@ -256,14 +256,18 @@ class GatewayAddon:
         try:
             if redacts_bodies():
                 will_be_redacted(flow)
+            redact_misplaced_keys(flow.request, self._is_client_key)
             delay = self._admit(flow)
         except Exception:
             logger.exception("A request's head could not be judged, so the request is refused.")
             flow.response = failed_response(flow.request)
         finally:
-            redact_keys(flow)
+            redact_keys(flow.request)
         if delay:
             await asyncio.sleep(delay)
+
+    def _is_client_key(self, word: str) -> bool:
+        return self._runtime is not None and self._runtime.is_client_key(word)
 
     def _admit(self, flow: http.HTTPFlow) -> float:
         """Give the flow its client, or its refusal: the seconds that this is to wait."""

@@ -1,11 +1,13 @@
 """What is kept out of flows: client keys, accounts' credentials, cookies, and links that log their holder in."""
 
-from collections.abc import Collection
+import re
+from collections.abc import Callable, Collection
+from functools import lru_cache
 
 from mitmproxy import http
 
 from antigravity_addon.gateway.clients import KEY_HEADERS
-from antigravity_addon.views.masks import without, without_personal_links
+from antigravity_addon.views.masks import Masks, without, without_personal_links
 
 REDACTED = "[redacted]"
 
@@ -17,22 +19,49 @@ _KEY_HEADERS = frozenset(
     name.encode() for name in (*KEY_HEADERS, "cookie", "proxy-authorization", "sec-websocket-protocol")
 )
 """A key in any, what browsers and proxies show unasked, and where OpenAI's SDK puts the key in browsers."""
+PRIVATE_HEADER = re.compile(
+    r"(?:^|[-_])(?:api[-_]?key|subscription[-_]key|authorization|authentication|auth|cookie|cookie2|credential|password"
+    r"|secret|token)(?:$|[-_])",
+    re.IGNORECASE,
+)
+"""Names that speak of keys, tokens or cookies."""
+_LONG_WORD = re.compile(rb"[0-9A-Za-z_-]{12}")
+"""A key has one. What SDKs send in their other headers has none, mostly."""
 _SCHEMES = frozenset({b"basic", b"bearer", b"digest"})
 _KEY_PARAMETERS = frozenset({"key", "api_key", "api-key", "apikey", "access_token", "token"})
 _COOKIES = frozenset({b"set-cookie", b"set-cookie2"})
 
 
-def redact_keys(flow: http.HTTPFlow) -> None:
-    """Client keys stay out of screens, saved flows and logs. The scheme stays, to show how a key was sent."""
-    request = flow.request
-    request.headers.fields = tuple(
-        (name, _redacted(value) if name.lower() in _KEY_HEADERS else value)
-        for name, value in request.headers.fields
-    )
+def redact_misplaced_keys(request: http.Request, is_client_key: Callable[[str], bool]) -> None:
+    """Where no key is looked for, a client may have put one all the same: into its path, into the parameters of it, into any
+    header. It is known by its hash or by its looks, and is gone before anything is said of the request.
+    """
     if "?" in request.path:
         for name in set(request.query):
             if name.lower() in _KEY_PARAMETERS:
                 request.query[name] = REDACTED
+    raw = request.data
+    values = [value for name, value in raw.headers.fields if name.lower() not in _KEY_HEADERS]
+    if _LONG_WORD.search(b"\n".join((raw.path, raw.authority, raw.method, *values))) is None:
+        return
+    masks = Masks({}, is_client_key=is_client_key)
+    raw.path, raw.authority, raw.method = masks(raw.path), masks(raw.authority), masks(raw.method)
+    raw.headers.fields = tuple(
+        (name, value if name.lower() in _KEY_HEADERS or not _LONG_WORD.search(value) else masks(value))
+        for name, value in raw.headers.fields
+    )
+
+
+def redact_keys(request: http.Request) -> None:
+    """Client keys stay out of screens, saved flows and logs. The scheme stays, to show how a key was sent."""
+    request.headers.fields = tuple(
+        (name, _redacted(value) if _is_private(name) else value) for name, value in request.headers.fields
+    )
+
+
+@lru_cache(maxsize=256)
+def _is_private(name: bytes) -> bool:
+    return name.lower() in _KEY_HEADERS or PRIVATE_HEADER.search(name.decode("latin-1")) is not None
 
 
 def redacted_credential(value: str) -> str:

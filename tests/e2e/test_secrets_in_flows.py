@@ -15,6 +15,7 @@ import pytest
 from mitmproxy import http
 from mitmproxy.addons.clientplayback import ClientPlayback
 
+from antigravity_addon.gateway.client_keys import hash_key
 from antigravity_addon.simulator.server import Simulator
 from antigravity_addon.views.masks import forms_of
 from tests.running import RunningGateway, run_gateway, write_accounts
@@ -151,3 +152,60 @@ async def test_what_clients_show_beside_their_keys(tmp_path: Path) -> None:
         flow = await gateway.recorder.wait()
         assert flow.request.query["x"] == "1"
         assert found_in(all_of(flow)) == set()
+
+
+MISPLACED = "key-that-was-put-elsewhere-0123456789"
+PLACES: dict[str, tuple[str, str, dict[str, str]]] = {
+    # method, target, headers
+    "a path": ("GET", "/KEY/v1/models", {}),
+    "the end of a path": ("GET", "/v1/models/KEY", {}),
+    "a path that is none": ("GET", "/v1/KEY", {}),
+    "a path's parameter": ("GET", "/v1/models;key=KEY", {}),
+    "a parameter of any name": ("GET", "/v1/models?k=KEY", {}),
+    "a parameter with its scheme": ("GET", "/v1/models?authorization=Bearer%20KEY", {}),
+    "a query": ("GET", "/v1/models?KEY", {}),
+    "a method": ("KEY", "/v1/models", {}),
+    "a header for keys": ("GET", "/v1/models", {"x-litellm-api-key": "KEY"}),
+    "a header for tokens": ("GET", "/v1/models", {"x-access-token": "Bearer KEY"}),
+    "a header of Azure's": ("GET", "/v1/models", {"ocp-apim-subscription-key": "KEY"}),
+    "any header": ("GET", "/v1/models", {"user-agent": "agent/1 KEY"}),
+    "an address": ("GET", "/v1/models", {"referer": "http://localhost/?k=KEY"}),
+    "an origin": ("GET", "/v1/models", {"origin": "http://KEY"}),
+    "a host": ("GET", "/v1/models", {"host": "KEY"}),
+    "an encoding": ("POST", "/v1/chat/completions", {"content-encoding": "KEY"}),
+}
+
+
+@pytest.mark.parametrize("of", ["the operator", "a client", "OpenAI"])
+async def test_a_key_that_a_client_puts_where_none_is_looked_for(
+    tmp_path: Path, of: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By its hash it is known wherever it is, and what looks like a key is taken for one."""
+    caplog.set_level("DEBUG")
+    saved = tmp_path / "session.mitm"
+    key = "sk-proj-of-nobody-here-0123456789" if of == "OpenAI" else MISPLACED
+    options: dict[str, object] = {"gateway_upstream": "simulator", "save_stream_file": str(saved)}
+    if of == "the operator":
+        options |= {"gateway_auth_mode": "strict", "gateway_api_key": key}
+    elif of == "a client":
+        keys = tmp_path / "client-keys.yaml"
+        keys.write_text(f"client_keys: [{{name: ana, hash: '{hash_key(key)}'}}]\n")
+        keys.chmod(0o600)
+        options |= {"gateway_auth_mode": "strict", "gateway_client_keys": str(keys)}
+    async with run_gateway(None, tmp_path, **options) as gateway:
+        for shown in ({}, {"authorization": f"Bearer {key}"}):
+            async with gateway.client(shown) as client:
+                for method, target, headers in PLACES.values():
+                    placed = {name: value.replace("KEY", key) for name, value in headers.items()}
+                    await client.request(
+                        method.replace("KEY", key), target.replace("KEY", key), headers=placed
+                    )
+        await gateway.recorder.wait(2 * len(PLACES))
+        flows = {
+            place: all_of(flow) for place, flow in zip([*PLACES] * 2, gateway.recorder.flows, strict=True)
+        }
+    assert [place for place, flow in flows.items() if key.encode() in flow] == []
+    # httpx says whom it asks
+    log = [each.getMessage() for each in caplog.records if not each.name.startswith("http")]
+    assert [line for line in log if key in line] == []
+    assert key.encode() not in saved.read_bytes()
