@@ -150,7 +150,7 @@ OPTION_NAMES = frozenset(
 
 def to_settings(raw: RawOptions) -> Settings:
     """Raises: SettingsError: names the first option whose value cannot be."""
-    key = SecretStr(raw.api_key) if raw.api_key else None
+    key = _client_key(raw.api_key)
     auth_mode = _effective_auth_mode(raw, has_key=key is not None or raw.has_client_keys)
     return Settings(
         upstream=_member(UpstreamKind, "gateway_upstream", raw.upstream),
@@ -178,6 +178,15 @@ def to_settings(raw: RawOptions) -> Settings:
         keep_flows=_at_least(0, "gateway_keep_flows", raw.keep_flows),
         keep_megabytes=_at_least(0, "gateway_keep_megabytes", raw.keep_megabytes),
     )
+
+
+def _client_key(written: str) -> SecretStr | None:
+    if not written.isprintable() or written != written.strip():
+        raise SettingsError(
+            "gateway_api_key has a blank at an end, a line break or another character that clients cannot send: no request "
+            "could show it. Was it read from a file with its line's end?"
+        )
+    return SecretStr(written) if written else None
 
 
 def _effective_auth_mode(raw: RawOptions, *, has_key: bool) -> AuthMode:

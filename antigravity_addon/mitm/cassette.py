@@ -69,14 +69,21 @@ def read_recordings(path: Path) -> tuple[Recording, ...]:
 
     Raises: StartError: there is no such file, it holds no flows, or none that can be answered from.
     """
-    files = sorted(path.glob(f"*{_SUFFIX}")) if path.is_dir() else [path]
-    recordings = to_recordings(flow for file in files for flow in read_flows(file))
+    recordings = to_recordings(flow for file in _files_in(path) for flow in read_flows(file))
     if not recordings:
         raise StartError(
             f"{path}: there is no recorded exchange in it. Record some with -w FILE or gateway_record=FILE, and leave "
             "gateway_attempt_flows on."
         )
     return recordings
+
+
+def _files_in(path: Path) -> list[Path]:
+    """Raises: StartError."""
+    try:
+        return sorted(path.glob(f"*{_SUFFIX}")) if path.is_dir() else [path]
+    except OSError as error:
+        raise StartError(f"{path}: cannot be read ({error.strerror}).") from None
 
 
 def read_flows(path: Path) -> Iterator[http.HTTPFlow]:

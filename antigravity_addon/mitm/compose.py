@@ -216,7 +216,7 @@ class Runtime:
 
         Raises: SettingsError, StartError: nothing was changed.
         """
-        if updated & {"stream_large_bodies", "connection_strategy", "keep_host_header"}:
+        if updated & {"stream_large_bodies", "connection_strategy", "keep_host_header", "proxy_debug"}:
             check_mitmproxy_options()
         if not updated & options.NAMES:
             return
@@ -371,6 +371,8 @@ def check_mitmproxy_options() -> None:
     if ctx.options.onboarding and listener.has_reverse_modes_only():
         # mitm.it hands out certificates to users of an ordinary proxy, and looks at every request for its name
         ctx.options.update(onboarding=False)
+    if ctx.options.proxy_debug:
+        logger.warning("proxy_debug writes into the log whatever clients send, their keys included.")
 
 
 def check_fixed_account(settings: Settings, accounts: Accounts) -> None:

@@ -175,7 +175,7 @@ class GatewayAddon:
             elif not isinstance(mode, ReverseMode) and not ctx.options.proxyauth:
                 logger.warning(
                     "%s is open on %s: other machines can use it to go wherever this one can. "
-                    "Give it an address of this machine alone (@127.0.0.1:PORT), or set proxyauth.",
+                    "Give it an address of this machine alone (@127.0.0.1:PORT).",
                     mode.full_spec,
                     address,
                 )
@@ -262,7 +262,7 @@ class GatewayAddon:
             logger.exception("A request's head could not be judged, so the request is refused.")
             flow.response = failed_response(flow.request)
         finally:
-            redact_keys(flow.request)
+            redact_keys(flow)
         if delay:
             await asyncio.sleep(delay)
 

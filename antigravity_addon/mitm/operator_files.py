@@ -6,6 +6,7 @@ A broken edit changes nothing and is logged. Requests under way end with the acc
 import asyncio
 import json
 import logging
+import os
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -229,13 +230,22 @@ def _path(option: str, written: str) -> Path | None:
 
 
 def named_path(option: str, written: str) -> Path:
-    """What an option names. Raises: StartError: it is in the home folder of nobody who is known."""
+    """What an option names. Raises: StartError: no file has such a name, or it is in the home folder of nobody who is known."""
+    try:
+        if b"\0" in os.fsencode(written):
+            raise _no_name(option, written)
+    except UnicodeEncodeError:
+        raise _no_name(option, written) from None
     try:
         return Path(written).expanduser()
     except RuntimeError:
         raise StartError(
             f"{option} cannot be {written!r}: there is no such home folder. Give the whole path."
         ) from None
+
+
+def _no_name(option: str, written: str) -> StartError:
+    return StartError(f"{option} cannot be {written!r}: it has a character that is in no file's name.")
 
 
 # --- the simulator in Google's place -----------------------------------------------------------------------

@@ -29,6 +29,8 @@ _LONG_WORD = re.compile(rb"[0-9A-Za-z_-]{12}")
 """A key has one. What SDKs send in their other headers has none, mostly."""
 _SCHEMES = frozenset({b"basic", b"bearer", b"digest"})
 _KEY_PARAMETERS = frozenset({"key", "api_key", "api-key", "apikey", "access_token", "token"})
+_PROXYAUTH = "proxyauth"
+"""Where mitmproxy (12.2.3) keeps the user and the password that its own option of that name has asked for."""
 _COOKIES = frozenset({b"set-cookie", b"set-cookie2"})
 
 
@@ -52,11 +54,14 @@ def redact_misplaced_keys(request: http.Request, is_client_key: Callable[[str], 
     )
 
 
-def redact_keys(request: http.Request) -> None:
+def redact_keys(flow: http.HTTPFlow) -> None:
     """Client keys stay out of screens, saved flows and logs. The scheme stays, to show how a key was sent."""
+    request = flow.request
     request.headers.fields = tuple(
         (name, _redacted(value) if _is_private(name) else value) for name, value in request.headers.fields
     )
+    if (named := flow.metadata.get(_PROXYAUTH)) is not None:
+        flow.metadata[_PROXYAUTH] = (named[0], REDACTED)
 
 
 @lru_cache(maxsize=256)

@@ -120,3 +120,12 @@ async def test_a_key_on_the_command_line_is_told_of(
         pass
     assert "gateway_api_key stands on the command line" in caplog.text
     assert KEY not in caplog.text
+
+
+async def test_an_option_of_mitmproxy_s_that_logs_keys_is_told_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with run_gateway(None, tmp_path, gateway_upstream="simulator") as gateway:
+        assert "proxy_debug" not in caplog.text
+        gateway.master.options.update(proxy_debug=True)
+        assert "proxy_debug writes into the log whatever clients send, their keys included." in caplog.text

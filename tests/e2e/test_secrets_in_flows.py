@@ -154,6 +154,16 @@ async def test_what_clients_show_beside_their_keys(tmp_path: Path) -> None:
         assert found_in(all_of(flow)) == set()
 
 
+async def test_a_password_that_mitmproxy_itself_has_asked_for(tmp_path: Path) -> None:
+    options = {"gateway_upstream": "simulator", "proxyauth": "ana:proxy-password"}
+    async with run_gateway(None, tmp_path, **options) as gateway:
+        async with gateway.client() as client:
+            assert (await client.get("/v1/models", auth=("ana", "proxy-password"))).status_code == 200
+        flow = await gateway.recorder.wait()
+        assert flow.metadata["proxyauth"] == ("ana", "[redacted]")
+        assert found_in(all_of(flow)) == set()
+
+
 MISPLACED = "key-that-was-put-elsewhere-0123456789"
 PLACES: dict[str, tuple[str, str, dict[str, str]]] = {
     # method, target, headers

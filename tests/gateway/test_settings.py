@@ -33,6 +33,12 @@ REFUSED: dict[str, tuple[RawOptions, str]] = {
         RawOptions(api_key="sk-123456", allow_lan_access=True),
         "gateway_api_key is too easy to guess .* with gateway_allow_lan_access: `uv run antigravity keys add NAME`",
     ),
+    "a key with its line's end": (
+        RawOptions(api_key=f"{GOOD}\n"),
+        "gateway_api_key has a blank at an end, a line break",
+    ),
+    "a key with a blank": (RawOptions(api_key=f" {GOOD}"), "gateway_api_key has a blank at an end"),
+    "a key that is no text": (RawOptions(api_key="sk-\ud800"), "another character that clients cannot send"),
     "hosts": (
         RawOptions(allowed_hosts=["a.test", "http://b.test"]),
         "gateway_allowed_hosts: 'http://b.test' is no name of a host",

@@ -146,3 +146,11 @@ def test_a_home_folder_that_nobody_has_is_told_with_the_option() -> None:
         "gateway_state cannot be '~nobody-at-all/x': there is no such home folder. Give the whole path."
     )
     assert named_path("gateway_state", "x/y") == Path("x/y")
+
+
+@pytest.mark.parametrize("name", ["a\0b", "\ud800"])
+def test_what_is_in_no_files_name_is_refused(name: str) -> None:
+    with pytest.raises(
+        StartError, match=r"gateway_record cannot be .*: it has a character that is in no file's name"
+    ):
+        named_path("gateway_record", name)

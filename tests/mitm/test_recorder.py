@@ -11,7 +11,8 @@ from mitmproxy.addonmanager import Loader
 from mitmproxy.test import taddons, tflow
 
 from antigravity_addon.mitm.annotate import ATTEMPT_KEY, METADATA_KEY
-from antigravity_addon.mitm.cassette import Recorder, read_flows
+from antigravity_addon.mitm.cassette import Recorder, read_flows, read_recordings
+from antigravity_addon.mitm.operator_files import StartError
 
 
 def attempt_of(client: http.HTTPFlow) -> http.HTTPFlow:
@@ -81,3 +82,8 @@ def test_an_exchange_keeps_its_upstream_requests_over_a_reload(tmp_path: Path) -
     with recording(path) as recorder:
         recorder.response(client)
     assert [flow.id for flow in read_flows(path)] == [each.id for each in (*attempts, client)]
+
+
+def test_a_name_that_is_too_long_is_told() -> None:
+    with pytest.raises(StartError, match=r"cannot be read \(File name too long\)"):
+        read_recordings(Path("x" * 5000))
