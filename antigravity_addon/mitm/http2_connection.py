@@ -9,8 +9,9 @@ from typing import override
 
 import h2.events
 from h2.config import H2Configuration
+from h2.errors import ErrorCodes
 from h2.exceptions import DenialOfServiceError
-from hyperframe.frame import ContinuationFrame, DataFrame, Frame, HeadersFrame
+from hyperframe.frame import ContinuationFrame, DataFrame, Frame, GoAwayFrame, HeadersFrame
 from mitmproxy.proxy.layers.http._http_h2 import BufferedH2Connection
 
 from antigravity_addon.wire.http1_head import HEAD_BYTES
@@ -64,6 +65,13 @@ class BoundedConnection(BufferedH2Connection):
             self._idle_left = min(self._idle_left + earned, _IDLE_FRAMES) - cost
             if self._idle_left < 0:
                 raise DenialOfServiceError("Too many frames came that carry nothing.")
+        if (
+            isinstance(frame, GoAwayFrame)
+            and frame.error_code == ErrorCodes.NO_ERROR
+            and self.open_inbound_streams
+        ):
+            # it wants no pushed streams any more, and its own go on (RFC 9113, 6.8); h2 (4.3) would drop them
+            return []
         if isinstance(frame, HeadersFrame):
             self.decoder.max_header_list_size = min(max(_SWELL * len(frame.data), HEAD_BYTES), HEADERS_BYTES)
         return super()._receive_frame(frame)

@@ -13,6 +13,7 @@ from hyperframe.frame import (
     DataFrame,
     ExtensionFrame,
     Frame,
+    GoAwayFrame,
     HeadersFrame,
     PingFrame,
     SettingsFrame,
@@ -22,11 +23,12 @@ from hyperframe.frame import (
 from antigravity_addon.mitm.door import BODY_SECONDS, HEAD_SECONDS, READ_SECONDS, WRITE_BYTES, Door
 from antigravity_addon.simulator.exchange import Exchange
 from antigravity_addon.wire.http1_head import FIELDS
+from tests.e2e.held_upstream import held_upstream
 from tests.e2e.http2_client import Http2Client, Received, connected_by_http2
 from tests.e2e.raw_http import CHAT, POST, connected, sized
 from tests.e2e.test_chat import gateway_and_simulator
 from tests.e2e.test_http_connections import SILENT, STREAM, Endless, look
-from tests.running import RunningGateway
+from tests.running import RunningGateway, run_gateway, write_accounts
 
 
 def text_of(answer: Received) -> str:
@@ -151,6 +153,27 @@ async def test_a_client_of_little_room_gets_all_of_its_answer(tmp_path: Path) ->
         text = "a" * 200_000
         answer = await client.answer(client.ask(STREAM.replace(b"hello", text.encode())))
         assert (answer.status, text_of(answer)) == (200, text)
+
+
+async def test_a_client_that_wants_nothing_more_gets_what_it_has_asked_for(tmp_path: Path) -> None:
+    """As Node's `session.close()` says it, in the middle of an answer."""
+    async with (
+        held_upstream() as held,
+        run_gateway(
+            held.url, tmp_path, gateway_accounts=write_accounts(tmp_path, ("a@example.com", "k"))
+        ) as gateway,
+        connected_by_http2(gateway) as client,
+    ):
+        stream = client.ask(STREAM)
+        await client.until(lambda: b"One" in client.streams[stream].body)
+        client.send(GoAwayFrame(0).serialize())
+        other = client.ask(method="GET", path="/healthz")
+        assert (await client.answer(other)).status == 200
+        held.may_end.set()
+        answer = await client.answer(stream)
+        assert (text_of(answer), answer.ended) == ("One two.", True)
+        client.send(GoAwayFrame(0).serialize())
+        await client.until(lambda: client.is_closed)
 
 
 async def test_requests_that_are_taken_back_without_end_end_the_connection(tmp_path: Path) -> None:
