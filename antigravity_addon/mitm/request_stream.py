@@ -23,17 +23,15 @@ from mitmproxy.proxy.layers.http import (
     ResponseProtocolError,
 )
 
-from antigravity_addon.errors import GatewayError, RequestTimeout, RequestTooLarge
+from antigravity_addon.errors import GatewayError, InvalidHttp, RequestTimeout, RequestTooLarge
 from antigravity_addon.wire.content_encoding import decoded_size, encodings_in
-from antigravity_addon.wire.http1_head import check_unframed
+from antigravity_addon.wire.http1_head import check_unframed, content_length
 
 from .body_room import BodyRoom
 from .door import BODY_SECONDS, SMALL_BODY_BYTES, RequestOverdue, most_bytes, refusal
 
 ROOM = BodyRoom()
 """One for the process: connections outlive the addon when addon.py is saved."""
-_DIGITS = 20
-"""No number of bytes has so many."""
 
 
 @dataclass
@@ -82,6 +80,7 @@ class RequestStream(HttpStream):
         self._is_soon_read = False
         self._announced: int | None = None
         """Bytes of the body, if its length was said ahead."""
+        self._has_no_body = False
         self._most = most_bytes()
 
     def handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
@@ -142,6 +141,7 @@ class RequestStream(HttpStream):
         if event.request.http_version == "HTTP/1.0":
             event.request.headers.pop("expect", None)  # RFC 9110, section 10.1.1
         self._announced = _announced(event.request)
+        self._has_no_body = event.end_stream
         self._is_soon_read = self._will_soon_be_read(event)
         for command in super().state_wait_for_request_headers(event):
             yield command
@@ -164,6 +164,7 @@ class RequestStream(HttpStream):
         try:
             if request.is_http2:
                 check_unframed(request.data.method, request.data.path, request.headers.fields)
+                self._check_there_is_what_was_announced()
             encodings_in(request.headers.get("content-encoding", ""))
             self._check_size(self._announced or 0)
             ROOM.check(self._announced or 0)
@@ -205,6 +206,13 @@ class RequestStream(HttpStream):
             ROOM.give_back(self)
             self.flow.response = self.flow.response or refusal(body.error, self.flow.request)
 
+    def _check_there_is_what_was_announced(self) -> None:
+        """Of the rest the h2 library sees to it."""
+        if self._has_no_body and self._announced:
+            raise InvalidHttp(
+                f"The request has no body, and a content-length of {self._announced}.", param="content-length"
+            )
+
     def _check_size(self, size: int) -> None:
         if size > self._most:
             raise RequestTooLarge(f"The request's body is longer than {self._most} bytes.")
@@ -224,9 +232,10 @@ class RequestStream(HttpStream):
 
 
 def _announced(request: http.Request) -> int | None:
-    length = request.headers.get("content-length", "")
-    # HTTP/2 may have any word there, which mitmproxy refuses
-    return int(length) if length.isdecimal() and len(length) < _DIGITS else None
+    try:
+        return content_length([(name.lower(), value) for name, value in request.headers.fields])
+    except InvalidHttp:
+        return None  # by HTTP/2, where it is judged with the head
 
 
 def _nothing_more(_event: events.Event) -> layer.CommandGenerator[None]:

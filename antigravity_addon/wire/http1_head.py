@@ -79,6 +79,7 @@ def check_unframed(method: bytes, target: bytes, fields: Sequence[tuple[bytes, b
     if len(target) > LINE_BYTES:
         raise RequestLineTooLong(f"The request's path is longer than {LINE_BYTES} bytes.")
     _check_count(len(fields))
+    content_length(fields)
     if sum(len(name) + len(value) + len(b": \r\n") for name, value in fields) > HEAD_BYTES:
         raise HeadTooLarge(f"The request's header fields are longer than {HEAD_BYTES} bytes together.")
     if not _is_path(method, target):
@@ -125,11 +126,25 @@ def _check_count(fields: int) -> None:
         raise HeadTooLarge(f"The request has {fields} header fields: {FIELDS} is the most.")
 
 
+def content_length(fields: Sequence[tuple[bytes, bytes]]) -> int | None:
+    """Bytes of the body, as they are announced; `None` if they are not. Names are in lower case.
+
+    Raises: InvalidHttp: by something else than one number.
+    """
+    lengths = [value for name, value in fields if name == b"content-length"]
+    if len(lengths) > 1:
+        raise InvalidHttp("The request has more than one content-length.", param="content-length")
+    if lengths and _LENGTH.fullmatch(lengths[0]) is None:
+        raise InvalidHttp(
+            f"content-length {lengths[0][:60]!r} is no number of bytes.", param="content-length"
+        )
+    return int(lengths[0]) if lengths else None
+
+
 def _body_size(fields: Sequence[tuple[bytes, bytes]], *, has_chunks: bool) -> int | None:
     """There is one way to tell where the body ends; `None`: by its chunks."""
-    lengths = [value for name, value in fields if name == b"content-length"]
     codings = [value for name, value in fields if name == b"transfer-encoding"]
-    if codings and lengths:
+    if codings and any(name == b"content-length" for name, _ in fields):
         raise InvalidHttp(
             "A request has content-length or transfer-encoding, and not both.", param="transfer-encoding"
         )
@@ -138,15 +153,8 @@ def _body_size(fields: Sequence[tuple[bytes, bytes]], *, has_chunks: bool) -> in
             f"transfer-encoding {b', '.join(codings)[:100]!r}: 'chunked' is the only one, in HTTP/1.1.",
             param="transfer-encoding",
         )
-    if len(lengths) > 1:
-        raise InvalidHttp("The request has more than one content-length.", param="content-length")
-    if lengths and _LENGTH.fullmatch(lengths[0]) is None:
-        raise InvalidHttp(
-            f"content-length {lengths[0][:60]!r} is no number of bytes.", param="content-length"
-        )
-    if codings:
-        return None
-    return int(lengths[0]) if lengths else 0
+    size = content_length(fields)
+    return None if codings else size or 0
 
 
 def _check_host(hosts: Sequence[bytes], *, is_needed: bool) -> None:

@@ -103,6 +103,16 @@ async def test_a_request_that_is_refused_leaves_the_others_alone(tmp_path: Path)
         assert [request.disconnected for request in simulator.requests][:1] == [False]
 
 
+@pytest.mark.parametrize("length", ["10", "1_0", "+0"])
+async def test_a_length_is_a_number_and_the_bodys(tmp_path: Path, length: str) -> None:
+    """The h2 library (4.3) reads them as Python does, and compares them with bodies that are there."""
+    async with gateway_and_simulator(tmp_path) as (gateway, _), connected_by_http2(gateway) as client:
+        answer = await client.answer(
+            client.ask(method="GET", path="/v1/models", headers={"content-length": length})
+        )
+        assert (answer.status, json.loads(answer.body)["error"]["code"]) == (400, "invalid_http")
+
+
 async def ask_without_room(client: Http2Client, gateway: RunningGateway) -> tuple[int, Door]:
     """For a stream, of which the client then reads nothing: its number, and the door once what waits for it is all it may be."""
     client.h2.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: 10})
