@@ -4,6 +4,7 @@ The h2 library has its own against floods of headers and CONTINUATION frames, an
 """
 
 import asyncio
+from collections.abc import Mapping
 
 import h2.errors
 import h2.events
@@ -19,8 +20,8 @@ from mitmproxy.proxy.layers.http import (
 )
 from mitmproxy.proxy.layers.http._http2 import Http2Server
 
-from antigravity_addon.errors import GatewayError
-from antigravity_addon.wire.http1_head import no_proxy
+from antigravity_addon.errors import GatewayError, InvalidHttp
+from antigravity_addon.wire.http1_head import check_seen, no_proxy
 
 from .door import (
     BODY_SECONDS,
@@ -133,8 +134,8 @@ class Http2Door(Http2Server):
                 self._begins_by = None
                 if not event.stream_ended:
                     self._heard[event.stream_id] = now()
-                if dict(event.headers)[b":method"].upper() == b"CONNECT":
-                    yield from self._refuse(event.stream_id, no_proxy())
+                if (error := _reason_for_no_flow(dict(event.headers))) is not None:
+                    yield from self._refuse(event.stream_id, error)
                     return False
             case h2.events.DataReceived() if event.stream_id in self._heard and event.data:
                 self._heard[event.stream_id] = now()
@@ -201,3 +202,15 @@ class Http2Door(Http2Server):
             self.h2_conn.reset_stream(stream_id, h2.errors.ErrorCodes.CANCEL)
             yield commands.SendData(self.conn, self.h2_conn.data_to_send())
         yield ReceiveHttp(RequestProtocolError(stream_id, "Client reads nothing.", ErrorCode.CANCEL))
+
+
+def _reason_for_no_flow(fields: Mapping[bytes, bytes]) -> GatewayError | None:
+    """Why a request is refused before anybody sees it."""
+    if fields[b":method"].upper() == b"CONNECT":
+        return no_proxy()
+    try:
+        for name in (b":method", b":authority", b":path"):
+            check_seen(fields.get(name, b""))
+    except InvalidHttp as error:
+        return error
+    return None

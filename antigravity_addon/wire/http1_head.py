@@ -27,6 +27,8 @@ _END = b"\r\n\r\n"
 # the last CR may be the first half of CRLF
 _FORBIDDEN = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+# in UTF-8: control characters of Latin-1, line ends, and what turns the direction of a text around
+_UNSEEN = re.compile(rb"\xc2[\x80-\x9f]|\xe2\x80[\x8b-\x8f\xa8-\xae]|\xe2\x81[\xa6-\xa9]")
 # methods are shown to clients that invent one: whatever has no space in it is one
 _LINE = re.compile(rb"([^ \t]+) ([^ \t]+) (HTTP/[0-9]\.[0-9])")
 _NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -95,6 +97,7 @@ def read_head(head: bytes) -> Http1Head:
     Raises: InvalidHttp, VersionNotSupported, HeadTooLarge, WrongMethod.
     """
     line, *lines = head.removesuffix(_END).split(b"\r\n")
+    check_seen(line)
     if (found := _LINE.fullmatch(line)) is None:
         raise InvalidHttp(f"The request line {line[:100]!r} is none of HTTP/1.1: method, target, version.")
     method, target, version = found.groups()
@@ -111,6 +114,15 @@ def read_head(head: bytes) -> Http1Head:
     _check_host(hosts, is_needed=needs_host)
     _check_target(method, target, hosts)
     return Http1Head(line, method, target, version, fields, body_size)
+
+
+def check_seen(text: bytes) -> None:
+    """Of what is listed on the operator's terminal, which may do what such a character says.
+
+    Raises: InvalidHttp.
+    """
+    if found := _UNSEEN.search(text):
+        raise InvalidHttp(f"The request line has the character {found[0]!r}, which nobody can see.")
 
 
 def _field(line: bytes) -> tuple[bytes, bytes]:

@@ -76,6 +76,7 @@ REFUSED: dict[str, tuple[dict[str, str], str, int, str | None]] = {
     "another server's": ({":path": "http://other/v1/chat/completions"}, "POST", 400, "invalid_http"),
     "a path that is none": ({":path": "v1/chat/completions"}, "POST", 400, "invalid_http"),
     "an escape in the path": ({":path": "/v1/chat/completions?\x1b[2J"}, "POST", 400, "invalid_http"),
+    "a terminal's control character": ({":path": "/v1/chat/completions?\x9b2J"}, "POST", 400, "invalid_http"),
     "an escape in a field": ({"x-a": "\x1b[2J"}, "POST", 400, "invalid_http"),
     "a method that nobody serves": ({}, "PUT", 405, "method_not_supported"),
     "a way to somewhere else": ({}, "CONNECT", 405, "method_not_supported"),
@@ -101,6 +102,7 @@ async def test_a_request_that_is_refused_leaves_the_others_alone(tmp_path: Path)
         assert (answer.status, json.loads(answer.body)["error"]["code"]) == (413, "request_too_large")
         assert not client.streams[other].ended
         assert [request.disconnected for request in simulator.requests][:1] == [False]
+        assert "\x9b" not in "".join(flow.request.path for flow in gateway.recorder.flows)
 
 
 @pytest.mark.parametrize("length", ["10", "1_0", "+0"])

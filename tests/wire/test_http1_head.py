@@ -16,6 +16,7 @@ GOOD: dict[str, bytes] = {
     "a length": b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\n",
     "an empty body": b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n",
     "every header that may be there twice": b"GET / HTTP/1.1\r\nhost: x\r\naccept: a\r\naccept: b\r\n\r\n",
+    "letters beyond ASCII in a path": b"GET /\xc3\xa4\xe2\x82\xac\xff HTTP/1.1\r\nhost: x\r\n\r\n",
     "of no resource": b"OPTIONS * HTTP/1.1\r\nhost: x\r\n\r\n",
     "the host twice": b"GET http://X:80/a HTTP/1.1\r\nhost: x:80\r\n\r\n",
     "as long as it may be": b"GET / HTTP/1.1\r\nhost: x\r\nx-a: " + b"a" * (HEAD_BYTES - 35) + b"\r\n\r\n",
@@ -54,6 +55,9 @@ BAD: dict[str, tuple[bytes, int, str | None]] = {
     "another protocol's": (b"GET ftp://x/ HTTP/1.1\r\nhost: x\r\n\r\n", 400, None),
     "no path": (b"GET x HTTP/1.1\r\nhost: x\r\n\r\n", 400, None),
     "a star": (b"GET * HTTP/1.1\r\nhost: x\r\n\r\n", 400, None),
+    "a terminal's control character": (b"GET /\xc2\x9b2J HTTP/1.1\r\nhost: x\r\n\r\n", 400, None),
+    "one in a method": (b"G\xc2\x9b2JET / HTTP/1.1\r\nhost: x\r\n\r\n", 400, None),
+    "a text that is turned around": (b"GET /\xe2\x80\xaeabc HTTP/1.1\r\nhost: x\r\n\r\n", 400, None),
     # hosts
     "no host": (b"GET / HTTP/1.1\r\n\r\n", 400, "host"),
     "two hosts": (with_fields(b"Host: x"), 400, "host"),
