@@ -509,6 +509,16 @@ async def test_wrong_keys_are_counted_and_wait(world: World, caplog: pytest.LogC
     assert "sk-guess" not in caplog.text
 
 
+async def test_a_key_in_the_place_of_a_model_is_in_no_log_and_no_metric(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    world.gateway = world.under(replace(STRICT, default_model="gemini-2.5-flash"))
+    await world.chat(key="sk-operator", model="sk-operator")
+    assert "[redacted] → gemini-2.5-flash" in caplog.text
+    assert "sk-operator" not in caplog.text
+
+
 async def test_of_many_wrong_keys_at_once_a_good_one_looks_like_the_others(world: World) -> None:
     def shown(key: str, path: str, peer: str = "192.168.1.7") -> tuple[int, bytes]:
         head = RequestHead("GET", path, {"authorization": f"Bearer {key}"}, came=Came(peer))
