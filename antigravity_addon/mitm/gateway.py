@@ -208,6 +208,10 @@ class GatewayAddon:
             return  # a program of this machine, whose connections the operator had redirected
         if not self._is_open(client.proxy_mode):
             client.error = "This listener is not open."
+        elif isinstance(client.proxy_mode, ReverseMode) and client.transport_protocol != "tcp":
+            # mitmproxy (12.2.3) listens there for HTTP/3 as soon as the target is https. Anybody can send a datagram in
+            # another's name, who would be given the answer
+            client.error = "The gateway is served by TCP alone."
         elif not self._may_connect(client):
             client.error = "Other machines may not use this gateway: gateway_allow_lan_access is off."
             logger.warning("%s was refused: gateway_allow_lan_access is off.", client.peername[0])

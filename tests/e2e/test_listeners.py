@@ -13,8 +13,9 @@ from mitmproxy.proxy.mode_specs import ProxyMode
 
 from antigravity_addon.mitm import listener
 from benchmarks.ports import free_port
-from tests.running import RunningGateway, run_gateway
+from tests.running import RunningGateway, proxyserver, run_gateway
 
+from .raw_http import HEALTH
 from .test_start import command, environment, folder
 
 __all__ = ["folder"]
@@ -52,6 +53,34 @@ async def test_other_machines_are_refused_on_every_listener(
         assert "192.168.1.7 was refused: gateway_allow_lan_access is off." in caplog.text
         # mitmproxy redirects this machine's own programs there, whatever address they have
         assert not refuses(gateway, "local:curl", "192.168.1.7")
+
+
+class _Ends:
+    """Of connections."""
+
+    def __init__(self) -> None:
+        self.clients: asyncio.Queue[connection.Client] = asyncio.Queue()
+
+    def client_disconnected(self, client: connection.Client) -> None:
+        self.clients.put_nowait(client)
+
+
+async def test_nothing_is_served_by_datagrams(tmp_path: Path) -> None:
+    """Who sends one can be anybody."""
+    async with run_gateway(None, tmp_path, gateway_upstream="simulator") as gateway:
+        ends = _Ends()
+        gateway.master.addons.add(ends)
+        mode = f"reverse:https://localhost@127.0.0.1:{free_port()}"
+        gateway.master.options.update(mode=[mode])
+        await proxyserver(gateway.master).setup_servers()
+        ((host, port, *_), *_) = proxyserver(gateway.master).listen_addrs()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+            stranger.connect((host, port))
+            stranger.send(HEALTH)
+            async with asyncio.timeout(60):
+                client = await ends.clients.get()
+        assert (client.transport_protocol, client.error) == ("udp", "The gateway is served by TCP alone.")
+        assert not gateway.recorder.flows
 
 
 async def test_a_listener_that_nobody_asked_for_serves_nobody(
