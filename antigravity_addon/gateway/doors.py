@@ -39,6 +39,7 @@ _SIMPLE_TYPES = ("", "text/plain", "application/x-www-form-urlencoded", "multipa
 """What pages may send to other sites without asking them first."""
 _LONGEST_HOST = 300
 """Characters. Of a domain there are 253 at most."""
+_MOST_HOPS = 20
 _SHOWN = 100
 """Characters of what a stranger sent, in messages."""
 
@@ -307,13 +308,18 @@ def _hops(headers: Mapping[str, str]) -> list[str]:
 
 
 def _of_list(value: str) -> Iterator[str]:
-    return (_without_port(each.strip()) for each in value.split(","))
+    return (_without_port(each.strip()) for each in _last_of(value))
 
 
 def _of_forwarded(value: str) -> Iterator[str]:
-    for hop in value.split(","):
+    for hop in _last_of(value):
         fields = (field.strip().partition("=") for field in hop.split(";"))
         yield next((_without_port(text.strip('"')) for name, _, text in fields if name.lower() == "for"), "")
+
+
+def _last_of(value: str) -> list[str]:
+    """As many as there are proxies in a row anywhere: a client may have put thousands in front of them."""
+    return value.rsplit(",", _MOST_HOPS)[-_MOST_HOPS:]
 
 
 _READERS = {"x-forwarded-for": _of_list, "forwarded": _of_forwarded}

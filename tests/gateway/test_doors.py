@@ -236,6 +236,11 @@ ADDRESSES: dict[str, tuple[str, dict[str, str], str]] = {
     "what its client said before": ("10.0.0.2", {"x-forwarded-for": "8.8.8.8, 1.2.3.4"}, "1.2.3.4"),
     "two proxies": ("127.0.0.1", {"x-forwarded-for": "8.8.8.8, 1.2.3.4, 10.0.0.2"}, "1.2.3.4"),
     "proxies all the way": ("127.0.0.1", {"x-forwarded-for": "10.0.0.3, 10.0.0.2"}, "10.0.0.3"),
+    "more proxies than there can be": (
+        "127.0.0.1",
+        {"x-forwarded-for": "1.2.3.4" + ", 10.0.0.3" * 30},
+        "10.0.0.3",
+    ),
     "no address": ("10.0.0.2", {"x-forwarded-for": "1.2.3.4, unknown"}, "10.0.0.2"),
     "an empty one": ("10.0.0.2", {"x-forwarded-for": ""}, "10.0.0.2"),
     "with a port": ("10.0.0.2", {"x-forwarded-for": "1.2.3.4:5678"}, "1.2.3.4"),
