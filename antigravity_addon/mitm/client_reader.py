@@ -27,7 +27,7 @@ class ClientReader:
     """Stands in for a connection's `asyncio.StreamReader`.
 
     State: how much the next piece may be, since when the client's last one is being worked on, and how long those before it
-    took since others had their turn.
+    took for which others have not had their turn.
     """
 
     def __init__(self, reader: asyncio.StreamReader, clock: Callable[[], float] = now) -> None:
@@ -41,8 +41,11 @@ class ClientReader:
         """What is there, of `size` bytes at most; nothing at the end. Called again when it has been worked on."""
         if self._given is not None:
             await self._after(self._clock() - self._given)
+        asked = self._clock()
         piece = await self._reader.read(min(size, self._size))
         self._given = self._clock()
+        # while it waited for its client, others had their turn
+        self._worked = max(self._worked - (self._given - asked), 0.0)
         return piece
 
     async def _after(self, took: float) -> None:

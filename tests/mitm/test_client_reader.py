@@ -87,6 +87,27 @@ async def test_who_has_much_to_do_has_as_many_turns_as_the_client_had_time(
     assert turns == pytest.approx(5, abs=1)
 
 
+async def test_who_waits_for_its_client_has_let_others_go_first() -> None:
+    """As one does who asks, and asks again when it was answered."""
+    clock, source = Clock(), asyncio.StreamReader()
+    reader = ClientReader(source, clock)
+
+    def arrive() -> None:
+        clock.seconds += ORDINARY
+        source.feed_data(bytes(100))
+
+    loop = asyncio.get_running_loop()
+    for _ in range(10):
+        loop.call_soon(arrive)
+        await reader.read(65_535)
+        clock.seconds += ORDINARY
+    source.feed_data(bytes(100))
+    had_turn = asyncio.Event()
+    loop.call_soon(had_turn.set)
+    await reader.read(65_535)
+    assert not had_turn.is_set()
+
+
 async def test_it_ends_as_what_it_reads_from_ends() -> None:
     reader = ClientReader(filled(3), Clock())
     assert [await reader.read(65_535), await reader.read(65_535)] == [bytes(3), b""]
