@@ -3,8 +3,11 @@
 import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from antigravity_addon.errors import GatewayError
+from antigravity_addon.wire import http1_head
 from antigravity_addon.wire.http1_head import FIELDS, HEAD_BYTES, LINE_BYTES, head_size, read_head
 
 GOOD: dict[str, bytes] = {
@@ -130,3 +133,8 @@ def test_a_flood_is_refused_before_it_ends(received: bytes, status: int) -> None
 def test_a_head_that_comes_byte_by_byte_is_waited_for(head: bytes) -> None:
     lengths = range(len(head)) if len(head) < 200 else (1, 100, len(head) - 1)
     assert {head_size(head[:length]) for length in lengths} == {None}
+
+
+@given(st.lists(st.sampled_from([b"\r", b"\n", b"\r\n", b"a", b"\t", b"\0", b"\x7f", b"\xff"])).map(b"".join))
+def test_what_is_found_quickly_is_what_is_found(text: bytes) -> None:
+    assert http1_head._has_clean_lines(text) == (http1_head._FORBIDDEN.search(text) is None)
