@@ -52,7 +52,7 @@ class ClientKeys:
 
     def is_one(self, word: str, settings: Settings) -> bool:
         """The operator's included."""
-        return hash_key(word) in self._by_hash or _is_operators(word, settings)
+        return _hashed(word) in self._by_hash or _is_operators(word, settings)
 
     def client(self, headers: Mapping[str, str], settings: Settings, *, is_health: bool) -> Client:
         """Tell who it is. `headers` has lower-case names and still has its keys.
