@@ -209,8 +209,8 @@ class InProcessHttpLayer(HttpLayer):
     def _events(self, event: events.Event) -> layer.CommandGenerator[None]:
         match event:
             case events.Start():
-                if self.context.client.tls:
-                    yield from self._open_door(is_http2=self.context.client.alpn == b"h2")
+                if self.context.client.alpn == b"h2":
+                    yield from self._open_door(is_http2=True)
             case Overdue() | ClientGone() | ReadsNothing():
                 if self.door is not None:
                     yield from self.event_to_child(self.connections[self.context.client], event)
@@ -227,7 +227,7 @@ class InProcessHttpLayer(HttpLayer):
             self.connections.pop(event.connection, None)
 
     def _begin(self, received: bytes) -> layer.CommandGenerator[None]:
-        """Without TLS nothing was agreed upon; who begins with HTTP/2 has to begin with its preface."""
+        """Without TLS nothing was agreed upon, and some clients agree to HTTP/1 and begin with HTTP/2: its preface tells."""
         self._first += received
         if len(self._first) < len(PREFACE) and PREFACE.startswith(self._first):
             return

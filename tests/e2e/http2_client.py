@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -111,12 +111,14 @@ class Http2Client:
 
 
 @asynccontextmanager
-async def connected_by_http2(gateway: RunningGateway, *, tls: bool = False) -> AsyncGenerator[Http2Client]:
+async def connected_by_http2(
+    gateway: RunningGateway, *, tls: bool = False, offers: Sequence[str] = ("h2",)
+) -> AsyncGenerator[Http2Client]:
     """Without TLS, its first bytes are still to be sent with the next ones."""
     context = None
     if tls:
         context = ssl.create_default_context()
-        context.set_alpn_protocols(["h2"])
+        context.set_alpn_protocols(list(offers))
     port = int(gateway.url.rpartition(":")[2])
     reader, writer = await asyncio.open_connection("localhost", port, ssl=context)
     client = Http2Client(reader, writer)

@@ -66,6 +66,18 @@ async def test_an_http2_client_may_begin_byte_by_byte(tmp_path: Path) -> None:
         assert (await client.answer(client.ask(method="GET", path="/healthz"))).body == b'{"status":"ok"}'
 
 
+@pytest.mark.parametrize("offers", [["http/1.1", "h2"], ["http/1.1"], ["acme"]], ids=" ".join)
+async def test_a_client_may_speak_another_version_than_it_agreed_to(
+    tmp_path: Path, offers: list[str]
+) -> None:
+    """mitmproxy takes what it offers first, and httpx, told to speak HTTP/2 alone, offers HTTP/1.1 before it."""
+    async with (
+        gateway_and_simulator(tmp_path) as (gateway, _),
+        connected_by_http2(gateway, tls=True, offers=offers) as client,
+    ):
+        assert (await client.answer(client.ask(method="GET", path="/healthz"))).body == b'{"status":"ok"}'
+
+
 REFUSED: dict[str, tuple[dict[str, str], str, int, str | None]] = {
     "a body too long by its length": ({"content-length": "200000"}, "POST", 413, "request_too_large"),
     "an encoding of its own": ({"content-encoding": "rot13"}, "POST", 415, "unsupported_encoding"),
