@@ -21,6 +21,8 @@ _TURN_SECONDS = 0.004
 """A piece that took longer is followed by a smaller one."""
 _LONGEST_PAUSE = 0.05
 """Seconds. What took longer is one large request, which is over."""
+_MOST_ROUNDS = 1000
+"""Of the loop, in a pause. Two that wait for each other go on, even by a clock that stands still."""
 
 
 class ClientReader:
@@ -62,7 +64,9 @@ class ClientReader:
         """As long as they have something to do, and no longer than `seconds`: it takes them many rounds of the loop."""
         until = self._clock() + seconds
         await asyncio.sleep(0)
-        while somebody_waits() and self._clock() < until:
+        for _ in range(_MOST_ROUNDS):
+            if not somebody_waits() or self._clock() >= until:
+                break
             await others_first()
 
 

@@ -87,6 +87,17 @@ async def test_who_has_much_to_do_has_as_many_turns_as_the_client_had_time(
     assert turns == pytest.approx(5, abs=1)
 
 
+async def test_two_that_let_each_other_go_first_go_on() -> None:
+    clock = Clock()
+    readers = [ClientReader(filled(100_000), clock) for _ in range(2)]
+    for reader in readers:
+        await reader.read(65_535)
+    clock.seconds += LONG
+    async with asyncio.timeout(60):
+        pieces = await asyncio.gather(*(reader.read(65_535) for reader in readers))
+    assert all(pieces)
+
+
 async def test_who_waits_for_its_client_has_let_others_go_first() -> None:
     """As one does who asks, and asks again when it was answered."""
     clock, source = Clock(), asyncio.StreamReader()
