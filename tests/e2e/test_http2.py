@@ -127,6 +127,22 @@ async def test_a_length_is_a_number_and_the_bodys(tmp_path: Path, length: str) -
         assert (answer.status, json.loads(answer.body)["error"]["code"]) == (400, "invalid_http")
 
 
+async def test_trailers_are_no_body_and_are_dropped(tmp_path: Path) -> None:
+    async with gateway_and_simulator(tmp_path) as (gateway, _), connected_by_http2(gateway) as client:
+        trailers = [("authorization", "Bearer sk-in-a-trailer")]
+        whole = client.ask(CHAT, end=False)
+        client.h2.send_headers(whole, trailers, end_stream=True)
+        short = client.ask(headers={"content-length": "5"}, end=False)
+        client.h2.send_headers(short, trailers, end_stream=True)
+        client.send()
+        assert (await client.answer(whole)).status == 200
+        refused = json.loads((await client.answer(short)).body)["error"]
+        assert (refused["code"], refused["param"]) == ("invalid_http", "content-length")
+        await gateway.recorder.wait(2)
+        states = repr([flow.get_state() for flow in gateway.recorder.flows])
+        assert "sk-in-a-trailer" not in states
+
+
 async def ask_without_room(client: Http2Client, gateway: RunningGateway) -> tuple[int, Door]:
     """For a stream, of which the client then reads nothing: its number, and the door once what waits for it is all it may be."""
     client.h2.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: 10})
