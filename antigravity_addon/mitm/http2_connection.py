@@ -11,7 +11,7 @@ import h2.events
 from h2.config import H2Configuration
 from h2.errors import ErrorCodes
 from h2.exceptions import DenialOfServiceError
-from hyperframe.frame import ContinuationFrame, DataFrame, Frame, GoAwayFrame, HeadersFrame
+from hyperframe.frame import ContinuationFrame, DataFrame, Frame, GoAwayFrame, HeadersFrame, SettingsFrame
 from mitmproxy.proxy.layers.http._http_h2 import BufferedH2Connection
 
 from antigravity_addon.wire.http1_head import HEAD_BYTES
@@ -29,6 +29,10 @@ HEADERS_BYTES = 4 * HEAD_BYTES
 _SWELL = 4
 """Headers that are longer than they may be must not have come in less than a part of their length: by its table, HPACK lets
 70 bytes stand for 200,000, and the h2 library (4.3) looks at each of these for itself.
+"""
+_TABLE_BYTES = 4096
+"""Of our own headers, for the client to have at hand. It may offer more, which need not be used: the hpack library (4.2) looks
+at each entry for each header, and each answer adds some.
 """
 
 
@@ -74,6 +78,9 @@ class BoundedConnection(BufferedH2Connection):
             return []
         if isinstance(frame, HeadersFrame):
             self.decoder.max_header_list_size = min(max(_SWELL * len(frame.data), HEAD_BYTES), HEADERS_BYTES)
+        if isinstance(frame, SettingsFrame) and SettingsFrame.HEADER_TABLE_SIZE in frame.settings:
+            table = min(frame.settings[SettingsFrame.HEADER_TABLE_SIZE], _TABLE_BYTES)
+            frame.settings[SettingsFrame.HEADER_TABLE_SIZE] = table
         return super()._receive_frame(frame)
 
     @override

@@ -21,6 +21,7 @@ from hyperframe.frame import (
 )
 
 from antigravity_addon.mitm.door import BODY_SECONDS, HEAD_SECONDS, READ_SECONDS, WRITE_BYTES, Door
+from antigravity_addon.mitm.http2_door import Http2Door
 from antigravity_addon.simulator.exchange import Exchange
 from antigravity_addon.wire.http1_head import FIELDS
 from tests.e2e.held_upstream import held_upstream
@@ -141,6 +142,17 @@ async def test_trailers_are_no_body_and_are_dropped(tmp_path: Path) -> None:
         await gateway.recorder.wait(2)
         states = repr([flow.get_state() for flow in gateway.recorder.flows])
         assert "sk-in-a-trailer" not in states
+
+
+async def test_what_is_remembered_of_answers_is_bounded(tmp_path: Path) -> None:
+    """By HPACK, for a client that offers to remember all there is: it was looked through for each header of each answer."""
+    async with gateway_and_simulator(tmp_path) as (gateway, _), connected_by_http2(gateway) as client:
+        client.h2.update_settings({h2.settings.SettingCodes.HEADER_TABLE_SIZE: 2**32 - 1})
+        for _ in range(100):
+            assert (await client.answer(client.ask(method="GET", path="/healthz"))).status == 200
+        (connection,) = gateway.addon._patience._connections.values()
+        assert isinstance(connection.door, Http2Door)
+        assert connection.door.h2_conn.encoder.header_table._current_size <= 4096
 
 
 async def ask_without_room(client: Http2Client, gateway: RunningGateway) -> tuple[int, Door]:
