@@ -25,7 +25,8 @@ PRIVATE_HEADER = re.compile(
     re.IGNORECASE,
 )
 """Names that speak of keys, tokens or cookies."""
-_LONG_WORD = re.compile(rb"[0-9A-Za-z_-]{12}")
+_LONG = 12
+_LONG_WORD = re.compile(rb"[0-9A-Za-z_-]{%d}" % _LONG)
 """A key has one. What SDKs send in their other headers has none, mostly."""
 _SCHEMES = frozenset({b"basic", b"bearer", b"digest"})
 _KEY_PARAMETERS = frozenset({"key", "api_key", "api-key", "apikey", "access_token", "token"})
@@ -46,7 +47,7 @@ def redact_misplaced_keys(request: http.Request, is_client_key: Callable[[str], 
     values = [value for name, value in raw.headers.fields if name.lower() not in _KEY_HEADERS]
     if _LONG_WORD.search(b"\n".join((raw.path, raw.authority, raw.method, *values))) is None:
         return
-    masks = Masks({}, is_client_key=is_client_key)
+    masks = Masks({}, is_client_key=lambda word: len(word) >= _LONG and is_client_key(word))
     raw.path, raw.authority, raw.method = masks(raw.path), masks(raw.authority), masks(raw.method)
     raw.headers.fields = tuple(
         (name, value if name.lower() in _KEY_HEADERS or not _LONG_WORD.search(value) else masks(value))
