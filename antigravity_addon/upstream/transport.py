@@ -9,6 +9,7 @@ import asyncio
 import ssl
 import time
 import zlib
+from collections import defaultdict
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
@@ -19,6 +20,7 @@ from weakref import WeakKeyDictionary
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
+from aiohttp.client_reqrep import ConnectionKey
 from aiohttp.connector import Connection
 from aiohttp.helpers import _EXC_SENTINEL  # pyright: ignore[reportPrivateUsage]  the default of what is overridden
 from aiohttp.tracing import Trace
@@ -35,12 +37,15 @@ from antigravity_addon.wire.inflating import CODINGS, Inflating
 from antigravity_addon.wire.json_values import has_more_values
 
 from .endpoint import UpstreamRequest
+from .names import Names
 
 CONNECT_SECONDS = 10.0
 CONNECTS_AT_ONCE = 64
-"""Beyond which connections wait to be opened, on nobody's clock: of a thousand at once, the last would be given up because
-the first keep the gateway busy.
+"""To one address, beyond which connections wait to be opened, on nobody's clock: of a thousand at once, the last would be
+given up because the first keep the gateway busy. Of one address, since another one's may be at it until they are given up.
 """
+NAMES_AT_ONCE = 16
+"""Of operators' addresses, each of which is looked up once at a time."""
 IDLE_CONNECTION_SECONDS = 60.0
 """Google's front end closes idle connections after some minutes; ours must go first."""
 ERROR_BODY_BYTES = 256 * 1024
@@ -152,6 +157,7 @@ class Transport:
 
     def __init__(self, unix_time: Callable[[], float] = time.time) -> None:  # noqa: TID251  as on every clock
         self._unix_time = unix_time
+        self._names = Names(at_once=NAMES_AT_ONCE)
         self._session: aiohttp.ClientSession | None = None
 
     @asynccontextmanager
@@ -195,10 +201,11 @@ class Transport:
         session, self._session = self._session, None
         if session is not None:
             await session.close()
+        await self._names.close()
 
     def _new_session(self) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
-            connector=_Connector(self._unix_time),
+            connector=_Connector(self._unix_time, self._names),
             cookie_jar=aiohttp.DummyCookieJar(),
             skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
             # waiting for the first byte and between bytes is timed by the exchange, which knows what is due
@@ -221,11 +228,14 @@ class _Connector(aiohttp.TCPConnector):
     State: what is known of those that are open, since whoever opened one has found out.
     """
 
-    def __init__(self, unix_time: Callable[[], float]) -> None:
-        super().__init__(limit=0, keepalive_timeout=IDLE_CONNECTION_SECONDS)  # pyright: ignore[reportUnknownMemberType]  its socket factory
+    def __init__(self, unix_time: Callable[[], float], names: Names) -> None:
+        super().__init__(limit=0, keepalive_timeout=IDLE_CONNECTION_SECONDS, resolver=names)  # pyright: ignore[reportUnknownMemberType]  its socket factory
         self._factory = partial(_Protocol, loop=self._loop)
         self._unix_time = unix_time
-        self._connecting = asyncio.Semaphore(CONNECTS_AT_ONCE)
+        self._connecting: defaultdict[ConnectionKey, asyncio.Semaphore] = defaultdict(
+            lambda: asyncio.Semaphore(CONNECTS_AT_ONCE)
+        )
+        """For each of the operator's addresses."""
         self._known: WeakKeyDictionary[asyncio.Transport, Connected] = WeakKeyDictionary()
 
     @override
@@ -233,7 +243,7 @@ class _Connector(aiohttp.TCPConnector):
         self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
     ) -> Connection:
         began = self._unix_time()
-        async with self._connecting:
+        async with self._connecting[req.connection_key]:
             connection = await super().connect(req, traces, timeout)
             while _has_said_more(connection):
                 connection.close()

@@ -23,6 +23,8 @@ from yarl import URL
 from antigravity_addon.errors import InvalidRequest
 from antigravity_addon.wire.inbound import shown
 
+from .names import Names
+
 logger = logging.getLogger(__name__)
 
 type IPAddress = IPv4Address | IPv6Address
@@ -356,7 +358,8 @@ class WebMedia:
         self._user_agent = user_agent
         self._limits = limits or Limits()
         self._allows = allows
-        self._resolver = resolver
+        self._names = Names(at_once=self._limits.at_once)
+        self._resolver = resolver or self._names
         self._cache = _Cache(self._limits, clock)
         self._slots = asyncio.Semaphore(self._limits.at_once)
         self._loads: dict[_Wanted, _Load] = {}
@@ -384,6 +387,7 @@ class WebMedia:
         session, self._session = self._session, None
         if session is not None:
             await session.close()
+        await self._names.close()
 
     async def _share(self, wanted: _Wanted) -> Fetched:
         load = self._loads.get(wanted)
@@ -437,7 +441,7 @@ class WebMedia:
     def _new_session(self) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(
             limit=0,
-            resolver=_FewAddresses(self._resolver or aiohttp.ThreadedResolver()),
+            resolver=_FewAddresses(self._resolver),
             use_dns_cache=False,
             socket_factory=self._open_socket,
         )

@@ -13,6 +13,7 @@ import random
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,25 +26,27 @@ NOWHERE = "nowhere.invalid"
 """Is never found."""
 
 
-def look_up_at_random(loop: asyncio.AbstractEventLoop, seed: int) -> None:
-    """From here on. Addresses are looked up as ever, and every other `.invalid` name leads to this machine."""
+def looking_up_at_random(seed: int) -> Callable[..., Any]:
+    """In place of `socket.getaddrinfo`. Addresses are looked up as ever, and every other `.invalid` name leads to this
+    machine.
+    """
     chance = random.Random(seed).random
-    known = loop.getaddrinfo
+    known = socket.getaddrinfo
 
-    async def getaddrinfo(host: Any, port: Any, **how: Any) -> Any:
+    def getaddrinfo(host: Any, *how: Any, **more: Any) -> Any:
         if not str(host).endswith(".invalid"):
-            return await known(host, port, **how)
+            return known(host, *how, **more)
         if host == NOWHERE or chance() < SHARE_NOT_FOUND:
             raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
-        return await known("127.0.0.1", port, **how)
+        return known("127.0.0.1", *how, **more)
 
-    loop.getaddrinfo = getaddrinfo  # pyright: ignore[reportAttributeAccessIssue]  that is what it is for
+    return getaddrinfo
 
 
 class Inside:
     def running(self) -> None:
         loop = asyncio.get_running_loop()
-        look_up_at_random(loop, int(os.environ[SEED]))
+        socket.getaddrinfo = looking_up_at_random(int(os.environ[SEED]))
         loop.add_signal_handler(signal.SIGUSR1, _count)
         loop.add_signal_handler(signal.SIGUSR2, lambda: ctx.master.commands.call("gateway.accounts.reset"))
 

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import os
+import socket
 from collections import Counter
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from tests.running import RunningGateway, run_gateway
 
-from .inside import look_up_at_random
+from .inside import looking_up_at_random
 from .storm import DEADLINE, Operator, Script, Storm, options, settled
 from .upstream import HostileUpstream
 
@@ -45,10 +46,10 @@ async def left_behind(before: Counter[str], files: int) -> str:
 @pytest.mark.time_lapse
 @pytest.mark.parametrize("seed", [SEED], ids=lambda seed: f"seed {seed}")
 async def test_whatever_the_upstream_does_each_request_is_answered_whole_or_told_why(
-    tmp_path: Path, seed: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     script = Script(seed)
-    look_up_at_random(asyncio.get_running_loop(), seed)
+    monkeypatch.setattr(socket, "getaddrinfo", looking_up_at_random(seed))
     upstream = HostileUpstream(script.fault, accounts_die=True)
     running: list[RunningGateway] = []
     operator = Operator(

@@ -11,7 +11,13 @@ import zstandard
 
 from antigravity_addon.errors import StreamTruncated, UpstreamBroken, UpstreamUnreachable
 from antigravity_addon.upstream.endpoint import UpstreamRequest
-from antigravity_addon.upstream.transport import SMALL_BYTES, TURN_BYTES, Transport, UpstreamResponse
+from antigravity_addon.upstream.transport import (
+    CONNECTS_AT_ONCE,
+    SMALL_BYTES,
+    TURN_BYTES,
+    Transport,
+    UpstreamResponse,
+)
 
 NOWHERE: dict[str, str] = {
     "an empty label": "https://a..b/",
@@ -100,6 +106,38 @@ async def test_a_connection_that_says_nothing_more_is_used_again() -> None:
     assert reused == [False, True, True]
     await transport.aclose()
     server.close()
+
+
+async def test_an_address_that_accepts_nobody_holds_up_no_other() -> None:
+    upstream, transport = _Talkative(b""), Transport()
+    upstream.was_read.set()
+    arrived = asyncio.Semaphore(0)
+
+    async def says_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        arrived.release()
+        while await reader.read(4096):
+            pass
+        writer.close()
+
+    async def ask(url: str) -> bytes:
+        async with transport.open(UpstreamRequest(url, {}, b"")) as response:
+            return await response.read()
+
+    silent = await asyncio.start_server(says_nothing, "127.0.0.1", 0)
+    sound = await asyncio.start_server(upstream.serve, "127.0.0.1", 0)
+    ports = [server.sockets[0].getsockname()[1] for server in (silent, sound)]
+    loop, url = asyncio.get_running_loop(), f"https://127.0.0.1:{ports[0]}/"
+    stuck = [loop.create_task(ask(url)) for _ in range(CONNECTS_AT_ONCE)]
+    for _ in stuck:
+        await arrived.acquire()
+    assert await ask(f"http://127.0.0.1:{ports[1]}/") == b"no. 1"
+    assert not any(each.done() for each in stuck)
+    for each in stuck:
+        each.cancel()
+    await asyncio.gather(*stuck, return_exceptions=True)
+    await transport.aclose()
+    silent.close()
+    sound.close()
 
 
 # --- bodies ----------------------------------------------------------------------------------------------
