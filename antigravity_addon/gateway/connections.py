@@ -44,7 +44,6 @@ class Connections:
                 self.transport,
                 rotated,
                 unix_time=unix_time,
-                clock=clock,
                 metadata_host=os.environ.get("GCE_METADATA_HOST") or METADATA_HOST,
             ),
             find_project=self._find_project,

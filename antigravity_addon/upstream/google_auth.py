@@ -5,6 +5,7 @@ The metadata server is asked without google-auth: 2.63 needs `requests` for that
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -17,12 +18,24 @@ from antigravity_addon.wire.oauth import TokenAnswer
 
 from .endpoint import UpstreamRequest
 from .google_file import SCOPES, Source, read_source
-from .token_endpoint import GrantRefused, Origin, Patience, TryAgain, fetch, refusal, refused
+from .token_endpoint import (
+    WHOLE_SECONDS,
+    Answer,
+    GrantRefused,
+    Origin,
+    Patience,
+    TryAgain,
+    fetch,
+    refusal,
+    refused,
+)
 from .transport import Transport
 
 if TYPE_CHECKING:
-    from .google_library import GoogleLibrary
+    from .google_library import Credentials, GoogleLibrary
 
+_AT_ONCE = 16
+"""Accounts, of which more wait."""
 METADATA_HOST = "metadata.google.internal"
 
 _THIS_MACHINE = Origin(
@@ -39,17 +52,16 @@ class GoogleAuth:
         rotated: RotatedTokens,
         *,
         unix_time: Callable[[], float],
-        clock: Callable[[], float],
         patience: Patience | None = None,
         metadata_host: str = METADATA_HOST,
     ) -> None:
-        """`clock` gives seconds, and is read on threads."""
         self._transport = transport
         self._rotated = rotated
         self._unix_time = unix_time
-        self._clock = clock
         self._patience = patience or Patience()
         self._metadata_host = metadata_host
+        # its own: for as long as an endpoint is silent, it keeps a thread
+        self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="google-auth")
 
     async def token(self, email: str, grant: GoogleAuthGrant) -> Token:
         """Raises: AccountRefused, TokenUnavailable."""
@@ -75,17 +87,37 @@ class GoogleAuth:
 
     async def _made(self, source: Source, refresh_token: SecretStr) -> tuple[Token, SecretStr]:
         """With the refresh token to be shown from then on, which is empty where there is none."""
-        library = await asyncio.to_thread(lambda: self._library)
-        made = await asyncio.to_thread(library.load, source, refresh_token)
-        token = await self._patience.ask(lambda: asyncio.to_thread(library.refresh, made, source))
+        library = await self._on_thread(lambda: self._library)
+        made = await self._on_thread(lambda: library.load(source, refresh_token))
+        token = await self._patience.ask(lambda: self._refreshed(library, made, source))
         return token, library.refresh_token_of(made)
+
+    async def _refreshed(self, library: "GoogleLibrary", made: "Credentials", source: Source) -> Token:
+        """Its requests are sent on the loop, which ends them in time, and when nobody waits for the token any more."""
+        loop = asyncio.get_running_loop()
+        under_way: list[Future[Answer]] = []
+
+        def ask(request: UpstreamRequest) -> Answer:
+            asked = fetch(self._transport, request, of="token endpoint")
+            under_way.append(asyncio.run_coroutine_threadsafe(asked, loop))
+            # a loop that has stopped meanwhile ends nothing
+            return under_way[-1].result(2 * WHOLE_SECONDS)
+
+        try:
+            return await self._on_thread(lambda: library.refresh(made, source, ask))
+        finally:
+            for each in under_way:
+                each.cancel()
+
+    async def _on_thread[T](self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     @cached_property
     def _library(self) -> "GoogleLibrary":
-        """On a thread: google-auth and httpx take 90 ms to import, and only accounts with such files need them."""
+        """On a thread: google-auth takes 90 ms to import, and only accounts with such files need them."""
         from .google_library import GoogleLibrary  # noqa: PLC0415
 
-        return GoogleLibrary(unix_time=self._unix_time, clock=self._clock)
+        return GoogleLibrary(self._unix_time)
 
     async def _ask_this_machine(self) -> Token:
         request = UpstreamRequest(

@@ -1,21 +1,20 @@
-"""google-auth itself, and the connections that it is given: all on threads, this module's import included.
+"""google-auth itself: all on threads, this module's import included.
 
-google-auth is synchronous. It is given its connections by us, and no refusal: an answer that is none it would retry,
+google-auth is synchronous. Its requests are sent by us, and it is given no refusal: an answer that is none it would retry,
 sleep over and reword in its own way, so that answer ends its work and is judged like any other.
 """
 
 # google-auth 2.63 says that it is typed, and leaves its arguments without types
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 
-import ssl
 from collections.abc import Callable, Mapping
+from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from subprocess import SubprocessError
 from typing import Protocol, cast
 
-import httpx
 from google.auth import (
     aws,
     external_account_authorized_user,
@@ -33,18 +32,9 @@ from antigravity_addon.errors import AccountRefused
 from antigravity_addon.wire.base import JsonObject
 from antigravity_addon.wire.oauth import TokenAnswer, seconds_left
 
+from .endpoint import UpstreamRequest
 from .google_file import SCOPES, Source
-from .token_endpoint import (
-    RECHECK_SECONDS,
-    WHOLE_SECONDS,
-    Answer,
-    TryAgain,
-    refusal,
-    refused,
-    said,
-    server_time,
-)
-from .transport import CONNECT_SECONDS, SMALL_BYTES
+from .token_endpoint import RECHECK_SECONDS, Answer, TryAgain, refusal, refused, said, server_time
 
 _AWS = "urn:ietf:params:aws:token-type:aws4_request"
 
@@ -71,13 +61,15 @@ class Credentials(Protocol):
     def refresh(self, request: Request) -> None: ...
 
 
-class GoogleLibrary:
-    """State: the certificates that are trusted, which take long to read."""
+type Ask = Callable[[UpstreamRequest], Answer]
+"""On the thread that it is called on. Raises: TryAgain: no whole answer came."""
 
-    def __init__(self, *, unix_time: Callable[[], float], clock: Callable[[], float]) -> None:
+
+class GoogleLibrary:
+    """What google-auth does with files and answers."""
+
+    def __init__(self, unix_time: Callable[[], float]) -> None:
         self._unix_time = unix_time
-        self._clock = clock
-        self._trust: ssl.SSLContext | None = None
 
     @staticmethod
     def load(source: Source, refresh_token: SecretStr) -> Credentials:
@@ -95,18 +87,17 @@ class GoogleLibrary:
                 f"google-auth cannot use these credentials: {words!r}.", source.origin.mend
             ) from None
 
-    def refresh(self, made: Credentials, source: Source) -> Token:
+    def refresh(self, made: Credentials, source: Source, ask: Ask) -> Token:
         """Raises: AccountRefused, TokenUnavailable, TryAgain."""
-        with self._connections() as client:
-            request = _Request(client, clock=self._clock)
-            try:
-                made.refresh(request)
-            except _NoToken as error:
-                raise refusal(error.answer, source.origin, now=self._unix_time()) from None
-            except TransportError as error:
-                raise TryAgain(f"The token endpoint did not answer ({error}).") from error
-            except _LOCAL_TROUBLES as error:
-                raise _not_made(error, source, is_answered=request.last is not None) from None
+        request = _Request(ask)
+        try:
+            made.refresh(request)
+        except _NoToken as error:
+            raise refusal(error.answer, source.origin, now=self._unix_time()) from None
+        except TransportError as error:
+            raise TryAgain(str(error)) from error
+        except _LOCAL_TROUBLES as error:
+            raise _not_made(error, source, is_answered=request.last is not None) from None
         try:
             token = TokenAnswer.model_validate({"access_token": made.token})
         except ValidationError:
@@ -120,11 +111,6 @@ class GoogleLibrary:
                 return SecretStr(cast("str | None", made.refresh_token) or "")
             case _:
                 return SecretStr("")
-
-    def _connections(self) -> httpx.Client:
-        """Without proxies of the environment, as `transport.py` is without them."""
-        self._trust = self._trust or ssl.create_default_context()
-        return httpx.Client(verify=self._trust, timeout=httpx.Timeout(CONNECT_SECONDS), trust_env=False)
 
     def _life(self, answer: Answer | None) -> float:
         """google-auth's own `expiry` is by this machine's clock, or by the server's, without saying which."""
@@ -168,7 +154,7 @@ def _not_made(error: Exception, source: Source, *, is_answered: bool) -> Account
     return refused(f"google-auth says {words!r}.", source.origin.mend, rest=RECHECK_SECONDS)
 
 
-# --- connections ------------------------------------------------------------------------------------------
+# --- requests ---------------------------------------------------------------------------------------------
 
 
 class _NoToken(GoogleAuthError):
@@ -194,9 +180,8 @@ class _Request(Request):
     State: the last answer, which is the one with the token once google-auth has one.
     """
 
-    def __init__(self, client: httpx.Client, *, clock: Callable[[], float]) -> None:
-        self._client = client
-        self._clock = clock
+    def __init__(self, ask: Ask) -> None:
+        self._ask = ask
         self.last: Answer | None = None
 
     def __call__(
@@ -210,23 +195,15 @@ class _Request(Request):
     ) -> Response:
         """Raises: TransportError: no whole answer came. _NoToken: it refuses."""
         if options:
-            raise TransportError(f"{', '.join(options)}: not supported")
+            raise TransportError(f"The token endpoint was not asked: {', '.join(options)} is not supported.")
+        content = body.encode() if isinstance(body, str) else body or b""
+        fields = {"accept-encoding": "identity", **(headers or {})}
         try:
-            self.last = answer = self._send(url, method, body, headers)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise TransportError(type(error).__name__) from error
+            self.last = answer = self._ask(UpstreamRequest(url, fields, content, method))
+        except TryAgain as error:
+            raise TransportError(str(error)) from error
+        except CancelledError as error:
+            raise TransportError("The token endpoint was not waited for.") from error
         if answer.status >= 400:
             raise _NoToken(answer)
         return cast("Response", _Response(answer.status, answer.headers, answer.body))
-
-    def _send(
-        self, url: str, method: str, body: bytes | str | None, headers: Mapping[str, str] | None
-    ) -> Answer:
-        ends = self._clock() + WHOLE_SECONDS
-        with self._client.stream(method, url, content=body, headers=headers) as response:
-            content = b""
-            for chunk in response.iter_bytes():
-                content += chunk
-                if len(content) > SMALL_BYTES or self._clock() > ends:
-                    raise TransportError("no end")
-            return Answer(response.status_code, response.headers, content)

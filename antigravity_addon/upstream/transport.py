@@ -1,4 +1,4 @@
-"""Connections to upstreams. Only this module, `google_auth.py` and `web_media.py` open any.
+"""Connections to upstreams. Only this module and `web_media.py` open any.
 
 aiohttp, and not httpx on top of it: every stream took a fifth more of the gateway's time that way, and what httpx has
 ready, redirects, cookies and schemes of authentication, is none of ours. One pool of connections for all clients and

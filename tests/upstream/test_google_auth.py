@@ -1,14 +1,18 @@
 """Credentials that google-auth knows, on endpoints of this machine, and what its failures mean."""
 
+import asyncio
 import json
 import logging
 import sys
 import traceback
 from collections.abc import AsyncGenerator, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import brotli
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -20,8 +24,9 @@ from antigravity_addon.accounts.account import GoogleAuthGrant
 from antigravity_addon.accounts.rotated_tokens import RotatedTokens
 from antigravity_addon.accounts.tokens import Token
 from antigravity_addon.errors import AccountRefused, TokenUnavailable, UpstreamFailure
+from antigravity_addon.upstream import token_endpoint
 from antigravity_addon.upstream.google_auth import GoogleAuth
-from antigravity_addon.upstream.token_endpoint import REREAD_SECONDS, WHOLE_SECONDS, Patience
+from antigravity_addon.upstream.token_endpoint import REREAD_SECONDS, Patience
 from antigravity_addon.upstream.transport import SMALL_BYTES, Transport
 from antigravity_addon.wire.base import Json
 
@@ -50,15 +55,6 @@ def key() -> tuple[str, bytes]:
     )
 
 
-class Clock:
-    now = 0.0
-    step = 0.0
-
-    def __call__(self) -> float:
-        self.now += self.step
-        return self.now
-
-
 @dataclass
 class Desk:
     """google-auth with everything it depends on."""
@@ -66,7 +62,6 @@ class Desk:
     server: TokenServer
     google_auth: GoogleAuth
     waits: list[float]
-    clock: Clock
     folder: Path
 
     async def token(self, content: Mapping[str, Json] | str) -> Token:
@@ -145,7 +140,6 @@ async def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerato
     async with token_server() as server:
         transport = Transport()
         waits: list[float] = []
-        clock = Clock()
 
         async def sleep(seconds: float) -> None:
             waits.append(seconds)
@@ -154,7 +148,6 @@ async def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerato
             transport,
             RotatedTokens(tmp_path / "rotated.json"),
             unix_time=lambda: NOON,
-            clock=clock,
             patience=Patience(sleep, lambda: 0.0),
             metadata_host=server.host,
         )
@@ -162,7 +155,7 @@ async def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerato
         monkeypatch.setattr(iam, "_IAM_ENDPOINT", f"{server.url}iam/{{}}:generateAccessToken")
         monkeypatch.setattr(credentials, "_GOOGLE_OAUTH2_TOKEN_ENDPOINT", f"{server.url}token")
         monkeypatch.delenv("GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES", raising=False)
-        yield Desk(server, google_auth, waits, clock, tmp_path)
+        yield Desk(server, google_auth, waits, tmp_path)
         await transport.aclose()
 
 
@@ -396,8 +389,8 @@ PASSING: dict[str, tuple[Reply, str]] = {
         "The token endpoint cannot answer now (429 rate_limit_exceeded).",
     ),
     "400 server_error": (error("server_error"), "The token endpoint cannot answer now (400 server_error)."),
-    "cut off": (CUT_OFF, "The token endpoint did not answer (RemoteProtocolError)."),
-    "too much": (Reply(b" " * (SMALL_BYTES + 1)), "The token endpoint did not answer (no end)."),
+    "cut off": (CUT_OFF, "The token endpoint did not answer (ServerDisconnectedError)."),
+    "too much": (Reply(b" " * (SMALL_BYTES + 1)), "The token endpoint did not answer (UpstreamBroken)."),
 }
 
 
@@ -434,10 +427,60 @@ async def test_a_metadata_server_that_fails_is_asked_four_times(
     assert (failure.message, desk.waits) == (message, [1.0, 2.0, 4.0])
 
 
-async def test_an_answer_that_drips_is_given_up(desk: Desk) -> None:
-    desk.clock.step = WHOLE_SECONDS + 1
+@pytest.mark.parametrize(
+    "says", [b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\n\r\n"], ids=["a head", "a body"]
+)
+async def test_an_answer_that_drips_is_given_up(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, says: bytes
+) -> None:
+    monkeypatch.setattr(token_endpoint, "WHOLE_SECONDS", 0.05)
+
+    async def drip(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(says)
+        with suppress(ConnectionError):
+            while True:
+                writer.write(b"x")
+                await writer.drain()
+                await asyncio.sleep(0.001)  # its pace
+
+    async with await asyncio.start_server(drip, "127.0.0.1", 0) as server:
+        address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        failure = await desk.failure(desk.service_account(token_uri=address))
+        server.close()
+    assert failure.message == "The token endpoint gave no answer within 0 seconds."
+
+
+async def test_an_answer_is_not_unpacked_without_bounds(desk: Desk) -> None:
+    packed = Reply(brotli.compress(b" " * 10_000_000 + b"{}"), 200, {"content-encoding": "br"})
+    desk.server.replies = [packed] * 4
     failure = await desk.failure(desk.service_account())
-    assert failure.message == "The token endpoint did not answer (no end)."
+    assert failure.message == "The token endpoint did not answer (StreamTruncated)."
+    assert {asked.headers["accept-encoding"] for asked in desk.server.asked} == {"identity"}
+
+
+async def test_endpoints_that_are_silent_hold_up_no_other_work(desk: Desk) -> None:
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(ThreadPoolExecutor(1))
+    desk.server.open.clear()
+    waiting = loop.create_task(desk.token(desk.service_account()))
+    await desk.server.arrived.wait()
+    async with asyncio.timeout(60):
+        assert await asyncio.to_thread(lambda: "done") == "done"
+    assert not waiting.done()
+    desk.server.open.set()
+    assert await waiting == Token(SecretStr("access-1"), 3599.0)
+
+
+async def test_a_token_that_nobody_waits_for_is_not_waited_for(desk: Desk) -> None:
+    desk.server.open.clear()
+    waiting = asyncio.get_running_loop().create_task(desk.token(desk.service_account()))
+    await desk.server.arrived.wait()
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    # or the thread would wait until the endpoint speaks
+    async with asyncio.timeout(60):
+        await asyncio.to_thread(desk.google_auth._threads.shutdown)
+    desk.server.open.set()
 
 
 UNREADABLE: dict[str, tuple[str, Reply]] = {
