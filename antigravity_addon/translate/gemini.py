@@ -352,10 +352,17 @@ def _withheld(candidate: Candidate) -> str | None:
 
 
 def _blocked(feedback: PromptFeedback) -> str:
-    message = f": {feedback.block_reason_message}" if feedback.block_reason_message else ""
-    return f"The prompt was blocked ({feedback.block_reason}{message})."
+    return f"The prompt was blocked ({_said(feedback.block_reason, feedback.block_reason_message)})."
 
 
 def _words(candidate: Candidate) -> str:
-    message = f": {candidate.finish_message}" if candidate.finish_message else ""
-    return f"{candidate.finish_reason}{message}"
+    return _said(candidate.finish_reason, candidate.finish_message)
+
+
+_MOST_WORDS = 2000
+"""Characters, as of errors that come in the place of an answer."""
+
+
+def _said(reason: str | None, message: str | None) -> str:
+    words = f"{reason}: {message}" if message else f"{reason}"
+    return words if len(words) <= _MOST_WORDS else f"{words[:_MOST_WORDS]}…"

@@ -6,6 +6,8 @@ Read by msgspec, and not by pydantic as all other JSON: a stream has thousands o
 microseconds instead of 3.4, and that was a twentieth of the gateway's time.
 """
 
+from collections.abc import Iterator
+from json import JSONEncoder
 from typing import Any
 
 from msgspec import MsgspecError, Struct, convert
@@ -169,6 +171,21 @@ def read_message(data: bytes) -> StreamMessage:
     except MsgspecError:
         pass  # a number may be none that JSON has
     try:
-        return convert(from_json(data), StreamMessage, strict=False)
+        message = convert(from_json(data), StreamMessage, strict=False)
     except MsgspecError as error:
         raise ValueError(str(error)) from error
+    for args in _arguments(message.response or message):
+        _FINITE.encode(args)
+    return message
+
+
+_FINITE = JSONEncoder(allow_nan=False)
+"""A tool must not be called with something else where the model said what no JSON can."""
+
+
+def _arguments(answer: GenerateContentResponse) -> Iterator[dict[str, Any]]:
+    for candidate in answer.candidates or ():
+        content = candidate.content
+        for part in (content and content.parts) or ():
+            if part.function_call is not None:
+                yield part.function_call.args or {}

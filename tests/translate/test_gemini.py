@@ -246,6 +246,20 @@ def test_an_undeclared_call_is_never_passed_on() -> None:
     assert events == []
 
 
+def test_of_what_gemini_says_about_an_end_so_much_is_repeated_as_somebody_reads() -> None:
+    long = "x" * 1_000_000
+    withheld = play(chunk(finish="SAFETY", finishMessage=long))
+    blocked = play(json.dumps({"promptFeedback": {"blockReason": long, "blockReasonMessage": long}}))
+    for event in (*withheld, *blocked):
+        assert isinstance(event, Finished)
+        assert event.refusal is not None
+        assert len(event.refusal) < 2100
+    for reason, condemned in (("MALFORMED_FUNCTION_CALL", MalformedToolCall), (long, EmptyAnswer)):
+        with pytest.raises(condemned) as raised:
+            play(chunk(finish=reason, finishMessage=long))
+        assert len(raised.value.message) < 2100
+
+
 # --- hops -------------------------------------------------------------------------------------------------
 
 

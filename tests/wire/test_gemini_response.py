@@ -55,6 +55,15 @@ def test_numbers_may_be_none(number: str) -> None:
     ] == [False]
 
 
+@pytest.mark.parametrize("number", ["-Infinity", "NaN", "1e999"])
+def test_a_tool_is_not_called_with_numbers_that_are_none(number: str) -> None:
+    called = calling('{"a":[{"b":' + number + "}]}")
+    for message in (called, b'{"response":%b}' % called):
+        with pytest.raises(ValueError, match="not JSON compliant"):
+            read_message(message)
+    assert args_of(read_message(calling('{"a":"' + number + '"}'))) == {"a": number}
+
+
 @pytest.mark.parametrize("text", ["null", "true", "12", "", "\0", "\u2028", "𝒳"])
 def test_a_text_is_that_text(text: str) -> None:
     assert part_of(read_message(said(json.dumps({"text": text})))).text == text
