@@ -178,6 +178,10 @@ class Transport:
                 data=_body(request),
                 allow_redirects=False,
             )
+        except aiohttp.ClientConnectorCertificateError as error:
+            raise UpstreamUnreachable(
+                f"The upstream's certificate is not trusted ({_verdict(error.certificate_error)})."
+            ) from error
         except (aiohttp.InvalidURL, ValueError) as error:
             # a name that looks like one, and that no host can have
             raise UpstreamUnreachable(
@@ -346,6 +350,11 @@ async def _inflated(packed: AsyncIterable[bytes], coding: str) -> AsyncGenerator
 async def _in_pieces(body: bytes) -> AsyncGenerator[bytes]:
     for start in range(0, len(body), PIECE_BYTES):
         yield body[start : start + PIECE_BYTES]
+
+
+def _verdict(error: Exception) -> str:
+    """Without the address, which may stand behind a comma."""
+    return str(getattr(error, "verify_message", type(error).__name__)).partition(",")[0]
 
 
 @lru_cache(maxsize=256)

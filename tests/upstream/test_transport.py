@@ -2,9 +2,11 @@
 
 import asyncio
 import gzip
+import ssl
 import zlib
 from collections.abc import AsyncGenerator
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 import zstandard
@@ -18,6 +20,7 @@ from antigravity_addon.upstream.transport import (
     Transport,
     UpstreamResponse,
 )
+from tests.authority import issue
 
 NOWHERE: dict[str, str] = {
     "an empty label": "https://a..b/",
@@ -36,6 +39,21 @@ async def test_an_address_that_leads_nowhere_is_an_upstream_that_is_not_reached(
         async with transport.open(UpstreamRequest(url, {}, b"")):
             pass
     await transport.aclose()
+
+
+async def test_a_certificate_that_nobody_vouches_for_is_named_as_the_reason(tmp_path: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(issue(tmp_path, "localhost")[0])
+    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0, ssl=context)
+    url, transport = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/", Transport()
+    with pytest.raises(UpstreamUnreachable) as raised:
+        async with transport.open(UpstreamRequest(url, {}, b"")):
+            pass
+    assert raised.value.message == (
+        "The upstream's certificate is not trusted (unable to get local issuer certificate)."
+    )
+    await transport.aclose()
+    server.close()
 
 
 _ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"
