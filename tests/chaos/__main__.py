@@ -114,24 +114,35 @@ class Process:
 
 async def _storm(arguments: argparse.Namespace, folder: Path) -> Report:
     script = Script(arguments.seed)
-    upstream = HostileUpstream(script.fault, accounts_die=True)
+    plan_tokens = script.token if arguments.only is None else None
+    async with HostileUpstream(script.fault, plan_tokens=plan_tokens, accounts_die=True) as upstream:
+        return await _storm_from(upstream, script, arguments, folder)
+
+
+async def _storm_from(
+    upstream: HostileUpstream, script: Script, arguments: argparse.Namespace, folder: Path
+) -> Report:
     file = folder / "census.json"
     processes: list[Process] = []
     operator = Operator(
-        folder / "accounts.yaml", upstream, reset=lambda: [each.reset() for each in processes]
+        folder / "accounts.yaml",
+        upstream,
+        reset=lambda: [each.reset() for each in processes],
+        with_google_auth=True,
     )
     settings = {**options(), "gateway_accounts": operator.file, "gateway_hedge_seconds": arguments.hedge}
-    words = [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
+    words = [
+        word
+        for name, value in settings.items()
+        for word in ("--set", f"{name}={str(value).lower() if value is True else value}")
+    ]
     environment = {inside.SEED: str(arguments.seed), inside.CENSUS: str(file)}
-    async with (
-        upstream,
-        run_mitmdump(
-            folder,
-            f"http://upstream.invalid:{upstream.port}",
-            *("-s", inside.__file__, "--set", "flow_detail=0", *words),
-            **environment,
-        ) as gateway,
-    ):
+    async with run_mitmdump(
+        folder,
+        f"http://upstream.invalid:{upstream.port}",
+        *("-s", inside.__file__, "--set", "flow_detail=0", *words),
+        **environment,
+    ) as gateway:
         process = Process(gateway, file)
         processes.append(process)
         storm = Storm(
@@ -149,6 +160,7 @@ async def _storm(arguments: argparse.Namespace, folder: Path) -> Report:
         )
         await storm.ask(range(arguments.requests), at_once=arguments.at_once)
         mending.cancel()
+        upstream.relent()
         await upstream.hang_up()
         storm.judge_upstream()
         if not process.is_alive:

@@ -62,11 +62,14 @@ class Answer:
     """A sound one: what it would say, in pieces."""
 
     pieces: tuple[str, ...]
+    is_enveloped: bool = False
+    """As Code Assist has it. What a fault says in its own words is not: the gateway takes both."""
 
     def chunks(self) -> tuple[bytes, ...]:
         """As Gemini says them: the finish reason and the counts with the last."""
         *before, last = self.pieces
-        return (*(chunk(piece) for piece in before), chunk(last, finish="STOP"))
+        bare = (*(chunk(piece) for piece in before), chunk(last, finish="STOP"))
+        return tuple(b'{"response": %b}' % each for each in bare) if self.is_enveloped else bare
 
 
 def chunk(text: str | None = None, *, finish: str | None = None, **fields: object) -> bytes:

@@ -5,6 +5,7 @@ are refused from then on, until somebody gives them new keys; which requests tha
 """
 
 import asyncio
+import json
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -13,11 +14,14 @@ from pathlib import Path
 
 import openai
 
+from tests.e2e.operating import OAUTH_CLIENTS, private_key
+
+from . import tokens
 from .clients import STREAMED, WHOLE, Seen, Way, ask
 from .faults import FAULTS, PLAIN, Fate
 from .inside import NOWHERE
 from .texts import Question
-from .upstream import HostileUpstream
+from .upstream import TOKENS, HostileUpstream
 
 ACCOUNTS = 8
 MODELS = ("gpt-4o", "gemini-2.5-flash", "gemini-2.5-pro", "gemini-3.1-pro-preview", "claude-sonnet-4-5")
@@ -32,11 +36,13 @@ def options() -> Mapping[str, object]:
         "gateway_longest_wait": 2,
         "gateway_keepalive_seconds": 1,
         "gateway_strategy": "balance",
+        "gateway_enable_code_assist": True,
     }
 
 
 _WAYS: Mapping[str, Way] = {**WHOLE, **STREAMED}
 _SHARE_SOUND = 0.4
+_SHARE_SOUND_TOKENS = 0.5
 _SHARE_OF_ACCOUNTS = 0.03
 _SHARE_HEAVY = 0.002
 _ON_ANSWERS = frozenset({"upstream_error", "upstream_interrupted", "empty_response", "malformed_tool_call"})
@@ -74,6 +80,10 @@ class Script:
         if drawn > 1 - _SHARE_HEAVY:
             return chance.choice(_HEAVY)
         return chance.choice(_OF_ACCOUNTS if drawn > 1 - _SHARE_HEAVY - _SHARE_OF_ACCOUNTS else _COMMON)
+
+    def token(self, number: int) -> str:
+        chance = random.Random(f"{self.seed}/token/{number}")
+        return tokens.SOUND if chance.random() < _SHARE_SOUND_TOKENS else chance.choice(tokens.FAULTS)
 
     def asked(self, number: int) -> "Asked":
         chance = self._chance(number)
@@ -125,30 +135,60 @@ class Operator:
     State: how many keys each account has had.
     """
 
-    def __init__(self, file: Path, upstream: HostileUpstream, reset: Callable[[], object]) -> None:
-        """`reset` has the gateway forget what it holds against accounts."""
+    def __init__(
+        self,
+        file: Path,
+        upstream: HostileUpstream,
+        reset: Callable[[], object],
+        *,
+        with_google_auth: bool = False,
+    ) -> None:
+        """`reset` has the gateway forget what it holds against accounts. google-auth waits on threads, in the world's time."""
         self.file = file
         self._upstream = upstream
         self._reset = reset
+        self._with_google_auth = with_google_auth
         self._keys = [0] * ACCOUNTS
         self.write()
 
     def write(self) -> None:
-        lines = [
-            f"  - {{email: a{index}@example.com, api_key: {self._key(index)}}}" for index in range(ACCOUNTS)
-        ]
-        lines.append(f"  - {{email: lost@example.com, api_key: key-lost, base_url: 'https://{NOWHERE}'}}")
-        fresh = self.file.with_suffix(".new")
-        fresh.write_text("\n".join(("accounts:", *lines, "")))
+        accounts = [self._entry(index) for index in range(ACCOUNTS)]
+        accounts.append(
+            {"email": "lost@example.com", "api_key": "key-lost", "base_url": f"https://{NOWHERE}"}
+        )
+        # as YAML, which JSON is
+        self._put(self.file, {"oauth_clients": OAUTH_CLIENTS, "accounts": accounts})
+
+    def _entry(self, index: int) -> Mapping[str, object]:
+        key, email = self._key(index), f"a{index}@example.com"
+        token_uri = f"http://127.0.0.1:{self._upstream.port}{TOKENS}{key}"
+        match index:
+            case 5:
+                return {"email": email, "api_key": key, "kind": "vertex"}
+            case 6:
+                grant = {"refresh_token": key, "oauth_client": "desk", "token_uri": token_uri}
+                return {"email": email, "kind": "code_assist", **grant}
+            case 7 if self._with_google_auth:
+                self._put(self.file.with_name("service.json"), _service_account(token_uri))
+                return {"email": email, "kind": "vertex", "credentials": "service.json"}
+            case _:
+                return {"email": email, "api_key": key}
+
+    @staticmethod
+    def _put(file: Path, content: object) -> None:
+        fresh = file.with_suffix(".new")
+        fresh.write_text(json.dumps(content))
         fresh.chmod(0o600)
-        fresh.replace(self.file)
+        fresh.replace(file)
 
     def _key(self, index: int) -> str:
         return f"key-{index}-{self._keys[index]}"
 
     def mend(self) -> None:
+        # a token begins with what it was made of
+        dead = {key.partition(".")[0] for key in self._upstream.dead}
         for index in range(ACCOUNTS):
-            if self._key(index) in self._upstream.dead:
+            if self._key(index) in dead:
                 self._keys[index] += 1
         self.write()
         self._reset()
@@ -157,6 +197,17 @@ class Operator:
         while True:
             await asyncio.sleep(seconds)
             self.mend()
+
+
+def _service_account(token_uri: str) -> Mapping[str, object]:
+    return {
+        "type": "service_account",
+        "project_id": "p-chaos",
+        "private_key_id": "1",
+        "private_key": private_key(),
+        "client_email": "worker@p-chaos.iam.gserviceaccount.com",
+        "token_uri": token_uri,
+    }
 
 
 class Storm:
@@ -252,7 +303,7 @@ class Storm:
             yield f"shows a key: {seen.body!r}"
         # other codes may tell of an attempt that never got here, behind one that was too slow on a busy machine
         is_verdict = fields.get("code") in _ON_ANSWERS
-        if is_verdict and not self._hedged and FAULTS[met[-1]].fate in {Fate.ANSWERED, Fate.LIMITED}:
+        if is_verdict and met and not self._hedged and FAULTS[met[-1]].fate in {Fate.ANSWERED, Fate.LIMITED}:
             yield f"has an error after a sound answer: {seen.body!r}"
 
     def judge_upstream(self) -> None:

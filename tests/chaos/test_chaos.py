@@ -12,7 +12,7 @@ import pytest
 from tests.running import RunningGateway, run_gateway
 
 from .inside import looking_up_at_random
-from .storm import DEADLINE, Operator, Script, Storm, options, settled
+from .storm import DEADLINE, Operator, Report, Script, Storm, options, settled
 from .upstream import HostileUpstream
 
 _DESCRIPTORS = Path("/proc/self/fd")
@@ -50,22 +50,27 @@ async def test_whatever_the_upstream_does_each_request_is_answered_whole_or_told
 ) -> None:
     script = Script(seed)
     monkeypatch.setattr(socket, "getaddrinfo", looking_up_at_random(seed))
-    upstream = HostileUpstream(script.fault, accounts_die=True)
+    async with HostileUpstream(script.fault, plan_tokens=script.token, accounts_die=True) as upstream:
+        report = await _stormed(script, upstream, tmp_path)
+    assert not report.violations, str(report)
+    # enough to have seen each kind
+    assert report.outcomes["answered"] > REQUESTS / 10, str(report)
+    assert min(report.outcomes["refused"], report.outcomes["cut off"]) > 0, str(report)
+
+
+async def _stormed(script: Script, upstream: HostileUpstream, tmp_path: Path) -> Report:
     running: list[RunningGateway] = []
     operator = Operator(
         tmp_path / "accounts.yaml",
         upstream,
         reset=lambda: running[0].master.commands.call("gateway.accounts.reset"),
     )
-    async with (
-        upstream,
-        run_gateway(
-            f"http://upstream.invalid:{upstream.port}",
-            tmp_path,
-            gateway_accounts=str(operator.file),
-            **options(),
-        ) as gateway,
-    ):
+    async with run_gateway(
+        f"http://upstream.invalid:{upstream.port}",
+        tmp_path,
+        gateway_accounts=str(operator.file),
+        **options(),
+    ) as gateway:
         running.append(gateway)
         storm = Storm(script, upstream, gateway.url, longest=LONGEST)
         # what is opened once and kept
@@ -76,11 +81,8 @@ async def test_whatever_the_upstream_does_each_request_is_answered_whole_or_told
         mending = asyncio.get_running_loop().create_task(operator.mend_again_and_again(1.0))
         await storm.ask(range(REQUESTS), at_once=AT_ONCE)
         mending.cancel()
+        upstream.relent()
         await upstream.hang_up()
         storm.judge_upstream()
         storm.report.violations += await settled(lambda: left_behind(before, files))
-    report = storm.report
-    assert not report.violations, str(report)
-    # enough to have seen each kind
-    assert report.outcomes["answered"] > REQUESTS / 10, str(report)
-    assert min(report.outcomes["refused"], report.outcomes["cut off"]) > 0, str(report)
+    return storm.report

@@ -1,18 +1,30 @@
 """An upstream on a naked socket that does what the table of faults says, and remembers what it was asked."""
 
 import asyncio
+import re
 import socket
 import struct
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
-from .faults import FAULTS, Answer, End, Fault, Pause
+from . import tokens
+from .faults import FAULTS, Answer, End, Pause, Step
 from .texts import Question, question_in
 
-_PATH = b"/v1beta/models/"
+_PATH = re.compile(
+    rb"POST /(?:v1beta/|v1beta1/(?:projects/p-chaos/locations/global/)?publishers/google/)models/|"
+    rb"(POST /v1internal:streamGenerateContent)"
+)
+"""The group is Code Assist's, which has an envelope around each chunk."""
+TOKENS = "/token/"
+"""Followed by what the account is known by, which its tokens begin with."""
+_TOKENS = re.compile(rf"POST {TOKENS}([\w-]+)".encode())
+_TOKEN_SECONDS = 2
+"""For which a token lives, so that many are asked for."""
+_PROJECT = b"POST /v1internal:loadCodeAssist "
 _MOST_HEAD = 64 * 1024
 
 
@@ -22,9 +34,21 @@ class HostileUpstream:
     State: what was asked and met so far, which accounts are dead, and which requests are settled.
     """
 
-    def __init__(self, plan: Callable[[int, int], str], *, accounts_die: bool = False) -> None:
-        """`accounts_die`: one that was refused for its own sake is refused from then on."""
+    def __init__(
+        self,
+        plan: Callable[[int, int], str],
+        *,
+        plan_tokens: Callable[[int], str] | None = None,
+        accounts_die: bool = False,
+    ) -> None:
+        """`plan_tokens` says what becomes of each request for a token or a project; they count from 0, and are answered
+        as they should be without it.
+
+        `accounts_die`: one that was refused for its own sake is refused from then on.
+        """
         self._plan = plan
+        self._plan_tokens = plan_tokens or _sound
+        self._asked_for_tokens = 0
         self._accounts_die = accounts_die
         self.met: defaultdict[int, list[str]] = defaultdict(list)
         """By the request's number, the fault of each attempt."""
@@ -37,7 +61,7 @@ class HostileUpstream:
         self.strays: list[bytes] = []
         """Request lines that no gateway should ever send."""
         self.dead: dict[str, str] = {}
-        """Key -> the fault with which it fails."""
+        """Key or token -> the fault with which it fails."""
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
         self._under_way: Counter[int] = Counter()
@@ -67,6 +91,10 @@ class HostileUpstream:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    def relent(self) -> None:
+        """Whoever asks for a token is given one from here on. A silent endpoint is asked again and again, for minutes."""
+        self._plan_tokens = _sound
+
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
@@ -85,24 +113,45 @@ class HostileUpstream:
         request = await connection.read_request()
         if request is None:
             return False
-        question = request.question
-        if question is None or _PATH not in request.line:
+        if (steps := self._steps_beside(request)) is not None:
+            await connection.read_rest(request)
+            return await connection.play(steps, request)
+        question, path = request.question, _PATH.match(request.line)
+        if question is None or path is None:
             self.strays.append(request.line)
             return False
         name = self._next(question, request.key)
         if connection.is_doomed:
             self.met[question.number][-1] = name = "reset at once"
-        fault, answer = FAULTS[name], _answer(question, len(self.met[question.number]) - 1)
+        pieces = question.pieces(len(self.met[question.number]) - 1)
+        fault, answer = FAULTS[name], Answer(pieces, is_enveloped=path[1] is not None)
         self._under_way[question.number] += 1
         self._is_quiet.clear()
         try:
             if not fault.is_early:
                 await connection.read_rest(request)
-            return await connection.play(fault, answer, request)
+            return await connection.play(fault.steps(answer), request)
         finally:
             self._under_way[question.number] -= 1
             if not self._under_way.total():
                 self._is_quiet.set()
+
+    def _steps_beside(self, request: "_Request") -> Iterable[Step] | None:
+        """Of a request that asks for something else than an answer."""
+        account = _TOKENS.match(request.line)
+        if account is None and not request.line.startswith(_PROJECT):
+            return None
+        name = self._plan_tokens(self._asked_for_tokens)
+        self._asked_for_tokens += 1
+        if account is None:
+            return tokens.steps(name, {"currentTier": {"id": "t"}, "cloudaicompanionProject": "p-chaos"})
+        grant = account[1].decode()
+        name = self.dead.get(grant, name)
+        if name == tokens.DEAD:
+            self.dead[grant] = name
+        return tokens.steps(
+            name, {"access_token": f"{grant}.{self._asked_for_tokens}", "expires_in": _TOKEN_SECONDS}
+        )
 
     async def quiet(self) -> None:
         """Until everything that is to be said has been said."""
@@ -120,8 +169,8 @@ class HostileUpstream:
         return name
 
 
-def _answer(question: Question, attempt: int) -> Answer:
-    return Answer(question.pieces(attempt))
+def _sound(_number: int) -> str:
+    return tokens.SOUND
 
 
 class _Request:
@@ -156,7 +205,8 @@ class _Connection:
             if not piece:
                 return None
             body += piece
-        return _Request(line, fields.get(b"x-goog-api-key", b"").decode(), length, body)
+        paid_with = fields.get(b"x-goog-api-key") or fields.get(b"authorization", b"").rpartition(b" ")[2]
+        return _Request(line, paid_with.decode(), length, body)
 
     async def read_rest(self, request: _Request) -> None:
         while request.left:
@@ -165,8 +215,8 @@ class _Connection:
                 raise ConnectionResetError
             request.left -= len(piece)
 
-    async def play(self, fault: Fault, answer: Answer, request: _Request) -> bool:
-        for step in fault.steps(answer):
+    async def play(self, steps: Iterable[Step], request: _Request) -> bool:
+        for step in steps:
             match step:
                 case Pause(seconds):
                     await asyncio.sleep(seconds)
