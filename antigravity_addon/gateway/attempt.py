@@ -43,6 +43,8 @@ MOST_HOPS = 20
 """Upstream requests that one long answer may take. Gemini gives 65,536 tokens a hop, and has room for 16 of them."""
 LONGEST_FOR_A_TOKEN = 15.0
 """Seconds for which one attempt waits for an access token."""
+_EVENTS_AT_ONCE = 256
+"""That are written before others have their turn."""
 _REST_FOR_A_TOKEN = 5.0
 """Seconds until the account is asked again, whose token may be there by then."""
 
@@ -245,7 +247,7 @@ class Attempt:
                 break
             gemini.next_hop()
             body = replace(body, continuation_token=token)
-        return self._written(gemini.finish())
+        return b"".join(map(self._written, gemini.finish()))
 
     async def _prepared(self, body: GenerateContentRequest, authorization: Authorization) -> UpstreamRequest:
         return await beside_the_loop(
@@ -317,34 +319,42 @@ class Attempt:
         return UpstreamTimeout(f"The upstream was silent for {self._settings.first_token_timeout:g} seconds.")
 
     async def _pass_on(self, items: Iterable[ServerSentEvent | StrayJson], gemini: GeminiTurn) -> None:
-        """Upstream items -> turn events -> the client's bytes, in one write."""
-        body = b""
+        """Upstream items -> turn events -> the client's bytes, in one write unless they are very many."""
+        frames: list[bytes] = []
         try:
             for item in items:
                 if len(item.data) < LARGE:
                     chunk = self._unwrapped(item)
                 else:
                     chunk = await asyncio.to_thread(self._unwrapped, item)
-                if chunk is not None:
-                    body += self._written(gemini.feed(chunk))
+                if chunk is None:
+                    continue
+                for event in gemini.feed(chunk):
+                    frames.append(self._written(event))
+                    if len(frames) == _EVENTS_AT_ONCE:
+                        await self._send(frames)
+                        # one item may have tens of thousands
+                        await asyncio.sleep(0)
         except UpstreamFailure:
             # what came in front of an error belongs to a client that has part of the answer already
-            if body and self._reader.committed:
-                await self._reader.write(body)
+            if self._reader.committed:
+                await self._send(frames)
             raise
-        if body:
+        await self._send(frames)
+
+    async def _send(self, frames: list[bytes]) -> None:
+        """And begin anew."""
+        if body := b"".join(frames):
             await self._reader.write(body)
+        frames.clear()
 
     def _unwrapped(self, item: ServerSentEvent | StrayJson) -> GenerateContentResponse | None:
         return self._endpoint.unwrap(item, model=self.lease.model, now=self._unix_time())
 
-    def _written(self, events: Iterable[TurnEvent]) -> bytes:
-        body = b""
-        for event in events:
-            if self._turn is None:
-                self._turn = self._begun()
-            body += self._turn.feed(event)
-        return body
+    def _written(self, event: TurnEvent) -> bytes:
+        if self._turn is None:
+            self._turn = self._begun()
+        return self._turn.feed(event)
 
     def _begun(self) -> Turn:
         if self.first_token_seconds is None:

@@ -7,6 +7,7 @@ reasons, a number that grows, and counts the text that a source stands for in by
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from math import isfinite
 
 from antigravity_addon.errors import EmptyAnswer, MalformedToolCall, MissingThoughtSignature, StreamTruncated
@@ -276,13 +277,18 @@ def _citations(grounding: GroundingMetadata, text: str) -> tuple[Citation, ...]:
         (_span(each), each.grounding_chunk_indices or ()) for each in grounding.grounding_supports or ()
     ]
     characters = _characters_before(text, (offset for span, _ in supports for offset in span))
-    found = [
+    found = (
         Citation(characters[start], characters[end], page.uri, page.title or page.domain or page.uri)
         for (start, end), indexes in supports
         for index in indexes
         if characters[start] < characters[end] and (page := _page(pages, index)) and page.uri
-    ]
-    return tuple(sorted(dict.fromkeys(found), key=lambda citation: (citation.start, citation.end)))
+    )
+    first = dict.fromkeys(islice(found, _MOST_CITATIONS))
+    return tuple(sorted(first, key=lambda citation: (citation.start, citation.end)))
+
+
+_MOST_CITATIONS = 1000
+"""Each piece of a text can rest on each page, and both can be hundreds."""
 
 
 def _span(support: GroundingSupport) -> tuple[int, int]:

@@ -158,6 +158,7 @@ REQUESTS: Mapping[str, Shape] = {
 }
 STREAMS: Mapping[str, Shape] = {
     "events": (300, lambda n: _event('{"text":"x"}') * n),
+    "parts of one event": (2000, lambda n: _event(",".join(['{"text":"x"}'] * n))),
     "one line": (200_000, lambda n: _event('{"text":"' + "x" * n + '"}')),
     "a line without an end": (200_000, lambda n: b"data: " + b"x" * n),
     "lines of one event": (20_000, lambda n: b"data: {\n" * n),

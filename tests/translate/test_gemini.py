@@ -246,6 +246,18 @@ def test_an_undeclared_call_is_never_passed_on() -> None:
     assert events == []
 
 
+def test_of_citations_there_are_no_more_than_somebody_follows() -> None:
+    pages = [{"web": {"uri": f"https://a.example/{number}"}} for number in range(100)]
+    pieces = [
+        {"segment": {"endIndex": number + 1}, "groundingChunkIndices": list(range(100))}
+        for number in range(100)
+    ]
+    grounding = {"groundingChunks": pages, "groundingSupports": pieces}
+    (_, cited, _) = play(chunk({"text": "x" * 200}, finish="STOP", groundingMetadata=grounding))
+    assert isinstance(cited, Cited)
+    assert len(cited.citations) == 1000
+
+
 def test_of_what_gemini_says_about_an_end_so_much_is_repeated_as_somebody_reads() -> None:
     long = "x" * 1_000_000
     withheld = play(chunk(finish="SAFETY", finishMessage=long))
