@@ -241,7 +241,7 @@ class ReplayedAnswer:
         self._account = account
         self._progress = Progress(flow)
         self._head: Head | None = None
-        self._body = b""
+        self._body = bytearray()
 
     async def run(self, gateway: Gateway) -> None:
         progress = self._progress
@@ -261,7 +261,7 @@ class ReplayedAnswer:
             progress.stop()
         assert self._head is not None  # noqa: S101  serve always sends one
         progress.trace.status = self._head.status
-        self._flow.response = to_response(self._head, self._body, self._flow.request)
+        self._flow.response = to_response(self._head, bytes(self._body), self._flow.request)
         if is_redacted(self._flow):
             redact_response(self._flow)
         progress.end()
