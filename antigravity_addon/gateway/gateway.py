@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from antigravity_addon.accounts.account import Account, mask_email
-from antigravity_addon.accounts.policy import Strategy, Wish
+from antigravity_addon.accounts.policy import LONGEST_STATED, Strategy, Wish
 from antigravity_addon.errors import (
     GatewayError,
     GatewayStopping,
@@ -553,8 +553,9 @@ def error_headers(error: GatewayError) -> dict[str, str]:
         headers["upgrade"] = "HTTP/1.1"
     if error.retry_after is not None:
         # clients disagree on fractions in it; the SDKs read the other one first
-        headers["retry-after"] = str(math.ceil(error.retry_after))
-        headers["retry-after-ms"] = str(math.ceil(error.retry_after * 1000))
+        seconds = min(error.retry_after, LONGEST_STATED)
+        headers["retry-after"] = str(math.ceil(seconds))
+        headers["retry-after-ms"] = str(math.ceil(seconds * 1000))
     if error.should_retry is not None:
         headers["x-should-retry"] = str(error.should_retry).lower()
     return headers

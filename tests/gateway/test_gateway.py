@@ -13,12 +13,13 @@ from pydantic import SecretStr
 
 from antigravity_addon.accounts.account import Account, ApiKey
 from antigravity_addon.accounts.pool import AccountPool
+from antigravity_addon.errors import Overloaded
 from antigravity_addon.gateway.attempt import Upstream
 from antigravity_addon.gateway.bookkeeping import Bookkeeping
 from antigravity_addon.gateway.client_keys import ClientKey, hash_key
 from antigravity_addon.gateway.client_stream import Head
 from antigravity_addon.gateway.doors import AllowedOrigin, Came, Doors
-from antigravity_addon.gateway.gateway import Gateway, Refusal, RequestHead
+from antigravity_addon.gateway.gateway import Gateway, Refusal, RequestHead, error_headers
 from antigravity_addon.gateway.legs import Direct
 from antigravity_addon.gateway.settings import AccountHeader, AuthMode, Settings
 from antigravity_addon.gateway.trace import Trace
@@ -329,6 +330,12 @@ async def test_a_key_that_asks_too_fast_is_told_when_to_come_again(world: World)
     assert (await world.chat(key="sk-operator")).status == 200
     world.now += 20
     assert (await world.chat()).status == 200
+
+
+def test_nobody_is_told_to_come_again_in_a_thousand_years() -> None:
+    """As one that believes an upstream's dates would be."""
+    headers = error_headers(Overloaded("No.", retry_after=3e10))
+    assert (headers["retry-after"], headers["retry-after-ms"]) == ("691200", "691200000")
 
 
 async def test_a_budget_that_is_spent_lasts_to_midnight(world: World) -> None:
