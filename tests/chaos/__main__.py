@@ -168,6 +168,8 @@ async def _storm_from(
             return storm.report
 
         async def left_behind() -> str:
+            # a token that nobody waits for any more may have been asked for meanwhile
+            await upstream.hang_up()
             return (await process.census()).more_than(before, requests=arguments.requests)
 
         storm.report.violations += await settled(left_behind)

@@ -13,6 +13,7 @@ import random
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,13 +23,15 @@ from mitmproxy import ctx, http
 SEED, CENSUS = "CHAOS_SEED", "CHAOS_CENSUS"
 """Environment variables: a number, and the file to write to."""
 SHARE_NOT_FOUND = 0.3
+_SLOWEST_NAME = 1.0
+"""Seconds."""
 NOWHERE = "nowhere.invalid"
 """Is never found."""
 
 
-def looking_up_at_random(seed: int) -> Callable[..., Any]:
+def looking_up_at_random(seed: int, *, at_most: float = 0.0) -> Callable[..., Any]:
     """In place of `socket.getaddrinfo`. Addresses are looked up as ever, and every other `.invalid` name leads to this
-    machine.
+    machine, after so many seconds at most.
     """
     chance = random.Random(seed).random
     known = socket.getaddrinfo
@@ -36,6 +39,7 @@ def looking_up_at_random(seed: int) -> Callable[..., Any]:
     def getaddrinfo(host: Any, *how: Any, **more: Any) -> Any:
         if not str(host).endswith(".invalid"):
             return known(host, *how, **more)
+        time.sleep(chance() * at_most)
         if host == NOWHERE or chance() < SHARE_NOT_FOUND:
             raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
         return known("127.0.0.1", *how, **more)
@@ -46,7 +50,7 @@ def looking_up_at_random(seed: int) -> Callable[..., Any]:
 class Inside:
     def running(self) -> None:
         loop = asyncio.get_running_loop()
-        socket.getaddrinfo = looking_up_at_random(int(os.environ[SEED]))
+        socket.getaddrinfo = looking_up_at_random(int(os.environ[SEED]), at_most=_SLOWEST_NAME)
         loop.add_signal_handler(signal.SIGUSR1, _count)
         loop.add_signal_handler(signal.SIGUSR2, lambda: ctx.master.commands.call("gateway.accounts.reset"))
 
