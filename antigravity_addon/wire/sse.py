@@ -58,6 +58,9 @@ type SseItem = ServerSentEvent | StrayJson
 def encode_event(data: bytes | str, event: str | None = None) -> bytes:
     payload = data.encode() if isinstance(data, str) else data
     name = b"" if event is None else b"event: %b\n" % event.encode()
+    if _LF not in payload and _CR not in payload:
+        # JSON has none: in megabytes of it, looking for two bytes takes a hundredth of the time
+        return b"%bdata: %b\n\n" % (name, payload)
     return name + b"".join([b"data: %b\n" % line for line in _LINE_BREAK.split(payload)]) + b"\n"
 
 
