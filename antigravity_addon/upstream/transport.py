@@ -114,13 +114,14 @@ class UpstreamResponse:
                 left -= len(chunk)
                 if left < 0:
                     raise StreamTruncated(f"The upstream's answer is longer than {self.most_bytes:,} bytes.")
-                if len(chunk) < TURN_BYTES:
+                if len(chunk) <= TURN_BYTES:
                     yield chunk
                     continue
                 for start in range(0, len(chunk), TURN_BYTES):
+                    if start:
+                        # what is there already is nothing to wait for
+                        await asyncio.sleep(0)
                     yield chunk[start : start + TURN_BYTES]
-                    # what is there already is nothing to wait for
-                    await asyncio.sleep(0)
         except (aiohttp.ClientError, OSError) as error:
             forget_frames(error)  # aiohttp keeps it in what they refer to
             raise StreamTruncated(f"The upstream cut the answer off ({kind_of_cause(error)}).") from error

@@ -282,7 +282,7 @@ async def test_others_have_their_turn_while_an_answer_that_is_there_already_is_r
     sizes = [len(piece) async for piece in UpstreamResponse(200, {}, at_once()).chunks()]
     beside.cancel()
     assert sizes == [TURN_BYTES] * 64
-    assert turns >= 64
+    assert turns >= 63, "one between each piece and the next"
 
 
 @pytest.mark.parametrize("body", [bytes(2 * SMALL_BYTES), b"[" + b"{}," * 20_000], ids=["bytes", "values"])
