@@ -171,6 +171,10 @@ class RequestStream(HttpStream):
             # a stranger hears first that he is one
             self.flow.response = self.flow.response or refusal(error, self.flow.request)
 
+    def check_invalid(self, request: bool) -> layer.CommandGenerator[bool]:  # noqa: FBT001  mitmproxy's
+        """For smuggling, in what comes from others: an answer is made here, and what a script makes of it is looked at by nobody."""
+        return (yield from super().check_invalid(request)) if request else False
+
     def check_body_size(self, request: bool) -> layer.CommandGenerator[bool]:  # noqa: ARG002, FBT001  mitmproxy's
         """Requests are measured here, and not as mitmproxy does it, which has no answer for them but a page. Answers are
         as long as they are: to break one off would help nobody.
