@@ -282,6 +282,7 @@ class Runtime:
             ),
             name="watch the operator's files",
         )
+        spawn(asyncio.to_thread(_move_into_large_pages), name="move into large pages")
         self._rest = spawn(_have_the_rest_at_hand(), name="import what was left out at the start")
         if self._simulator_socket is not None:
             # 100 ms of imports that only this upstream needs, and from_options had them
@@ -334,11 +335,10 @@ async def _have_the_rest_at_hand() -> None:
     await asyncio.sleep(_THE_REST_LATER)
     await asyncio.to_thread(load_published)
     await asyncio.to_thread(import_module, f"{contentviews.__name__}.texts")
-    await asyncio.to_thread(_move_into_large_pages)
 
 
 _move_into_large_pages = cache(move_into_large_pages)
-"""Once in a process: what of its memory stays is there from its start."""
+"""Once in a process: what stays is there from its start, and not much else by then."""
 
 _YOUNG_OBJECTS = 20_000
 """For the garbage collector to begin a run. An exchange makes thousands, and leaves none to it (`tests/e2e/test_garbage.py`):
