@@ -172,8 +172,13 @@ class RequestStream(HttpStream):
             self.flow.response = self.flow.response or refusal(error, self.flow.request)
 
     def check_invalid(self, request: bool) -> layer.CommandGenerator[bool]:  # noqa: FBT001  mitmproxy's
-        """For smuggling, in what comes from others: an answer is made here, and what a script makes of it is looked at by nobody."""
-        return (yield from super().check_invalid(request)) if request else False
+        """For smuggling. An answer is made here, and a head of HTTP/1 was read more strictly by its door, but for its scheme where
+        it has one.
+        """
+        asked = self.flow.request
+        if not request or not (asked.is_http2 or asked.data.scheme):
+            return False
+        return (yield from super().check_invalid(request))
 
     def check_body_size(self, request: bool) -> layer.CommandGenerator[bool]:  # noqa: ARG002, FBT001  mitmproxy's
         """Requests are measured here, and not as mitmproxy does it, which has no answer for them but a page. Answers are
