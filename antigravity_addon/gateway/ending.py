@@ -1,8 +1,7 @@
 """How an exchange is ended from outside, so that its client still hears why."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from types import TracebackType
 
 from antigravity_addon.errors import GatewayError
 
@@ -14,23 +13,26 @@ class Ending:
         self._error: GatewayError | None = None
         self._stretch: asyncio.Timeout | None = None
 
-    @asynccontextmanager
-    async def heard(self) -> AsyncGenerator[None]:
+    def heard(self) -> "Ending":
         """A stretch whose caller can tell the client; none is in another. Raises: GatewayError: what `now` was given."""
+        return self
+
+    async def __aenter__(self) -> None:
         if self._error is not None:
             raise self._error
-        stretch = asyncio.timeout(None)
+        self._stretch = asyncio.timeout(None)
+        await self._stretch.__aenter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool | None:
+        stretch, self._stretch = self._stretch, None
+        assert stretch is not None  # noqa: S101  it was entered
         try:
-            async with stretch:
-                self._stretch = stretch
-                try:
-                    yield
-                finally:
-                    self._stretch = None
+            return await stretch.__aexit__(kind, error, traceback)
         except TimeoutError:
-            if self._error is not None and stretch.expired():
-                raise self._error from None
-            raise
+            assert self._error is not None  # noqa: S101  nothing else ends a stretch
+            raise self._error from None
 
     def now(self, error: GatewayError) -> None:
         """Raise it in the stretch that is under way, or else in the next one; where there is none, nothing happens."""
