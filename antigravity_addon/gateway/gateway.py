@@ -37,7 +37,7 @@ from .client_stream import Head, Sink
 from .clients import ANYBODY, Client, check_metrics_reader, shown_keys
 from .conversations import conversation_of
 from .deadline import Deadline
-from .dialects.dialect import Call, Identity, Media, Prepared, Surroundings
+from .dialects.dialect import Identity, Media, Surroundings
 from .dialects.registry import DIALECTS
 from .doors import NOWHERE, Came
 from .ending import Ending
@@ -316,8 +316,9 @@ class Gateway:
             self._media,
             searches_web=self._catalog.searches_web(call.model),
         )
-        async with way.ending.heard():
-            prepared = await self._prepared(call, model, surroundings, deadline)
+        # what a request refers to is fetched within its deadline, too
+        async with way.ending.heard(deadline):
+            prepared = await call.prepare(model, surroundings)
         trace.prepared_seconds = trace.seconds
         await others_first()
         if self._recordings is not None:
@@ -394,15 +395,6 @@ class Gateway:
             return self._upstream, self.settings
         upstream = upstream_of(recording, self._upstream, keeps_rhythm=self._recordings.keeps_rhythm)
         return upstream, settings_of(self.settings)
-
-    @staticmethod
-    async def _prepared(call: Call, model: str, surroundings: Surroundings, deadline: Deadline) -> Prepared:
-        """What a request refers to is fetched within its deadline, too."""
-        try:
-            async with asyncio.timeout_at(deadline.at):
-                return await call.prepare(model, surroundings)
-        except TimeoutError as error:
-            raise deadline.missed() from error
 
     async def _send(
         self,
