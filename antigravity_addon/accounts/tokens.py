@@ -63,6 +63,13 @@ class Tokens:
         self._held: dict[str, _Held] = {}
         self._renewals = SingleFlight[tuple[str, str], SecretStr]()
 
+    def at_hand(self, account: Account) -> SecretStr | None:
+        """A token of which nothing is to be done yet."""
+        held = self._held_of(account)
+        if held.live is None or self._clock() >= min(held.renew_at, held.live.dies_at):
+            return None
+        return held.live.value
+
     async def get(self, account: Account) -> SecretStr:
         """A token that is alive. Near its end it is renewed in the background, and given out until it has died.
 

@@ -320,6 +320,9 @@ def _account(turn: RecordedTurn) -> Account:
 
 
 class _PaidAlready:
+    def at_hand(self, account: Account) -> Authorization | None:  # noqa: ARG002
+        return None
+
     async def authorize(self, account: Account) -> Authorization:  # noqa: ARG002
         return Authorization({}, project=_NOBODYS)
 

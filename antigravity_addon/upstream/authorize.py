@@ -77,6 +77,19 @@ class AccountAuthorizer:
         self._rejected: dict[str, SecretStr] = {}
         self._lookups = SingleFlight[tuple[str, str], str]()
 
+    def at_hand(self, account: Account) -> Authorization | None:
+        """See `Authorizer`."""
+        match account.credential:
+            case ApiKey(key=key) | ExpressKey(key=key):
+                return _by_key(key)
+            case VertexProject():
+                token = self._tokens.at_hand(account)
+                return Authorization(_headers(token)) if token is not None else None
+            case CodeAssistLicence():
+                return None
+            case _ as never:
+                assert_never(never)
+
     async def authorize(self, account: Account) -> Authorization:
         """See `Authorizer`."""
         match account.credential:
@@ -91,8 +104,7 @@ class AccountAuthorizer:
         """As `authorize`, but no licence's project is asked for, and so nobody is signed up for one."""
         match account.credential:
             case ApiKey(key=key) | ExpressKey(key=key):
-                # not `?key=`, which ends up in logs
-                return Authorization({"x-goog-api-key": key.get_secret_value()})
+                return _by_key(key)
             case VertexProject() | CodeAssistLicence():
                 return Authorization(_headers(await self._tokens.get(account)))
             case _ as never:
@@ -168,6 +180,11 @@ def _grant(account: Account) -> Grant:
             return grant
         case ApiKey() | ExpressKey():
             raise TypeError("A key is no grant.")
+
+
+def _by_key(key: SecretStr) -> Authorization:
+    # not `?key=`, which ends up in logs
+    return Authorization({"x-goog-api-key": key.get_secret_value()})
 
 
 def _headers(token: SecretStr) -> Mapping[str, str]:

@@ -83,6 +83,10 @@ class Authorizer(Protocol):
         """
         ...
 
+    def at_hand(self, account: Account) -> Authorization | None:
+        """What is there without waiting for anybody. `None`: `authorize` may have to ask somebody."""
+        ...
+
     def reject(self, account: Account, authorization: Authorization) -> bool:
         """The upstream did not accept it. True if `authorize` can make another one; false for a key, which stays as it is."""
         ...

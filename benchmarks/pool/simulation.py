@@ -95,6 +95,9 @@ class _Turn:
 class _Keys:
     """The authorizer of a world with nothing but keys."""
 
+    def at_hand(self, account: Account) -> Authorization | None:  # noqa: ARG002
+        return None
+
     async def authorize(self, account: Account) -> Authorization:
         return Authorization({"x-goog-api-key": _key(account.email)})
 

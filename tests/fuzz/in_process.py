@@ -216,6 +216,9 @@ async def _pieces(exchange: Exchange) -> AsyncGenerator[bytes]:
 class _Keys:
     """The authorizer."""
 
+    def at_hand(self, account: Account) -> Authorization | None:  # noqa: ARG002
+        return None
+
     async def authorize(self, account: Account) -> Authorization:  # noqa: ARG002
         return Authorization({"x-goog-api-key": "key"})
 

@@ -90,6 +90,9 @@ class Keys:
         self.made = 0
         self.rejected: list[str] = []
 
+    def at_hand(self, account: Account) -> Authorization | None:  # noqa: ARG002
+        return None
+
     async def authorize(self, account: Account) -> Authorization:
         self.made += 1
         return Authorization({"x-goog-api-key": f"{account.email}#{len(self.rejected)}"})

@@ -71,6 +71,9 @@ class Received:
 class Keys:
     """The authorizer."""
 
+    def at_hand(self, account: Account) -> Authorization | None:  # noqa: ARG002
+        return None
+
     async def authorize(self, account: Account) -> Authorization:
         assert isinstance(account.credential, ApiKey)
         return Authorization({"x-goog-api-key": account.credential.key.get_secret_value()})

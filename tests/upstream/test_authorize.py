@@ -129,8 +129,28 @@ async def test_a_key_pays_as_it_is_and_stays_so(desk: Desk, kind: type[ApiKey | 
     keyed = account(kind(SecretStr("key-1")))
     authorization = await desk.authorizer.authorize(keyed)
     assert authorization == Authorization({"x-goog-api-key": "key-1"})
+    assert desk.authorizer.at_hand(keyed) == authorization
     assert desk.authorizer.reject(keyed, authorization) is False
     assert desk.server.asked == []
+
+
+async def test_a_token_is_at_hand_from_its_making_until_it_is_to_be_renewed(desk: Desk) -> None:
+    assert desk.authorizer.at_hand(desk.vertex) is None
+    made = await desk.authorizer.authorize(desk.vertex)
+    assert desk.authorizer.at_hand(desk.vertex) == made
+    desk.clock.now += 3400
+    assert desk.authorizer.at_hand(desk.vertex) is None
+    assert len(desk.server.asked) == 1, "nobody is asked by looking"
+
+
+async def test_a_token_that_is_refused_is_at_hand_no_more(desk: Desk) -> None:
+    desk.authorizer.reject(desk.vertex, await desk.authorizer.authorize(desk.vertex))
+    assert desk.authorizer.at_hand(desk.vertex) is None
+
+
+async def test_what_a_licence_needs_is_never_at_hand(desk: Desk) -> None:
+    await desk.authorizer.authorize(desk.licensed)
+    assert desk.authorizer.at_hand(desk.licensed) is None
 
 
 async def test_a_project_pays_with_a_token(desk: Desk) -> None:
