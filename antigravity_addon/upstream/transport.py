@@ -248,11 +248,10 @@ class _Connector(aiohttp.TCPConnector):
         self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
     ) -> Connection:
         began = self._unix_time()
-        async with self._connecting[req.connection_key]:
+        connection = await super().connect(req, traces, timeout)
+        while _has_said_more(connection):
+            connection.close()
             connection = await super().connect(req, traces, timeout)
-            while _has_said_more(connection):
-                connection.close()
-                connection = await super().connect(req, traces, timeout)
         transport = connection.transport
         if transport is not None:
             known = self._known.get(transport)
@@ -261,6 +260,14 @@ class _Connector(aiohttp.TCPConnector):
                 self._known[transport] = replace(known, is_reused=True)
             _carriers.get([]).append(known)
         return connection
+
+    @override
+    async def _create_connection(
+        self, req: aiohttp.ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
+    ) -> ResponseHandler:
+        """Where none is idle."""
+        async with self._connecting[req.connection_key]:
+            return await super()._create_connection(req, traces, timeout)
 
 
 class _Protocol(ResponseHandler):

@@ -8,8 +8,10 @@ from collections.abc import AsyncGenerator
 from contextlib import suppress
 from pathlib import Path
 
+import aiohttp
 import pytest
 import zstandard
+from aiohttp.client_proto import ResponseHandler
 
 from antigravity_addon.errors import StreamTruncated, UpstreamBroken, UpstreamUnreachable
 from antigravity_addon.upstream.endpoint import UpstreamRequest
@@ -156,6 +158,46 @@ async def test_an_address_that_accepts_nobody_holds_up_no_other() -> None:
     await transport.aclose()
     silent.close()
     sound.close()
+
+
+async def test_whoever_finds_an_idle_connection_does_not_wait_for_those_that_are_opened(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    transport, arrived, may_end = Transport(), asyncio.Semaphore(0), asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(asyncio.IncompleteReadError):
+            while await reader.readuntil(b"\r\n\r\n"):
+                writer.write(_ANSWER)
+                await may_end.wait()
+                writer.write(b"Hello")
+        writer.close()
+
+    async def never(*_: object) -> ResponseHandler:
+        arrived.release()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def ask(url: str) -> bytes:
+        async with transport.open(UpstreamRequest(url, {}, b"")) as response:
+            return await response.read()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    loop, url = asyncio.get_running_loop(), f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    async with asyncio.timeout(20):
+        async with transport.open(UpstreamRequest(url, {}, b"")) as response:
+            monkeypatch.setattr(aiohttp.TCPConnector, "_create_connection", never)
+            stuck = [loop.create_task(ask(url)) for _ in range(CONNECTS_AT_ONCE)]
+            for _ in stuck:
+                await arrived.acquire()
+            may_end.set()
+            assert await response.read() == b"Hello"
+        assert await ask(url) == b"Hello"
+    for each in stuck:
+        each.cancel()
+    await asyncio.gather(*stuck, return_exceptions=True)
+    await transport.aclose()
+    server.close()
 
 
 # --- bodies ----------------------------------------------------------------------------------------------
