@@ -53,7 +53,7 @@ class Memory:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.memory", description=__doc__)
     parser.add_argument("--exchanges", type=int, default=20_000, help="with bounds (%(default)s)")
-    parser.add_argument("--unbounded", type=int, default=2_000, help="without (%(default)s)")
+    parser.add_argument("--unbounded", type=int, default=2_000, help="without, 0: not at all (%(default)s)")
     parser.add_argument("--events", type=int, default=40, help="events in each answer (%(default)s)")
     parser.add_argument("--keep-flows", type=int, default=2_000, help="gateway_keep_flows (%(default)s)")
     arguments = parser.parse_args()
@@ -78,7 +78,7 @@ def main() -> None:
         f"| | exchanges | {' | '.join(f'MB at {share:.0%}' for share in SHARES)} | at the end over that at 10% | over that at 50% | MB of bodies |"
     )
     print(f"|---|{'---|' * (len(SHARES) + 4)}")
-    for subject in subjects:
+    for subject in (each for each in subjects if each.exchanges):
         memory = _measure(subject, arguments.events)
         at_shares = " | ".join(f"{megabytes:.0f}" for megabytes in memory.megabytes)
         print(
