@@ -34,7 +34,7 @@ from antigravity_addon.wire.sse import ServerSentEvent, SseDecoder, StrayJson
 
 from .deadline import Deadline, SilenceLimit
 from .dialects.dialect import Turn
-from .legs import Carrier, Leg
+from .legs import Carrier, Leg, Through, unseen
 from .prices import Prices
 from .settings import Settings
 from .tasks import LARGE, beside_the_loop, others_first
@@ -82,6 +82,8 @@ class Conditions:
     deadline: Deadline
     unix_time: Callable[[], float]
     prices: Prices
+    through: Through = unseen
+    """Whoever looks on."""
 
 
 class Attempt:
@@ -104,6 +106,7 @@ class Attempt:
         """
         self.lease = lease
         self._upstream = conditions.upstream
+        self._carrier = conditions.through(self._upstream.carrier)
         self._endpoint = self._upstream.endpoints.of(lease.account)
         self._settings = conditions.settings
         self._deadline = conditions.deadline
@@ -266,9 +269,7 @@ class Attempt:
         try:
             async with (
                 SilenceLimit(self._settings.first_token_timeout, self._deadline) as silence,
-                self._upstream.carrier.carry(
-                    request, self._next_leg(silence, is_as_asked=is_as_asked)
-                ) as response,
+                self._carrier.carry(request, self._next_leg(silence, is_as_asked=is_as_asked)) as response,
             ):
                 if response.status != 200:
                     refusal = await response.read_error()

@@ -364,10 +364,8 @@ def _reason_to_wait(wait: Wait) -> str:
 def _to_choice(found: Lease | Wait | Nobody, skipped: Skipped, *, at: float, waited: float) -> Choice:
     match found:
         case Lease():
-            others = replace(
-                skipped, accounts=tuple(e for e in skipped.accounts if e.account != found.account.email)
-            )
-            return Choice(at, waited, found.account.email, found.reason, others)
+            others = tuple(each for each in skipped.accounts if each.account != found.account.email)
+            return Choice(at, waited, found.account.email, found.reason, Skipped(others, skipped.unnamed))
         case Wait(seconds=seconds) if seconds:
             reason = f"The first could serve in {seconds:.1f} s, which is longer than the request may wait."
         case Wait():

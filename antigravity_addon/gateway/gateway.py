@@ -351,11 +351,7 @@ class Gateway:
             wish=_wish(model, trace.conversation, settings, account="" if recording else way.account),
             identity=identity,
             conditions=Conditions(
-                replace(upstream, carrier=way.through(upstream.carrier)),
-                settings,
-                deadline,
-                self._unix_time,
-                self._books.prices,
+                upstream, settings, deadline, self._unix_time, self._books.prices, way.through
             ),
             trace=trace,
         )
