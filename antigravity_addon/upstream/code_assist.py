@@ -103,9 +103,9 @@ def _tool_config(config: ToolConfig) -> CodeAssistToolConfig | None:
 
 def _generation_config(config: GenerationConfig) -> CodeAssistGenerationConfig:
     wanted = {name: value for name, value in asdict(config).items() if value is not None}
-    for field in fields(config):
-        if field.name in wanted and field.name not in CodeAssistGenerationConfig.__struct_fields__:
-            raise _not_here(f"generationConfig.{field.encode_name}")
+    if lacking := wanted.keys() - set(CodeAssistGenerationConfig.__struct_fields__):
+        first = next(field.encode_name for field in fields(config) if field.name in lacking)
+        raise _not_here(f"generationConfig.{first}")
     return CodeAssistGenerationConfig(**wanted)
 
 
