@@ -28,6 +28,7 @@ from antigravity_addon.errors import (
 from antigravity_addon.state.memory import Memory, StateError
 from antigravity_addon.translate.openai_error import to_openai_error
 from antigravity_addon.upstream.web_media import WebMedia
+from antigravity_addon.views.masks import REDACTED
 from antigravity_addon.wire.openai_models import Model, ModelList
 
 from .attempt import Conditions, Upstream
@@ -374,7 +375,7 @@ class Gateway:
 
     def _named(self, model: str) -> str:
         """In the log, and in metrics: people put their key into the field for the model."""
-        return "[redacted]" if self._books.keys.is_one(model, self.settings) else model
+        return REDACTED.decode() if self._books.keys.is_one(model, self.settings) else model
 
     def _recording_of(self, request: RequestHead, read_body: Callable[[], bytes]) -> Recording | None:
         """Of the very same request."""

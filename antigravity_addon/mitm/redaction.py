@@ -7,9 +7,10 @@ from functools import lru_cache
 from mitmproxy import http
 
 from antigravity_addon.gateway.clients import KEY_HEADERS
+from antigravity_addon.views.masks import REDACTED as MASK
 from antigravity_addon.views.masks import Masks, without, without_personal_links
 
-REDACTED = "[redacted]"
+REDACTED = MASK.decode()
 
 CREDENTIAL_HEADERS = frozenset({"authorization", "x-goog-api-key"})
 """What pays for an upstream request."""
