@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from mitmproxy.connection import Client
 
-from antigravity_addon.gateway.tasks import others_first, somebody_waits
+from antigravity_addon.gateway.tasks import somebody_waits
 
 from .door import now
 from .listener import proxyserver
@@ -63,11 +63,10 @@ class ClientReader:
     async def _others_first(self, seconds: float) -> None:
         """As long as they have something to do, and no longer than `seconds`: it takes them many rounds of the loop."""
         until = self._clock() + seconds
-        await asyncio.sleep(0)
         for _ in range(_MOST_ROUNDS):
+            await asyncio.sleep(0)
             if not somebody_waits() or self._clock() >= until:
                 break
-            await others_first()
 
 
 def read_in_pieces(client: Client) -> None:

@@ -176,8 +176,7 @@ def _body_size(fields: Sequence[tuple[bytes, bytes]], *, has_chunks: bool) -> in
             f"transfer-encoding {b', '.join(codings)[:100]!r}: 'chunked' is the only one, in HTTP/1.1.",
             param="transfer-encoding",
         )
-    size = content_length(fields)
-    return None if codings else size or 0
+    return None if codings else content_length(fields) or 0
 
 
 def _check_host(hosts: Sequence[bytes], *, is_needed: bool) -> None:
