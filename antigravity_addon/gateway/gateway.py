@@ -413,7 +413,7 @@ class Gateway:
         headers = self._headers(request, request_id=request_id, trace=trace) | error_headers(error)
         if isinstance(error, UpstreamFailure) and trace.account:
             headers |= self._masked_account_header(trace.account)
-        return Head(error.status, headers), to_openai_error(error).model_dump_json().encode()
+        return Head(error.status, headers), to_openai_error(error).to_json()
 
     def _headers(self, request: RequestHead, *, request_id: str, trace: Trace) -> dict[str, str]:
         """What every response carries."""
@@ -477,12 +477,12 @@ class _Models:
 
     def list(self, client: Client) -> bytes:
         names = (name for name in self._catalog.names() if client.may_use(name, self._catalog.resolve(name)))
-        return ModelList(data=tuple(self._model(name) for name in names)).model_dump_json().encode()
+        return ModelList(data=tuple(self._model(name) for name in names)).to_json()
 
     def one(self, name: str, client: Client) -> bytes:
         self._catalog.require(name)
         self.match(name, client)
-        return self._model(name).model_dump_json().encode()
+        return self._model(name).to_json()
 
     def _model(self, name: str) -> Model:
         return Model(id=name, created=self._catalog.created, owned_by="google")

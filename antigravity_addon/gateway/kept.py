@@ -107,7 +107,7 @@ class Kept:
     async def _delete_response(self, response_id: str, owner: str) -> bytes:
         if not await self.memory.delete_response(owner, response_id):
             raise _no_response(response_id)
-        return wire.DeletedResponse(id=response_id).model_dump_json().encode()
+        return wire.DeletedResponse(id=response_id).to_json()
 
     async def _cancel(self, response_id: str, owner: str) -> bytes:
         if await self.memory.response(owner, response_id) is None:
@@ -147,7 +147,7 @@ class Kept:
     async def _delete_conversation(self, conversation_id: str, owner: str) -> bytes:
         if not await self.memory.delete_conversation(owner, conversation_id):
             raise _no_conversation(conversation_id)
-        return wire.DeletedConversation(id=conversation_id).model_dump_json().encode()
+        return wire.DeletedConversation(id=conversation_id).to_json()
 
     async def _items(self, conversation_id: str, owner: str) -> Sequence[KeptItem]:
         items = await self.memory.conversation_items(owner, conversation_id)
@@ -193,7 +193,7 @@ def _no_conversation(conversation_id: str) -> UnknownObject:
 def _to_json(kept: KeptConversation) -> bytes:
     metadata = _OBJECT.validate_json(kept.metadata)
     conversation = wire.Conversation(id=kept.id, created_at=kept.created, metadata=metadata)
-    return conversation.model_dump_json().encode()
+    return conversation.to_json()
 
 
 def _page(items: Sequence[KeptItem], target: str) -> bytes:
@@ -238,7 +238,7 @@ def _list(items: Sequence[KeptItem], *, has_more: bool) -> bytes:
         last_id=items[-1].id if items else None,
         has_more=has_more,
     )
-    return page.model_dump_json().encode()
+    return page.to_json()
 
 
 def _query(target: str) -> dict[str, str]:

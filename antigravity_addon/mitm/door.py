@@ -109,7 +109,7 @@ def failure() -> GatewayError:
 
 def refusal(error: GatewayError, request: http.Request | None) -> http.Response:
     """What is refused, or failed, outside of an exchange; `request` is `None` where none could be read."""
-    body = to_openai_error(error).model_dump_json().encode()
+    body = to_openai_error(error).to_json()
     headers = {"x-request-id": new_request_id(), **error_headers(error), "content-length": str(len(body))}
     return new_response(
         error.status,

@@ -16,14 +16,13 @@ from tempfile import TemporaryDirectory
 from typing import BinaryIO, assert_never
 
 from mitmproxy import http
-from pydantic import ValidationError
 
 from antigravity_addon.gateway.recordings import Recording
 from antigravity_addon.mitm.annotate import METADATA_KEY
 from antigravity_addon.mitm.attempts import is_attempt
 from antigravity_addon.mitm.cassette import read_recordings
 from antigravity_addon.mitm.operator_files import StartError
-from antigravity_addon.wire.openai_error import ErrorResponse
+from antigravity_addon.wire.openai_error import read_error
 
 from .messages import COMMAND, REPLY, AskedRequest, Command, Failed, Look, Reply, Seen, Start, Started, Stop
 from .running import ErrorLog, GatewayFailed, run_gateway
@@ -117,9 +116,9 @@ def _asked(flow: http.HTTPFlow) -> AskedRequest:
     code = message = ""
     if response is not None and response.status_code >= 400:
         try:
-            error = ErrorResponse.model_validate_json(response.get_content(strict=False) or b"").error
+            error = read_error(response.get_content(strict=False) or b"")
             code, message = error.code or "", error.message
-        except ValidationError:
+        except ValueError:
             pass  # some other addon's answer
     status = None if response is None else response.status_code
     body = request.get_content(strict=False) or b""

@@ -1,23 +1,32 @@
 """OpenAI's error object: the body of every error answer, and the frame that ends a broken stream."""
 
-from pydantic import Field
+from msgspec import UNSET, MsgspecError, UnsetType
+from msgspec.json import Decoder
 
-from .base import Outbound, is_none
+from .base import Outbound
 
 
-class ErrorObject(Outbound):
+class ErrorObject(Outbound, forbid_unknown_fields=True):
     """Clients expect all four of the first fields, `null` or not."""
 
     message: str
     type: str
     param: str | None
     code: str | None
-    upstream_status: int | None = Field(default=None, exclude_if=is_none)
+    upstream_status: int | UnsetType = UNSET
     """Ours: the status of the upstream's answer, or the one inside its stream. Absent if there was none."""
 
 
-class ErrorResponse(Outbound):
+class ErrorResponse(Outbound, forbid_unknown_fields=True):
     error: ErrorObject
 
-    def to_json(self) -> bytes:
-        return self.model_dump_json().encode()
+
+def read_error(body: bytes) -> ErrorObject:
+    """Of one of our own answers. Raises: ValueError: it is none."""
+    try:
+        return _ERROR.decode(body).error
+    except MsgspecError as error:
+        raise ValueError(str(error)) from error
+
+
+_ERROR = Decoder(ErrorResponse)

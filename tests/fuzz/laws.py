@@ -5,18 +5,17 @@ import re
 import zlib
 from collections.abc import Iterable, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 from openai.types import Completion, ImagesResponse
 from openai.types.audio import Transcription, TranscriptionStreamEvent
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from openai.types.conversations import Conversation, ConversationDeletedResource
 from openai.types.responses import CompactedResponse, Response, ResponseStreamEvent
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, JsonValue, TypeAdapter, ValidationError
 
 from antigravity_addon.gateway.routes import Endpoint, find_route
-from antigravity_addon.wire.openai_error import ErrorResponse
-from antigravity_addon.wire.openai_state import ItemList
+from antigravity_addon.wire.openai_error import read_error
 
 from .in_process import Answered, Asked, InProcess, scripted
 
@@ -94,8 +93,8 @@ def _check_form(asked: Asked, answered: Answered, said: bytes = b"") -> None:
 def _check_error(told: bytes, body: bytes) -> None:
     """`told` is all that others have said, and so may be repeated."""
     try:
-        error = ErrorResponse.model_validate_json(body).error
-    except ValidationError as problem:
+        error = read_error(body)
+    except ValueError as problem:
         raise Broken("an error is OpenAI's error object", body) from problem
     if len(error.message) > LONGEST_MESSAGE:
         raise Broken("an error has a length that somebody reads", len(error.message))
@@ -175,15 +174,26 @@ _STREAMED: Mapping[Endpoint, Any] = {
     Endpoint.RESPONSES: ResponseStreamEvent,
     Endpoint.TRANSCRIPTIONS: TranscriptionStreamEvent,
 }
+
+
+class _ItemList(BaseModel, extra="forbid", strict=True):
+    """The items are the client's own, and need not be any that the SDK knows."""
+
+    object: Literal["list"]
+    data: list[dict[str, JsonValue]]
+    first_id: str | None
+    last_id: str | None
+    has_more: bool
+
+
 _KEPT: Mapping[tuple[Endpoint, str], Any] = {
     (Endpoint.CONVERSATION, "GET"): Conversation,
     (Endpoint.CONVERSATION, "POST"): Conversation,
     (Endpoint.CONVERSATION, "DELETE"): ConversationDeletedResource,
-    (Endpoint.CONVERSATION_ITEMS, "GET"): ItemList,
-    (Endpoint.CONVERSATION_ITEMS, "POST"): ItemList,
-    (Endpoint.RESPONSE_INPUT_ITEMS, "GET"): ItemList,
+    (Endpoint.CONVERSATION_ITEMS, "GET"): _ItemList,
+    (Endpoint.CONVERSATION_ITEMS, "POST"): _ItemList,
+    (Endpoint.RESPONSE_INPUT_ITEMS, "GET"): _ItemList,
 }
-"""The items of a list are the client's own, and need not be any that the SDK knows."""
 _REPEATED = {
     "tools": [],
     "tool_choice": "auto",
@@ -249,7 +259,7 @@ def _check_stream(asked: Asked, body: bytes) -> None:
         if data == "[DONE]":
             continue
         if "error" in json.loads(data) and endpoint is not Endpoint.RESPONSES:
-            ErrorResponse.model_validate_json(data)
+            read_error(data.encode())
             continue
         _check_sdk(_STREAMED[endpoint], data)
     if not found:

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
-from typing import assert_never
+
+from msgspec import UNSET, UnsetType
 
 from antigravity_addon.translate.conversation import Signature
 from antigravity_addon.translate.events import Finished, FinishReason, ToolCall
 from antigravity_addon.translate.tool_names import ToolNames
 from antigravity_addon.translate.tool_payloads import to_arguments_text, to_custom_input
+from antigravity_addon.wire.base import absent
 from antigravity_addon.wire.openai_chat import response as wire
 
 
@@ -27,7 +29,7 @@ class CallForm:
 @dataclass(frozen=True, slots=True)
 class LegacyCall:
     function: wire.CalledFunction
-    extra_content: wire.ExtraContent | None
+    extra_content: wire.ExtraContent | UnsetType
     """A function call has no place for it: it goes with the message, and the request side looks there."""
 
 
@@ -57,13 +59,8 @@ class AnswerCalls:
         extra_content = to_extra_content(signature=call.signature, upstream_id=call.upstream_id)
         if name in self._form.custom_tools:
             custom = wire.CalledCustom(name=name, input=to_custom_input(call.arguments))
-            return wire.CustomToolCall(id=call_id, type="custom", custom=custom, extra_content=extra_content)
-        return wire.ToolCall(
-            id=call_id,
-            type="function",
-            function=_to_function(name, call),
-            extra_content=extra_content,
-        )
+            return wire.CustomToolCall(id=call_id, custom=custom, extra_content=extra_content)
+        return wire.ToolCall(id=call_id, function=_to_function(name, call), extra_content=extra_content)
 
     def finish_reason(self, finished: Finished) -> wire.FinishReason:
         if self._form.legacy and finished.reason is FinishReason.TOOL_CALLS:
@@ -75,31 +72,10 @@ def _to_function(name: str, call: ToolCall) -> wire.CalledFunction:
     return wire.CalledFunction(name=name, arguments=to_arguments_text(call.arguments))
 
 
-def to_tool_call_delta(
-    call: wire.ToolCall | wire.CustomToolCall, index: int
-) -> wire.ToolCallDelta | wire.CustomToolCallDelta:
-    match call:
-        case wire.ToolCall():
-            return wire.ToolCallDelta(
-                index=index,
-                id=call.id,
-                type=call.type,
-                function=call.function,
-                extra_content=call.extra_content,
-            )
-        case wire.CustomToolCall():
-            return wire.CustomToolCallDelta(
-                index=index,
-                id=call.id,
-                type=call.type,
-                custom=call.custom,
-                extra_content=call.extra_content,
-            )
-        case _:
-            assert_never(call)
-
-
-def to_extra_content(*, signature: str | None, upstream_id: str | None = None) -> wire.ExtraContent | None:
+def to_extra_content(
+    *, signature: str | None, upstream_id: str | None = None
+) -> wire.ExtraContent | UnsetType:
     if signature is None and upstream_id is None:
-        return None
-    return wire.ExtraContent(google=wire.GoogleExtra(thought_signature=signature, id=upstream_id))
+        return UNSET
+    google = wire.GoogleExtra(thought_signature=absent(signature), id=absent(upstream_id))
+    return wire.ExtraContent(google=google)

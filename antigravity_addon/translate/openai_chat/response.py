@@ -5,9 +5,10 @@ choice for each turn of the model.
 """
 
 from collections.abc import Callable
+from copy import replace
 from typing import assert_never
 
-from pydantic_core import to_json
+from msgspec import UNSET, UnsetType
 
 from antigravity_addon.errors import GatewayError
 from antigravity_addon.translate.conversation import Signature
@@ -30,10 +31,11 @@ from antigravity_addon.translate.openai_error import to_openai_error
 from antigravity_addon.translate.openai_logprobs import to_logprob
 from antigravity_addon.translate.openai_usage import to_completion_usage
 from antigravity_addon.wire import openai_logprobs
+from antigravity_addon.wire.base import write_json
 from antigravity_addon.wire.openai_chat import response as wire
 from antigravity_addon.wire.sse import KEEP_ALIVE, encode_event
 
-from .calls import AnswerCalls, CallForm, LegacyCall, to_extra_content, to_tool_call_delta
+from .calls import AnswerCalls, CallForm, LegacyCall, to_extra_content
 
 _DONE = encode_event("[DONE]")
 
@@ -57,16 +59,9 @@ class ChatStream:
         self._new_call_id = new_call_id
         self._call_form = call_form
         self._include_usage = include_usage
-        blank = wire.ChatCompletionChunk(
-            id=response_id,
-            object="chat.completion.chunk",
-            created=created,
-            model=model,
-            service_tier="default",
-            system_fingerprint=None,
-            choices=(),
+        self._blank = wire.ChatCompletionChunk(
+            id=response_id, created=created, model=model, usage=None if include_usage else UNSET
         )
-        self._blank = blank.model_copy(update={"usage": None}) if include_usage else blank
         self._choices: dict[int, ChoiceStream] = {}
         self.signatures: dict[str, Signature] = {}
 
@@ -84,7 +79,7 @@ class ChatStream:
         usage = sum((the_end(choice.finished).usage for choice in self._choices.values()), Usage())
         if not self._include_usage:
             return _DONE
-        last = self._blank.model_copy(update={"usage": to_completion_usage(usage)})
+        last = replace(self._blank, usage=to_completion_usage(usage))
         return encode_event(last.to_json()) + _DONE
 
     def error(self, error: GatewayError) -> bytes:
@@ -151,7 +146,7 @@ class ChoiceStream:
         return self._delta(wire.Delta(content=event.text, extra_content=extra_content))
 
     def _content(self, text: str) -> bytes:
-        return b'%b{"content":%b}%b' % (self._before_delta, to_json(text), self._after_delta)
+        return b'%b{"content":%b}%b' % (self._before_delta, write_json(text), self._after_delta)
 
     def _call(self, event: ToolCall) -> bytes:
         index = self._calls.count
@@ -161,7 +156,7 @@ class ChoiceStream:
             case LegacyCall(function=function, extra_content=extra_content):
                 return self._delta(wire.Delta(function_call=function, extra_content=extra_content))
             case call:
-                return self._delta(wire.Delta(tool_calls=(to_tool_call_delta(call, index),)))
+                return self._delta(wire.Delta(tool_calls=(replace(call, index=index),)))
 
     def _end(self, event: Finished) -> bytes:
         self.finished = event
@@ -221,13 +216,10 @@ class ChatWhole:
         choices = [self._choices[index] for index in sorted(self._choices)]
         completion = wire.ChatCompletion(
             id=self._id,
-            object="chat.completion",
             created=self._created,
             model=self._model,
             choices=tuple(choice.finish() for choice in choices),
             usage=to_completion_usage(sum((the_end(choice.finished).usage for choice in choices), Usage())),
-            service_tier="default",
-            system_fingerprint=None,
         )
         return completion.to_json()
 
@@ -241,8 +233,8 @@ class WholeChoice:
         self._content: list[str] = []
         self._reasoning: list[str] = []
         self._tool_calls: list[wire.ToolCall | wire.CustomToolCall] = []
-        self._function_call: wire.CalledFunction | None = None
-        self._extra_content: wire.ExtraContent | None = None
+        self._function_call: wire.CalledFunction | UnsetType = UNSET
+        self._extra_content: wire.ExtraContent | UnsetType = UNSET
         self._logprobs: list[openai_logprobs.TokenLogprob] = []
         self._annotations: tuple[wire.Annotation, ...] = ()
         self.finished: Finished | None = None
@@ -284,7 +276,7 @@ class WholeChoice:
     def finish(self) -> wire.Choice:
         """Raises: StreamTruncated: the turn did not end."""
         finished = the_end(self.finished)
-        logprobs = wire.ChoiceLogprobs(content=tuple(self._logprobs), refusal=None)
+        logprobs = wire.ChoiceLogprobs(content=tuple(self._logprobs))
         return wire.Choice(
             index=self._index,
             message=self._message(finished),
@@ -294,12 +286,11 @@ class WholeChoice:
 
     def _message(self, finished: Finished) -> wire.Message:
         return wire.Message(
-            role="assistant",
             content=None if self._calls.count and not self._content else "".join(self._content),
             refusal=finished.refusal,
             annotations=self._annotations,
-            reasoning_content="".join(self._reasoning) or None,
-            tool_calls=tuple(self._tool_calls) or None,
+            reasoning_content="".join(self._reasoning) or UNSET,
+            tool_calls=tuple(self._tool_calls) or UNSET,
             function_call=self._function_call,
             extra_content=self._extra_content,
         )
@@ -313,7 +304,6 @@ def _to_markdown(image: Image) -> str:
 def _to_annotations(citations: tuple[Citation, ...]) -> tuple[wire.Annotation, ...]:
     return tuple(
         wire.Annotation(
-            type="url_citation",
             url_citation=wire.UrlCitation(
                 start_index=citation.start, end_index=citation.end, url=citation.url, title=citation.title
             ),
@@ -323,4 +313,4 @@ def _to_annotations(citations: tuple[Citation, ...]) -> tuple[wire.Annotation, .
 
 
 def _to_logprobs(tokens: tuple[TokenLogprob, ...]) -> wire.ChoiceLogprobs:
-    return wire.ChoiceLogprobs(content=tuple(map(to_logprob, tokens)), refusal=None)
+    return wire.ChoiceLogprobs(content=tuple(map(to_logprob, tokens)))

@@ -4,6 +4,7 @@ An answer has one choice for each turn of the model.
 """
 
 from collections.abc import Sequence
+from copy import replace
 
 from antigravity_addon.errors import GatewayError
 from antigravity_addon.translate.events import Finished, FinishReason, TextDelta, TurnEvent, Usage, the_end
@@ -31,7 +32,7 @@ class CompletionStream:
         self._echoes = echoes
         self._include_usage = include_usage
         blank = _blank(response_id, created, model)
-        self._blank = blank.model_copy(update={"usage": None}) if include_usage else blank
+        self._blank = replace(blank, usage=None) if include_usage else blank
         self._choices: dict[int, ChoiceStream] = {}
 
     def begin(self, index: int = 0) -> "ChoiceStream":
@@ -45,7 +46,7 @@ class CompletionStream:
         done = encode_event("[DONE]")
         if not self._include_usage:
             return done
-        last = self._blank.model_copy(update={"usage": to_completion_usage(usage)})
+        last = replace(self._blank, usage=to_completion_usage(usage))
         return encode_event(last.to_json()) + done
 
     def error(self, error: GatewayError) -> bytes:
@@ -81,8 +82,8 @@ class ChoiceStream:
         return self._chunk(echo) if echo else b""
 
     def _chunk(self, text: str, reason: wire.FinishReason | None = None) -> bytes:
-        choice = wire.Choice(text=text, index=self._index, logprobs=None, finish_reason=reason)
-        return encode_event(self._blank.model_copy(update={"choices": (choice,)}).to_json())
+        choice = wire.Choice(text=text, index=self._index, finish_reason=reason)
+        return encode_event(replace(self._blank, choices=(choice,)).to_json())
 
 
 class CompletionWhole:
@@ -101,11 +102,12 @@ class CompletionWhole:
         """Raises: StreamTruncated: a turn did not end."""
         choices = [self._choices[index] for index in sorted(self._choices)]
         usage = sum((the_end(choice.finished).usage for choice in choices), Usage())
-        whole = {
-            "choices": tuple(choice.finish() for choice in choices),
-            "usage": to_completion_usage(usage),
-        }
-        return self._blank.model_copy(update=whole).to_json()
+        whole = replace(
+            self._blank,
+            choices=tuple(choice.finish() for choice in choices),
+            usage=to_completion_usage(usage),
+        )
+        return whole.to_json()
 
 
 class WholeChoice:
@@ -130,15 +132,8 @@ class WholeChoice:
     def finish(self) -> wire.Choice:
         """Raises: StreamTruncated: the turn did not end."""
         reason = _REASONS[the_end(self.finished).reason]
-        return wire.Choice(text="".join(self._text), index=self._index, logprobs=None, finish_reason=reason)
+        return wire.Choice(text="".join(self._text), index=self._index, finish_reason=reason)
 
 
 def _blank(response_id: str, created: int, model: str) -> wire.Completion:
-    return wire.Completion(
-        id=response_id,
-        object="text_completion",
-        created=created,
-        model=model,
-        choices=(),
-        system_fingerprint=None,
-    )
+    return wire.Completion(id=response_id, created=created, model=model)

@@ -10,6 +10,7 @@ from antigravity_addon.translate.events import (
     Usage,
     the_end,
 )
+from antigravity_addon.wire.base import absent
 from antigravity_addon.wire.inbound import shown
 from antigravity_addon.wire.openai_images import response as wire
 
@@ -38,9 +39,8 @@ class ImagesWhole:
             created=self._created,
             data=tuple(self._written(image) for image in images),
             usage=_to_images_usage(usage),
+            output_format=absent(_common_format(images)),
         )
-        if known := _common_format(images):
-            answer = answer.model_copy(update={"output_format": known})
         return answer.to_json()
 
     def _written(self, image: Image) -> wire.GeneratedImage:

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import assert_never
 
+from msgspec import UNSET, UnsetType
+
 from antigravity_addon.translate.conversation import Signature
 from antigravity_addon.translate.events import (
     Cited,
@@ -42,7 +44,7 @@ class ResponseTurn:
         self._has_calls = False
         self._search: Searched | None = None
         """Made while a message was open, which is to be closed first."""
-        self._sources: tuple[item.UrlSource, ...] | None = None
+        self._sources: tuple[item.UrlSource, ...] | UnsetType = UNSET
         self.signatures: dict[str, Signature] = {}
         """Of calls by `call_id`, of text by the message's id."""
         self.finished: Finished | None = None

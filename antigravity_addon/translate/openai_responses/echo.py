@@ -1,5 +1,7 @@
 """What an answer repeats of its request."""
 
+from typing import Any
+
 from antigravity_addon.wire.base import Json
 from antigravity_addon.wire.openai_responses.request import ResponsesRequest, Verbatim
 from antigravity_addon.wire.openai_responses.response import ConversationReference, Echo
@@ -8,7 +10,7 @@ from antigravity_addon.wire.openai_responses.response import ConversationReferen
 def to_echo(request: ResponsesRequest, verbatim: Verbatim) -> Echo:
     """Both of one body. What the client did not send is what it is at OpenAI."""
     conversation_id = request.conversation_id
-    sent: dict[str, object] = {
+    sent: dict[str, Any] = {
         "instructions": request.instructions,
         "max_output_tokens": request.max_output_tokens,
         "max_tool_calls": request.max_tool_calls,
@@ -29,7 +31,7 @@ def to_echo(request: ResponsesRequest, verbatim: Verbatim) -> Echo:
         "truncation": request.truncation,
         "user": request.user,
     }
-    return Echo.model_validate({name: value for name, value in sent.items() if value is not None})
+    return Echo(**{name: value for name, value in sent.items() if value is not None})
 
 
 def _with_required_keys(tool: Json) -> Json:

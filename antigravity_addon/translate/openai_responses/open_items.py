@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from msgspec import UNSET
+
 from antigravity_addon.translate.events import Citation, TokenLogprob
 from antigravity_addon.translate.openai_logprobs import to_logprob
 from antigravity_addon.wire import openai_logprobs as wire
@@ -40,7 +42,7 @@ class OpenReasoning:
             id=self._place["item_id"],
             summary=(item.SummaryText(text="".join(self._text)),) if self._text else (),
             encrypted_content=encrypted_content,
-            status=None if is_complete else "incomplete",
+            status=UNSET if is_complete else "incomplete",
         )
 
 

@@ -4,6 +4,7 @@ Both ways say the same: the whole answer is a stream's last response, its events
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from copy import replace
 
 from antigravity_addon.errors import GatewayError
 from antigravity_addon.translate.conversation import Signature
@@ -67,7 +68,7 @@ class _Answer:
     @property
     def output_items(self) -> tuple[tuple[str, bytes], ...]:
         """Each with its id, as JSON; none before the end."""
-        return tuple((item.id, item.model_dump_json().encode()) for item in self._last.output)
+        return tuple((item.id, item.to_json()) for item in self._last.output)
 
     @property
     def signatures(self) -> Mapping[str, Signature]:
@@ -83,13 +84,16 @@ class _Answer:
         usage = _to_usage(finished.usage)
         if is_cut_short(finished):
             details = wire.IncompleteDetails(reason="max_output_tokens")
-            self._become(status="incomplete", incomplete_details=details, usage=usage)
+            self._become(replace(self._blank, status="incomplete", incomplete_details=details, usage=usage))
         else:
-            self._become(status="completed", completed_at=int(self._unix_time()), usage=usage)
+            self._become(
+                replace(self._blank, status="completed", completed_at=int(self._unix_time()), usage=usage)
+            )
 
-    def _become(self, **change: object) -> None:
-        self._last = self._blank.model_copy(update={"output": self._turn.output, **change})
-        self.response = self._last.to_json(self._echo)
+    def _become(self, last: wire.Response) -> None:
+        """With what the turn came to."""
+        self._last = replace(last, output=self._turn.output)
+        self.response = self._last.with_echo(self._echo)
 
 
 class ResponseStream(_Answer):
@@ -102,7 +106,7 @@ class ResponseStream(_Answer):
     _gone = 0
 
     def _new_events(self) -> Events:
-        self._frames = EventFrames(self._blank.to_json(self._echo), begin_at=self._gone)
+        self._frames = EventFrames(self._blank.with_echo(self._echo), begin_at=self._gone)
         return self._frames
 
     def finish(self) -> bytes:
@@ -119,7 +123,13 @@ class ResponseStream(_Answer):
         """The last events of a stream that broke. It takes both for every client to notice, and a stream that merely
         ends is asked for five times more by Codex. Items that were not over are in the last response alone.
         """
-        self._become(status="failed", error=wire.ResponseError(code=_to_code(error), message=error.message))
+        self._become(
+            replace(
+                self._blank,
+                status="failed",
+                error=wire.ResponseError(code=_to_code(error), message=error.message),
+            )
+        )
         fault = to_openai_error(error).error
         self._frames.write(Failure(code=fault.code, message=fault.message, param=fault.param, error=fault))
         self._frames.write(Lifecycle("response.failed", self.response))

@@ -1,10 +1,12 @@
 """Items that are known whole at once: what they are made of, and the events that tell of them."""
 
 from collections.abc import Iterator
+from copy import replace
 from typing import assert_never
 
 from antigravity_addon.translate.events import ToolCall
 from antigravity_addon.translate.tool_payloads import to_arguments_text, to_custom_input
+from antigravity_addon.wire.base import absent
 from antigravity_addon.wire.openai_responses import events as event
 from antigravity_addon.wire.openai_responses import output_items as item
 
@@ -30,7 +32,7 @@ def to_call_item(call: ToolCall, form: CallForm, *, item_id: str, call_id: str) 
                 arguments=to_arguments_text(call.arguments),
                 call_id=call_id,
                 name=form.name,
-                namespace=form.namespace,
+                namespace=absent(form.namespace),
             )
         case Kind.CUSTOM:
             return item.CustomToolCall(
@@ -38,7 +40,7 @@ def to_call_item(call: ToolCall, form: CallForm, *, item_id: str, call_id: str) 
                 status="completed",
                 call_id=call_id,
                 name=form.name,
-                namespace=form.namespace,
+                namespace=absent(form.namespace),
                 input=to_custom_input(call.arguments),
             )
         case Kind.LOCAL_SHELL:
@@ -82,12 +84,12 @@ def _as_added(whole: item.WholeItem) -> item.WholeItem:
     """As the item is before anything has come of it."""
     match whole:
         case item.FunctionCall():
-            return whole.model_copy(update={"status": "in_progress", "arguments": ""})
+            return replace(whole, status="in_progress", arguments="")
         case item.CustomToolCall():
-            return whole.model_copy(update={"status": "in_progress", "input": ""})
+            return replace(whole, status="in_progress", input="")
         case item.ImageGenerationCall():
-            return whole.model_copy(update={"status": "in_progress", "result": None})
+            return replace(whole, status="in_progress", result=None)
         case item.Compaction():
             return whole
         case _:
-            return whole.model_copy(update={"status": "in_progress"})
+            return replace(whole, status="in_progress")

@@ -19,23 +19,14 @@ class Transcription(Outbound):
     text: str
     usage: TokensUsage
 
-    def to_json(self) -> bytes:
-        return self.model_dump_json().encode()
-
 
 class Translation(Outbound):
     text: str
-
-    def to_json(self) -> bytes:
-        return self.model_dump_json().encode()
 
 
 class TextDelta(Outbound):
     type: Literal["transcript.text.delta"] = "transcript.text.delta"
     delta: str
-
-    def to_json(self) -> bytes:
-        return self.model_dump_json().encode()
 
 
 class TextDone(Outbound):
@@ -44,6 +35,3 @@ class TextDone(Outbound):
     type: Literal["transcript.text.done"] = "transcript.text.done"
     text: str
     usage: TokensUsage
-
-    def to_json(self) -> bytes:
-        return self.model_dump_json().encode()

@@ -1,15 +1,13 @@
 """Chat Completions: the answer, whole and in chunks.
 
-Clients tell absent from `null`. Serialised with `exclude_unset`, so constants are written out where a model is made,
-and a field left out of the call is absent on the wire; fields that are never `null` are absent when they are `None`.
 Source: OpenAI's OpenAPI description and `openai` 3.54, November 2026.
 """
 
 from typing import Literal
 
-from pydantic import Field, TypeAdapter
+from msgspec import UNSET, UnsetType
 
-from antigravity_addon.wire.base import Outbound, is_none
+from antigravity_addon.wire.base import Outbound
 from antigravity_addon.wire.openai_logprobs import TokenLogprob
 
 type FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "function_call"]
@@ -18,8 +16,8 @@ type FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "f
 class GoogleExtra(Outbound):
     """What Gemini wants back with the next request; clients that keep `extra_content` return it."""
 
-    thought_signature: str | None = Field(default=None, exclude_if=is_none)
-    id: str | None = Field(default=None, exclude_if=is_none)
+    thought_signature: str | UnsetType = UNSET
+    id: str | UnsetType = UNSET
     """Gemini's own id of a call."""
 
 
@@ -35,11 +33,18 @@ class CalledFunction(Outbound):
     """JSON text of an object, `{}` at least: clients parse it unseen."""
 
 
-class ToolCall(Outbound):
+class Call(Outbound):
+    """In a chunk, too, it is a whole one: clients join the strings of deltas with one `index`, so each call goes out in one delta."""
+
+    index: int | UnsetType = UNSET
+    """In chunks alone."""
     id: str
-    type: Literal["function"]
+
+
+class ToolCall(Call):
+    type: Literal["function"] = "function"
     function: CalledFunction
-    extra_content: ExtraContent | None = Field(default=None, exclude_if=is_none)
+    extra_content: ExtraContent | UnsetType = UNSET
 
 
 class CalledCustom(Outbound):
@@ -48,23 +53,24 @@ class CalledCustom(Outbound):
     """Text as it is, no JSON."""
 
 
-class CustomToolCall(Outbound):
-    id: str
-    type: Literal["custom"]
+class CustomToolCall(Call):
+    """OpenAI's description of chunks has none, though that of requests has custom tools."""
+
+    type: Literal["custom"] = "custom"
     custom: CalledCustom
-    extra_content: ExtraContent | None = Field(default=None, exclude_if=is_none)
+    extra_content: ExtraContent | UnsetType = UNSET
 
 
 class PromptTokensDetails(Outbound):
     cached_tokens: int
-    audio_tokens: int
+    audio_tokens: Literal[0] = 0
 
 
 class CompletionTokensDetails(Outbound):
     reasoning_tokens: int
-    audio_tokens: int
-    accepted_prediction_tokens: int
-    rejected_prediction_tokens: int
+    audio_tokens: Literal[0] = 0
+    accepted_prediction_tokens: Literal[0] = 0
+    rejected_prediction_tokens: Literal[0] = 0
 
 
 class CompletionUsage(Outbound):
@@ -85,27 +91,27 @@ class UrlCitation(Outbound):
 
 
 class Annotation(Outbound):
-    type: Literal["url_citation"]
+    type: Literal["url_citation"] = "url_citation"
     url_citation: UrlCitation
 
 
 class ChoiceLogprobs(Outbound):
     content: tuple[TokenLogprob, ...]
-    refusal: None
+    refusal: None = None
 
 
 class Message(Outbound):
-    role: Literal["assistant"]
+    role: Literal["assistant"] = "assistant"
     content: str | None
     """`null` only beside tool calls."""
     refusal: str | None
     annotations: tuple[Annotation, ...]
-    reasoning_content: str | None = Field(default=None, exclude_if=is_none)
+    reasoning_content: str | UnsetType = UNSET
     """DeepSeek's field, which most clients that show thoughts read."""
-    tool_calls: tuple[ToolCall | CustomToolCall, ...] | None = Field(default=None, exclude_if=is_none)
-    function_call: CalledFunction | None = Field(default=None, exclude_if=is_none)
+    tool_calls: tuple[ToolCall | CustomToolCall, ...] | UnsetType = UNSET
+    function_call: CalledFunction | UnsetType = UNSET
     """What `tool_calls` was before there was more than one."""
-    extra_content: ExtraContent | None = Field(default=None, exclude_if=is_none)
+    extra_content: ExtraContent | UnsetType = UNSET
 
 
 class Choice(Outbound):
@@ -117,77 +123,43 @@ class Choice(Outbound):
 
 class ChatCompletion(Outbound):
     id: str
-    object: Literal["chat.completion"]
+    object: Literal["chat.completion"] = "chat.completion"
     created: int
     """Unix time in seconds."""
     model: str
     """As the client called it."""
     choices: tuple[Choice, ...]
     usage: CompletionUsage
-    service_tier: Literal["default"]
-    system_fingerprint: None
-
-    def to_json(self) -> bytes:
-        return _COMPLETION.dump_json(self, exclude_unset=True)
-
-
-class Indexed(Outbound):
-    """A whole call. Clients join the strings of deltas with one `index`, so each call goes out in one delta."""
-
-    index: int
-
-
-class ToolCallDelta(ToolCall, Indexed):
-    pass
-
-
-class CustomToolCallDelta(CustomToolCall, Indexed):
-    """Missing in OpenAI's description of chunks, though custom tools are in that of requests: a call like any
-    other, by its whole shape.
-    """
+    service_tier: Literal["default"] = "default"
+    system_fingerprint: None = None
 
 
 class Delta(Outbound):
-    role: Literal["assistant"] | None = None
-    content: str | None = None
-    refusal: str | None = None
-    reasoning_content: str | None = None
-    tool_calls: tuple[ToolCallDelta | CustomToolCallDelta, ...] | None = None
-    function_call: CalledFunction | None = None
-    annotations: tuple[Annotation, ...] | None = None
+    role: Literal["assistant"] | UnsetType = UNSET
+    content: str | UnsetType | None = UNSET
+    refusal: str | UnsetType | None = UNSET
+    reasoning_content: str | UnsetType = UNSET
+    tool_calls: tuple[ToolCall | CustomToolCall, ...] | UnsetType = UNSET
+    function_call: CalledFunction | UnsetType = UNSET
+    annotations: tuple[Annotation, ...] | UnsetType = UNSET
     """Missing in OpenAI's description of chunks, though in that of messages; clients read it here."""
-    extra_content: ExtraContent | None = Field(default=None, exclude_if=is_none)
-
-    def to_json(self) -> bytes:
-        return _DELTA.dump_json(self, exclude_unset=True)
+    extra_content: ExtraContent | UnsetType = UNSET
 
 
 class ChunkChoice(Outbound):
     index: int
     delta: Delta
-    logprobs: ChoiceLogprobs | None
-    finish_reason: FinishReason | None
-
-    def to_json(self) -> bytes:
-        return _CHUNK_CHOICE.dump_json(self, exclude_unset=True)
+    logprobs: ChoiceLogprobs | None = None
+    finish_reason: FinishReason | None = None
 
 
 class ChatCompletionChunk(Outbound):
     id: str
-    object: Literal["chat.completion.chunk"]
+    object: Literal["chat.completion.chunk"] = "chat.completion.chunk"
     created: int
     model: str
-    service_tier: Literal["default"]
-    system_fingerprint: None
-    choices: tuple[ChunkChoice, ...]
-    usage: CompletionUsage | None = None
+    service_tier: Literal["default"] = "default"
+    system_fingerprint: None = None
+    choices: tuple[ChunkChoice, ...] = ()
+    usage: CompletionUsage | UnsetType | None = UNSET
     """Absent unless the client asked for usage; then `null` on all chunks but the last."""
-
-    def to_json(self) -> bytes:
-        return _CHUNK.dump_json(self, exclude_unset=True)
-
-
-_COMPLETION = TypeAdapter(ChatCompletion)
-_DELTA = TypeAdapter(Delta)
-_CHUNK_CHOICE = TypeAdapter(ChunkChoice)
-_CHUNK = TypeAdapter(ChatCompletionChunk)

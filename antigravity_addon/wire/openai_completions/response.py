@@ -4,7 +4,7 @@ the last, as OpenAI sends it, though its description forbids that.
 
 from typing import Literal
 
-from pydantic import TypeAdapter
+from msgspec import UNSET, UnsetType
 
 from antigravity_addon.wire.base import Outbound
 from antigravity_addon.wire.openai_chat.response import CompletionUsage
@@ -15,24 +15,18 @@ type FinishReason = Literal["stop", "length", "content_filter"]
 class Choice(Outbound):
     text: str
     index: int
-    logprobs: None
-    finish_reason: FinishReason | None
+    logprobs: None = None
+    finish_reason: FinishReason | None = None
 
 
 class Completion(Outbound):
     id: str
-    object: Literal["text_completion"]
+    object: Literal["text_completion"] = "text_completion"
     created: int
     """Unix time in seconds."""
     model: str
     """As the client called it."""
-    choices: tuple[Choice, ...]
-    system_fingerprint: None
-    usage: CompletionUsage | None = None
+    choices: tuple[Choice, ...] = ()
+    system_fingerprint: None = None
+    usage: CompletionUsage | UnsetType | None = UNSET
     """Absent on chunks unless the client asked for usage; then `null` on all but the last."""
-
-    def to_json(self) -> bytes:
-        return _COMPLETION.dump_json(self, exclude_unset=True)
-
-
-_COMPLETION = TypeAdapter(Completion)

@@ -5,7 +5,7 @@ Source: OpenAI's OpenAPI description, November 2026.
 
 from typing import Literal
 
-from pydantic import TypeAdapter
+from msgspec import UNSET, UnsetType
 
 from antigravity_addon.wire.base import Outbound
 
@@ -15,9 +15,9 @@ type ImageFormat = Literal["png", "jpeg", "webp"]
 class GeneratedImage(Outbound):
     """One of the two."""
 
-    b64_json: str | None = None
+    b64_json: str | UnsetType = UNSET
     """Standard base64."""
-    url: str | None = None
+    url: str | UnsetType = UNSET
 
 
 class InputTokensDetails(Outbound):
@@ -37,11 +37,5 @@ class ImagesResponse(Outbound):
     """Unix time in seconds."""
     data: tuple[GeneratedImage, ...]
     usage: ImagesUsage
-    output_format: ImageFormat | None = None
+    output_format: ImageFormat | UnsetType = UNSET
     """Absent where the images differ, or are of a format that OpenAI has no word for."""
-
-    def to_json(self) -> bytes:
-        return _RESPONSE.dump_json(self, exclude_unset=True)
-
-
-_RESPONSE = TypeAdapter(ImagesResponse)

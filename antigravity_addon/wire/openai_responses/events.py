@@ -8,9 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol, TypedDict
 
-from pydantic_core import to_json
-
-from antigravity_addon.wire.base import Outbound
+from antigravity_addon.wire.base import Outbound, write_json
 from antigravity_addon.wire.openai_error import ErrorObject
 from antigravity_addon.wire.openai_logprobs import TokenLogprob
 from antigravity_addon.wire.sse import encode_event
@@ -50,7 +48,7 @@ class _Payload(Outbound):
     event_type: ClassVar[str]
 
     def to_frame(self, number: int) -> bytes:
-        return _frame(self.event_type, number, self.model_dump_json().encode())
+        return _frame(self.event_type, number, self.to_json())
 
 
 class OutputItemAdded(_Payload):
@@ -218,7 +216,7 @@ class Delta:
 
     def to_frame(self, number: int) -> bytes:
         frame = self.deltas
-        return b"%b%d%b%b%b" % (frame.before, number, frame.between, to_json(self.text), frame.after)
+        return b"%b%d%b%b%b" % (frame.before, number, frame.between, write_json(self.text), frame.after)
 
 
 def _frame(event_type: str, number: int, payload: bytes) -> bytes:

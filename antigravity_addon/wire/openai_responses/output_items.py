@@ -1,14 +1,13 @@
 """The Responses API: what an answer consists of.
 
-Fields that are never `null` are absent when they are `None`; all others are always there.
 Source: OpenAI's OpenAPI description and `openai` 3.54, November 2026.
 """
 
 from typing import Literal
 
-from pydantic import Field
+from msgspec import UNSET, UnsetType
 
-from antigravity_addon.wire.base import JsonObject, Outbound, is_none
+from antigravity_addon.wire.base import JsonObject, Outbound
 from antigravity_addon.wire.openai_logprobs import TokenLogprob
 
 type ItemStatus = Literal["in_progress", "completed", "incomplete"]
@@ -56,7 +55,7 @@ class Reasoning(Outbound):
     type: Literal["reasoning"] = "reasoning"
     summary: tuple[SummaryText, ...]
     encrypted_content: str | None
-    status: Literal["incomplete"] | None = Field(default=None, exclude_if=is_none)
+    status: Literal["incomplete"] | UnsetType = UNSET
     """OpenAI's own carry none when all is well."""
 
 
@@ -69,7 +68,7 @@ class FunctionCall(Outbound):
     call_id: str
     """What a result refers to; `id` is the item's alone."""
     name: str
-    namespace: str | None = Field(default=None, exclude_if=is_none)
+    namespace: str | UnsetType = UNSET
 
 
 class CustomToolCall(Outbound):
@@ -79,7 +78,7 @@ class CustomToolCall(Outbound):
     """Missing in OpenAI's description, and yet the AI SDK demands it."""
     call_id: str
     name: str
-    namespace: str | None = Field(default=None, exclude_if=is_none)
+    namespace: str | UnsetType = UNSET
     input: str
     """Text as it is, no JSON."""
 
@@ -118,7 +117,7 @@ class SearchAction(Outbound):
     type: Literal["search"] = "search"
     query: str
     queries: tuple[str, ...]
-    sources: tuple[UrlSource, ...] | None = Field(default=None, exclude_if=is_none)
+    sources: tuple[UrlSource, ...] | UnsetType = UNSET
 
 
 class WebSearchCall(Outbound):

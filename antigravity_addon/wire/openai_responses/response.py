@@ -6,9 +6,9 @@ Source: OpenAI's OpenAPI description, `openai` 3.54 and the Open Responses schem
 
 from typing import Literal
 
-from pydantic import Field
+from msgspec import UNSET, UnsetType, field
 
-from antigravity_addon.wire.base import Json, JsonObject, Outbound, is_none
+from antigravity_addon.wire.base import Json, JsonObject, Outbound
 
 from .output_items import OutputItem
 
@@ -27,27 +27,24 @@ class Echo(Outbound):
     instructions: Json = None
     max_output_tokens: int | None = None
     max_tool_calls: int | None = None
-    metadata: JsonObject = Field(default_factory=dict[str, Json])
+    metadata: JsonObject = field(default_factory=dict[str, Json])
     parallel_tool_calls: bool = True
     previous_response_id: str | None = None
-    conversation: ConversationReference | None = Field(default=None, exclude_if=is_none)
+    conversation: ConversationReference | UnsetType = UNSET
     prompt_cache_key: str | None = None
-    reasoning: JsonObject = Field(default_factory=lambda: {"effort": None, "summary": None})
+    reasoning: JsonObject = field(default_factory=lambda: {"effort": None, "summary": None})
     safety_identifier: str | None = None
     service_tier: Literal["default"] = "default"
     """Whatever was asked for."""
     store: bool = True
     temperature: float = 1.0
-    text: JsonObject = Field(default_factory=lambda: {"format": {"type": "text"}, "verbosity": "medium"})
+    text: JsonObject = field(default_factory=lambda: {"format": {"type": "text"}, "verbosity": "medium"})
     tool_choice: Json = "auto"
     tools: tuple[Json, ...] = ()
     top_logprobs: int = 0
     top_p: float = 0.95
     truncation: str = "disabled"
     user: str | None = None
-
-    def to_json(self) -> bytes:
-        return self.model_dump_json().encode()
 
 
 class InputTokensDetails(Outbound):
@@ -97,9 +94,9 @@ class Response(Outbound):
     usage: ResponseUsage | None = None
     """`null` until the end."""
 
-    def to_json(self, echo: bytes) -> bytes:
+    def with_echo(self, echo: bytes) -> bytes:
         """`echo`: the JSON of an `Echo`, which may be long and belongs to several states of one response."""
-        return _joined(self.model_dump_json().encode(), echo)
+        return _joined(self.to_json(), echo)
 
 
 class ChoiceMessage(Outbound):
@@ -119,7 +116,7 @@ class Choices(Outbound):
     choices: tuple[Choice, ...]
 
     def appended_to(self, response: bytes) -> bytes:
-        return _joined(response, self.model_dump_json().encode())
+        return _joined(response, self.to_json())
 
 
 class CompactedResponse(Outbound):
@@ -130,9 +127,6 @@ class CompactedResponse(Outbound):
     created_at: int
     output: tuple[OutputItem, ...]
     usage: ResponseUsage
-
-    def to_json(self) -> bytes:
-        return self.model_dump_json().encode()
 
 
 def _joined(first: bytes, second: bytes) -> bytes:
