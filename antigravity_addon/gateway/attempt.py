@@ -154,7 +154,6 @@ class Attempt:
         self._asked = body
         body = lessons.softened(body, model)
         while True:
-            self._turn = None
             try:
                 last = await self._authorized(body)
             except UpstreamFailure as failure:
@@ -207,6 +206,7 @@ class Attempt:
     async def _ask(self, body: GenerateContentRequest, authorization: Authorization) -> bytes:
         config = body.generation_config
         gemini = GeminiTurn(may_be_empty=bool(config and config.stop_sequences))
+        self._turn = None
         is_over = False
         try:
             last = await self._follow(body, authorization, gemini)

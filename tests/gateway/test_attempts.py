@@ -68,6 +68,23 @@ class Turn:
                 return b""
 
 
+class WholeTurn:
+    """Says all at the end, as for a client that wants its answer whole."""
+
+    def __init__(self) -> None:
+        self._text = ""
+
+    def feed(self, event: TurnEvent) -> bytes:
+        match event:
+            case TextDelta(text=text):
+                self._text += text
+                return b""
+            case Finished():
+                return self._text.encode()
+            case _:
+                return b""
+
+
 @dataclass
 class Reader:
     """Who has anything has part of it already, unless the answer is wanted whole."""
@@ -144,7 +161,14 @@ class World:
     def at_rest(self) -> set[str]:
         return {report.account.email for report in self.pool.reports() if report.rests}
 
-    async def ask(self, *, reader: Reader | None = None, wish: Wish | None = None, body: GenerateContentRequest | None = None) -> str:  # fmt: skip
+    async def ask(
+        self,
+        *,
+        reader: Reader | None = None,
+        wish: Wish | None = None,
+        body: GenerateContentRequest | None = None,
+        begin: Callable[[], Turn | WholeTurn] = Turn,
+    ) -> str:
         """What a client gets of one request."""
         self.trace = Trace(clock=self.loop.time)
         reader = reader or Reader()
@@ -167,7 +191,7 @@ class World:
             ),
             trace=self.trace,
         )
-        last = await self.attempts.run(Turn, reader)
+        last = await self.attempts.run(begin, reader)
         return (reader.written + last).decode()
 
 
@@ -504,6 +528,24 @@ def test_a_second_401_lets_the_account_rest() -> None:
         assert await world.ask() == "b."
         assert world.asked == "aab"
         assert [report.rests[0].seconds for report in world.pool.reports() if report.rests] == [600.0]
+
+    run(main())
+
+
+def test_what_came_in_front_of_a_401_is_not_said_twice() -> None:
+    """A token may be taken back in the middle of an answer that nobody has anything of yet."""
+    refusal = b'data: {"error": {"code": 401, "message": "Expired.", "status": "UNAUTHENTICATED"}}\r\n\r\n'
+
+    async def main() -> None:
+        world = World(only(), names="a")
+        world.transport = ScriptedTransport(
+            lambda request: (
+                Reply(body=event("half "), rest=((1.0, refusal),))
+                if key_of(request).endswith("#0")
+                else said("ok")
+            )
+        )
+        assert await world.ask(reader=Reader(is_whole=True), begin=WholeTurn) == "ok"
 
     run(main())
 
