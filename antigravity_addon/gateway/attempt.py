@@ -214,6 +214,9 @@ class Attempt:
         except UpstreamFailure as failure:
             # some repeat what they were paid with
             failure.conceal(lambda words: _without_credentials(words, authorization))
+            if self._turn is not None and not self._reader.committed:
+                # nothing of it has gone out: a sign of life, until another is begun, must not go on from there
+                self._begin()
             raise
         finally:
             # what was cut off is paid for as well

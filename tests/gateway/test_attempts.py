@@ -550,6 +550,24 @@ def test_what_came_in_front_of_a_401_is_not_said_twice() -> None:
     run(main())
 
 
+def test_what_failed_in_time_is_begun_afresh_at_once() -> None:
+    """A sign of life before the next attempt speaks must not go on from what the client never got."""
+
+    async def main() -> None:
+        begun: list[float] = []
+
+        def begin() -> Turn:
+            begun.append(world.now)
+            return Turn()
+
+        overload = b'data: {"error": {"code": 503, "message": "x", "status": "UNAVAILABLE"}}\r\n\r\n'
+        world = World(only(a=Reply(body=event("half ") + overload), b=said("ok", seconds=9.0)), names="ab")
+        assert await world.ask(begin=begin) == "ok."
+        assert begun == [0.0, 0.0, pytest.approx(10.0)]
+
+    run(main())
+
+
 # --- the request is the cause ------------------------------------------------------------------------------
 
 
