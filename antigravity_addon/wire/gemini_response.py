@@ -14,6 +14,8 @@ from msgspec import MsgspecError, Struct, convert
 from msgspec.json import Decoder
 from pydantic_core import from_json
 
+from .base import Json
+
 
 class _Answer(Struct, frozen=True, rename="camel", gc=False):
     """Trees of JSON, in which the garbage collector has nothing to look for."""
@@ -141,7 +143,6 @@ class GenerateContentResponse(_Answer, frozen=True):
     candidates: tuple[Candidate, ...] | None = None
     prompt_feedback: PromptFeedback | None = None
     usage_metadata: UsageMetadata | None = None
-    model_version: str | None = None
     response_id: str | None = None
 
 
@@ -170,13 +171,34 @@ def read_message(data: bytes) -> StreamMessage:
             return _MESSAGE.decode(data)
     except MsgspecError:
         pass  # a number may be none that JSON has
+    document = from_json(data)
+    _leave_out_wrong_counts(document)
     try:
-        message = convert(from_json(data), StreamMessage, strict=False)
+        message = convert(document, StreamMessage, strict=False)
     except MsgspecError as error:
         raise ValueError(str(error)) from error
     for args in _arguments(message.response or message):
         _FINITE.encode(args)
     return message
+
+
+def _leave_out_wrong_counts(document: Json) -> None:
+    """No answer is worth less for them."""
+    match document:
+        case {"response": {"usageMetadata": _} as answer} | ({"usageMetadata": _} as answer):
+            usage = answer["usageMetadata"]
+            counts = usage if isinstance(usage, dict) else {}
+            answer["usageMetadata"] = {name: count for name, count in counts.items() if _is_count(count)}
+        case _:
+            pass
+
+
+def _is_count(value: Json) -> bool:
+    try:
+        convert(value, int, strict=False)
+    except MsgspecError:
+        return False
+    return not isinstance(value, bool)
 
 
 _FINITE = JSONEncoder(allow_nan=False)

@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from antigravity_addon.wire.gemini_response import InboundPart, StreamMessage, read_message
+from antigravity_addon.wire.gemini_response import InboundPart, StreamMessage, UsageMetadata, read_message
 
 
 def said(part: str) -> bytes:
@@ -41,6 +41,22 @@ def test_numbers_may_be_in_strings() -> None:
         12,
         3,
     )
+
+
+@pytest.mark.parametrize("count", ["1.5", "true", "[]", "{}", '"many"', '""', "NaN", "1e999", "null"])
+@pytest.mark.parametrize("within", ["%s", '{"response":%s,"traceId":"x"}'])
+def test_a_count_that_is_none_costs_no_answer(count: str, within: str) -> None:
+    answer = '{"usageMetadata":{"promptTokenCount":' + count + ',"candidatesTokenCount":3},"candidates":[{}]}'
+    message = read_message((within % answer).encode())
+    read = message.response or message
+    assert read.candidates is not None
+    assert read.usage_metadata == UsageMetadata(candidates_token_count=3)
+
+
+@pytest.mark.parametrize("counts", ["5", "[]", '"none"', "true"])
+def test_counts_that_are_none_cost_no_answer(counts: str) -> None:
+    message = read_message(b'{"usageMetadata":%b,"candidates":[{}]}' % counts.encode())
+    assert (message.usage_metadata, len(message.candidates or ())) == (UsageMetadata(), 1)
 
 
 @pytest.mark.parametrize("number", ['"-Infinity"', "-Infinity", "NaN", '"NaN"', "1e999"])
