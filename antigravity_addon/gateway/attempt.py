@@ -11,6 +11,7 @@ from copy import replace
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Protocol
 
 from antigravity_addon.accounts.pool import AccountPool, Lease
@@ -29,7 +30,6 @@ from antigravity_addon.upstream.endpoints import Endpoints
 from antigravity_addon.upstream.remedies import Lessons, Remedy, remedy_for
 from antigravity_addon.views.masks import without
 from antigravity_addon.wire.gemini import GenerateContentRequest
-from antigravity_addon.wire.gemini_response import GenerateContentResponse
 from antigravity_addon.wire.sse import ServerSentEvent, SseDecoder, StrayJson
 
 from .deadline import Deadline, SilenceLimit
@@ -329,12 +329,11 @@ class Attempt:
     async def _pass_on(self, items: Iterable[ServerSentEvent | StrayJson], gemini: GeminiTurn) -> None:
         """Upstream items -> turn events -> the client's bytes, in one write unless they are very many."""
         frames: list[bytes] = []
+        unwrap = partial(self._endpoint.unwrap, model=self.lease.model, now=self._unix_time())
         try:
             for item in items:
-                if len(item.data) < LARGE:
-                    chunk = self._unwrapped(item)
-                else:
-                    chunk = await asyncio.to_thread(self._unwrapped, item)
+                is_large = len(item.data) >= LARGE
+                chunk = await asyncio.to_thread(unwrap, item) if is_large else unwrap(item)
                 if chunk is None:
                     continue
                 for event in gemini.feed(chunk):
@@ -355,9 +354,6 @@ class Attempt:
         if body := b"".join(frames):
             await self._reader.write(body)
         frames.clear()
-
-    def _unwrapped(self, item: ServerSentEvent | StrayJson) -> GenerateContentResponse | None:
-        return self._endpoint.unwrap(item, model=self.lease.model, now=self._unix_time())
 
     def _written(self, event: TurnEvent) -> bytes:
         if self._turn is None:

@@ -126,8 +126,22 @@ class GeminiTurn:
         if chunk.prompt_feedback is not None and chunk.prompt_feedback.block_reason not in _UNSAID:
             self._block = chunk.prompt_feedback
         for candidate in chunk.candidates or ():
-            if candidate.index == 0:
-                yield from self._read(candidate)
+            if candidate.index != 0:
+                continue
+            if candidate.finish_reason is not None:
+                # before any part: the call that this reason condemns is in the same chunk
+                self._note_end(candidate)
+            if candidate.grounding_metadata is not None:
+                yield from self._ground(candidate.grounding_metadata)
+            for part in (candidate.content and candidate.content.parts) or ():
+                event = self._event(part)
+                if event is not None:
+                    self._checkpoint = None
+                    yield event
+            if tokens := _likelihoods(candidate.logprobs_result):
+                yield Logprobs(tokens)
+            # behind the parts: it stands for all that came with it
+            self._checkpoint = candidate.continuation_token or self._checkpoint
 
     def finish(self) -> Iterator[TurnEvent]:
         """Raises: as `check`."""
@@ -163,26 +177,14 @@ class GeminiTurn:
             reasoning_tokens=before.reasoning_tokens + hop.reasoning_tokens,
         )
 
-    def _read(self, candidate: Candidate) -> Iterator[TurnEvent]:
+    def _note_end(self, candidate: Candidate) -> None:
+        """With its reason."""
         if candidate.finish_reason not in _UNSAID:
             self._finish = candidate
-        # before any part: the call that this reason condemns is in the same chunk
         if candidate.finish_reason == _UNSIGNED:
             raise MissingThoughtSignature(f"The model missed a thought signature ({_words(candidate)}).")
         if candidate.finish_reason in _BROKEN_CALL:
             raise MalformedToolCall(f"The model made a broken tool call ({_words(candidate)}).")
-        if candidate.grounding_metadata is not None:
-            yield from self._ground(candidate.grounding_metadata)
-        parts = candidate.content.parts if candidate.content else None
-        for part in parts or ():
-            event = self._event(part)
-            if event is not None:
-                self._checkpoint = None
-                yield event
-        if tokens := _likelihoods(candidate.logprobs_result):
-            yield Logprobs(tokens)
-        # behind the parts: it stands for all that came with it
-        self._checkpoint = candidate.continuation_token or self._checkpoint
 
     def _ground(self, grounding: GroundingMetadata) -> Iterator[Searched]:
         if grounding != GroundingMetadata():

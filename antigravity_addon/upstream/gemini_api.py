@@ -9,8 +9,6 @@ from urllib.parse import quote
 
 from antigravity_addon.errors import UpstreamFailure
 from antigravity_addon.wire.gemini import GenerateContentRequest
-from antigravity_addon.wire.gemini_response import GenerateContentResponse
-from antigravity_addon.wire.sse import ServerSentEvent, StrayJson
 
 from .classify import classify, decode_item
 from .endpoint import Authorization, UpstreamRequest, headers_of
@@ -32,10 +30,7 @@ class GeminiApi:
             body=body.to_json(),
         )
 
-    def unwrap(
-        self, item: ServerSentEvent | StrayJson, *, model: str, now: float
-    ) -> GenerateContentResponse | None:
-        return decode_item(item, model=model, now=now)
+    unwrap = staticmethod(decode_item)
 
     def classify(
         self, *, status: int, headers: Mapping[str, str], body: bytes, model: str, now: float

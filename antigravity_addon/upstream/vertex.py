@@ -12,8 +12,6 @@ from urllib.parse import quote
 
 from antigravity_addon.errors import AccountRefused, NotOnThisUpstream, UpstreamFailure
 from antigravity_addon.wire.gemini import GenerateContentRequest, ToolConfig
-from antigravity_addon.wire.gemini_response import GenerateContentResponse
-from antigravity_addon.wire.sse import ServerSentEvent, StrayJson
 
 from .classify import classify, decode_item
 from .elsewhere import model_is_elsewhere, refers_to_gemini_files
@@ -49,10 +47,7 @@ class Vertex:
             body=_expressed(body).to_json(),
         )
 
-    def unwrap(
-        self, item: ServerSentEvent | StrayJson, *, model: str, now: float
-    ) -> GenerateContentResponse | None:
-        return decode_item(item, model=model, now=now)
+    unwrap = staticmethod(decode_item)
 
     def classify(
         self, *, status: int, headers: Mapping[str, str], body: bytes, model: str, now: float

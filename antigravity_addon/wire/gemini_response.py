@@ -48,7 +48,6 @@ class InboundPart(_Answer, frozen=True):
 class InboundContent(_Answer, frozen=True):
     """May be `{}`, may lack parts."""
 
-    role: str | None = None
     parts: tuple[InboundPart, ...] | None = None
 
 
