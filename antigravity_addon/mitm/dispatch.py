@@ -8,8 +8,10 @@ gateway's time. Who listens to what changes when addons come and go, not in betw
 import inspect
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import fields
 from functools import cache
+from itertools import chain
 from typing import Any
 
 from mitmproxy.addonmanager import AddonManager, safecall
@@ -67,8 +69,7 @@ class Dispatch:
             await self._bring([[subject]], self._known_to_listen_to(_UPDATED))
 
     async def trigger_event(self, event: Hook) -> None:
-        arguments = [getattr(event, name) for name in _names_of_arguments(type(event))]
-        await self._bring(arguments, self._listening_to(event))
+        await self._bring(_arguments_of(event), self._listening_to(event))
 
     async def _bring(self, arguments: Sequence[Any], to: _Listeners) -> None:
         for listeners in to:
@@ -84,9 +85,15 @@ class Dispatch:
                     raise
 
     def trigger(self, event: Hook) -> None:
-        """For events that cannot wait, such as a line of the log."""
-        if self._listening_to(event):
-            AddonManager.trigger(self._manager, event)
+        """For events that cannot wait, such as a line of the log, or news of an exchange that goes on."""
+        listening = self._listening_to(event)
+        if any(map(inspect.iscoroutinefunction, chain.from_iterable(listening))):
+            AddonManager.trigger(self._manager, event)  # which refuses those
+            return
+        bringing = self._bring(_arguments_of(event), listening)
+        with suppress(StopIteration):
+            bringing.send(None)  # to its end, since there is nothing to wait for
+        bringing.close()
 
     def _legacy_log_handlers(self) -> list[LegacyLogEvents]:
         handlers = logging.getLogger().handlers
@@ -153,6 +160,10 @@ _IS_CONCERNED: Mapping[tuple[type, str], _Concern] = {
     (UpdateAltSvc, "responseheaders"): lambda _, flow: _has(flow.response, b"alt-svc"),
 }
 """Mitmproxy's own that look long at each flow, 5 to 25 microseconds, for what hardly any has."""
+
+
+def _arguments_of(event: Hook) -> Sequence[Any]:
+    return [getattr(event, name) for name in _names_of_arguments(type(event))]
 
 
 @cache

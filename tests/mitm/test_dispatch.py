@@ -1,7 +1,7 @@
 """What reaches addons by our dispatch, beside what mitmproxy's own brings them."""
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +109,25 @@ async def test_it_brings_what_mitmproxy_brings_in_the_same_order(
     assert "halts /path" in ours
     assert "never /path" not in ours
     assert [record.getMessage() for record in caplog.records] == said == ["Addon error: no good"]
+
+
+@pytest.mark.parametrize("places", [range(7), (0, 2, 3, 5, 6), (4,), ()])
+async def test_what_cannot_wait_is_brought_as_mitmproxy_brings_it(
+    places: Sequence[int], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also where somebody wants to be waited for, which mitmproxy says is not possible."""
+
+    def brought(to_manager: Callable[[AddonManager], Callable[[hooks.Hook], None]]) -> tuple[Heard, Heard]:
+        heard: Heard = []
+        caplog.clear()
+        addons = chain(heard)
+        with taddons.context(*(addons[place] for place in places), loadcore=False) as context:
+            to_manager(context.master.addons)(HttpRequestHook(tflow.tflow()))
+        return heard, [record.getMessage().partition(" (")[0] for record in caplog.records]
+
+    theirs = brought(lambda addons: addons.trigger)
+    assert brought(lambda addons: Dispatch(addons).trigger) == theirs
+    assert bool(theirs[0] or theirs[1]) == bool(places)
 
 
 async def test_options_that_cannot_be_are_for_the_caller() -> None:
