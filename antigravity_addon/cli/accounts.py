@@ -28,7 +28,7 @@ from antigravity_addon.gateway.operator_words import (
 from antigravity_addon.state.pool_store import PoolStore
 
 from .answer import Answer, ReadAccounts, Scene, find_store, operating, state_warnings
-from .arguments import (
+from .commands import (
     CheckAccounts,
     DisableAccounts,
     EnableAccounts,

@@ -2,200 +2,39 @@
 
 import argparse
 import re
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn, override
 
-_KINDS = ("gemini", "vertex", "code_assist")
-_DIMENSIONS = ("day", "account", "model", "client")
-_LONGEST_SPAN = 400
-"""Days; a store keeps no more."""
-_LEAST_WEIGHT, _MOST_WEIGHT = 0.001, 100
-_KEY_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-_REFERENCE = re.compile(r"[^/\s][^\s]*/[^\s/]+")
-_SECRET_ELSEWHERE = re.compile(rf"env:[A-Za-z_][A-Za-z0-9_]*|keyring:{_REFERENCE.pattern}")
-_TARGET = re.compile(r"https?://[^/@?#\s]+/?")
-_GATEWAY = re.compile(r"https?://[A-Za-z0-9._\[\]:-]+(?:/[A-Za-z0-9._~/-]*)?")
-_MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+@:/-]{0,127}")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+from . import values
+from .commands import (
+    AddAccount,
+    AddKey,
+    Arguments,
+    CheckAccounts,
+    Command,
+    DisableAccounts,
+    EnableAccounts,
+    Examine,
+    ImportAccounts,
+    ListAccounts,
+    ListClients,
+    ListKeys,
+    NamedPlaces,
+    RemoveKey,
+    ResetAccounts,
+    SecretFrom,
+    SetFields,
+    ShowClient,
+    ShowUsage,
+    VerifyRecording,
+)
 
 _EPILOG = """\
 Files that are not named are those of mitm-config.yaml in the working directory. Gateways may run meanwhile: they take
 orders within a second, and see at once what is added. Exit codes: 0; 1 if a check failed; 2 if something cannot be done.
 """
-
-
-@dataclass(frozen=True, slots=True)
-class NamedPlaces:
-    """Files and addresses as they were named; `None` for the configured ones."""
-
-    accounts: Path | None
-    state: str | None
-    keys: Path | None
-    target: str | None
-    enable_code_assist: bool
-    url: str | None = None
-    """The gateway's, without `/v1`."""
-
-
-@dataclass(frozen=True, slots=True)
-class ListAccounts:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class SecretFrom:
-    """Where a secret is. All empty: it is read, and put into the accounts file."""
-
-    variable: str = ""
-    keyring: str = ""
-    """`SERVICE/USER`: it is read, and put there."""
-
-
-@dataclass(frozen=True, slots=True)
-class AddAccount:
-    email: str
-    kind: str
-    project: str
-    location: str
-    oauth_client: str
-    credentials: str
-    key_from: SecretFrom | None
-    token_from: SecretFrom | None
-    weight: float | None
-    max_concurrent: int | None
-    base_url: str
-
-
-type FieldValue = str | float | bool | None
-
-
-@dataclass(frozen=True, slots=True)
-class SetFields:
-    email: str
-    fields: tuple[tuple[str, FieldValue], ...]
-    """Names with values; with `None`, what is to go."""
-
-
-@dataclass(frozen=True, slots=True)
-class CheckAccounts:
-    emails: tuple[str, ...]
-    model: str | None
-    seconds: float
-    shows_links: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ImportAccounts:
-    sources: tuple[str, ...]
-    oauth_client: str
-    email: str
-    project: str
-    is_rehearsal: bool
-
-
-@dataclass(frozen=True, slots=True)
-class DisableAccounts:
-    emails: tuple[str, ...]
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class EnableAccounts:
-    emails: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ResetAccounts:
-    emails: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ShowUsage:
-    days: int
-    """Up to `last_day`; not looked at with a `first_day`."""
-    first_day: date | None
-    last_day: date | None
-    """`None` for today."""
-    by: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ListKeys:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class AddKey:
-    name: str
-    expires: date | datetime | None
-    models: tuple[str, ...]
-    requests_per_minute: int | None
-    requests_per_day: int | None
-    tokens_per_day: int | None
-    metrics: bool
-
-
-@dataclass(frozen=True, slots=True)
-class RemoveKey:
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class ListClients:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class ShowClient:
-    name: str
-    model: str | None
-    key_variable: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Examine:
-    """Everything, from the nearest to the farthest."""
-
-    model: str | None
-    key_variable: str | None
-    seconds: float
-    is_offline: bool
-    """Nothing leaves this machine but for the gateway."""
-    asks_models: bool
-
-
-@dataclass(frozen=True, slots=True)
-class VerifyRecording:
-    file: Path
-    times: int
-
-
-type AccountsCommand = (
-    ListAccounts
-    | AddAccount
-    | SetFields
-    | CheckAccounts
-    | ImportAccounts
-    | DisableAccounts
-    | EnableAccounts
-    | ResetAccounts
-)
-type KeysCommand = ListKeys | AddKey | RemoveKey
-type ClientCommand = ListClients | ShowClient
-type LocatedCommand = AccountsCommand | ShowUsage | KeysCommand | ClientCommand
-"""Takes place where the configuration says."""
-type Command = LocatedCommand | Examine | VerifyRecording
-
-
-@dataclass(frozen=True, slots=True)
-class Arguments:
-    command: Command
-    places: NamedPlaces
-    json: bool
 
 
 def parse(argv: Sequence[str]) -> Arguments:
@@ -273,6 +112,8 @@ def _parser() -> ArgumentParser:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    # of those that have no such option
+    parser.set_defaults(accounts=None, state=None, keys=None, target=None, enable_code_assist=False, url=None)
     shared = _shared()
     topics = parser.add_subparsers(metavar="TOPIC", required=True)
     accounts = topics.add_parser("accounts", help="who pays").add_subparsers(metavar="ACTION", required=True)
@@ -291,17 +132,23 @@ def _parser() -> ArgumentParser:
     return parser
 
 
-type _Actions = argparse._SubParsersAction[_Parser]  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  argparse has no other name for it
+# argparse has no other names for them
+type _Actions = argparse._SubParsersAction[_Parser]  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+type _OneOf = argparse._MutuallyExclusiveGroup  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+
+
+def _shared_by_all() -> _Parser:
+    shared = _Parser(add_help=False)
+    shared.add_argument("--json", action="store_true", help="print one JSON document")
+    return shared
 
 
 def _shared() -> _Parser:
-    shared = _Parser(add_help=False)
-    shared.add_argument("--json", action="store_true", help="print one JSON document")
+    shared = _Parser(add_help=False, parents=[_shared_by_all()])
     places = shared.add_argument_group("where things are")
     places.add_argument("--accounts", type=Path, metavar="FILE", help="the accounts file")
     places.add_argument("--state", metavar="FILE", help="the gateway's SQLite file")
     places.add_argument("--keys", type=Path, metavar="FILE", help="the file of client keys")
-    shared.set_defaults(target=None, enable_code_assist=False, url=None)
     return shared
 
 
@@ -346,11 +193,13 @@ def _add_looks(accounts: _Actions, shared: _Parser) -> None:
     check.add_argument("--model", metavar="NAME", help="the Gemini model to ask")
     check.add_argument(
         "--target",
-        type=_target,
+        type=values.target,
         metavar="URL",
         help="what to send it to; if nothing is said, what mitm-config.yaml has behind the gateway, else Google",
     )
-    check.add_argument("--timeout", type=_seconds, default=30.0, metavar="SECONDS", help="for each account")
+    check.add_argument(
+        "--timeout", type=values.seconds, default=30.0, metavar="SECONDS", help="for each account"
+    )
     check.add_argument(
         "--show-links", action="store_true", help="with --json: pages for an account's owner alone, too"
     )
@@ -360,44 +209,20 @@ def _add_add_action(accounts: _Actions, shared: _Parser) -> None:
     add = _leaf(accounts, "add", shared, help="put an account into the accounts file", command=_add_account)
     add.add_argument("email", metavar="EMAIL")
     add.add_argument(
-        "--kind", choices=_KINDS, default="gemini", help="what it is at Google; gemini if nothing is said"
+        "--kind",
+        choices=values.KINDS,
+        default="gemini",
+        help="what it is at Google; gemini if nothing is said",
     )
     paid = add.add_argument_group("what it pays with, one of").add_mutually_exclusive_group(required=True)
-    paid.add_argument(
-        "--api-key-env", default="", metavar="NAME", help="the key is in this environment variable"
-    )
-    paid.add_argument(
-        "--api-key-stdin", action="store_true", help="read the key, and put it into the accounts file"
-    )
-    paid.add_argument(
-        "--keyring",
-        type=_keyring,
-        metavar="SERVICE/USER",
-        help="read the key, and put it into the system's keyring",
-    )
+    _add_secret(paid, "--api-key", "key", keyring="--keyring")
     paid.add_argument(
         "--credentials",
         default="",
         metavar="FILE",
         help="gcloud, gemini-cli, machine, or a file of Google credentials",
     )
-    paid.add_argument(
-        "--refresh-token-env",
-        default="",
-        metavar="NAME",
-        help="the refresh token is in this environment variable",
-    )
-    paid.add_argument(
-        "--refresh-token-stdin",
-        action="store_true",
-        help="read the refresh token, and put it into the accounts file",
-    )
-    paid.add_argument(
-        "--refresh-token-keyring",
-        type=_keyring,
-        metavar="SERVICE/USER",
-        help="read the refresh token, and put it into the system's keyring",
-    )
+    _add_secret(paid, "--refresh-token", "refresh token", keyring="--refresh-token-keyring")
     add.add_argument(
         "--oauth-client",
         default="",
@@ -409,14 +234,32 @@ def _add_add_action(accounts: _Actions, shared: _Parser) -> None:
         "--location", default="", metavar="NAME", help="where Vertex AI serves it, such as europe-west4"
     )
     add.add_argument(
-        "--weight", type=_weight, metavar="N", help="its share beside the others'; 1 if nothing is said"
+        "--weight", type=values.weight, metavar="N", help="its share beside the others'; 1 if nothing is said"
     )
-    add.add_argument("--max-concurrent", type=_limit, metavar="N", help="attempts under way at the same time")
+    add.add_argument(
+        "--max-concurrent", type=values.limit, metavar="N", help="attempts under way at the same time"
+    )
     add.add_argument(
         "--base-url",
         default="",
         metavar="URL",
         help="its upstream, such as https://HOST, if not the kind's own",
+    )
+
+
+def _add_secret(paid: _OneOf, option: str, what: str, *, keyring: str) -> None:
+    """The ways to say where it is."""
+    paid.add_argument(
+        f"{option}-env", default="", metavar="NAME", help=f"the {what} is in this environment variable"
+    )
+    paid.add_argument(
+        f"{option}-stdin", action="store_true", help=f"read the {what}, and put it into the accounts file"
+    )
+    paid.add_argument(
+        keyring,
+        type=values.keyring_entry,
+        metavar="SERVICE/USER",
+        help=f"read the {what}, and put it into the system's keyring",
     )
 
 
@@ -432,9 +275,9 @@ def _add_set_action(accounts: _Actions, shared: _Parser) -> None:
     change.add_argument(
         "fields",
         nargs="+",
-        type=_field,
+        type=values.field,
         metavar="FIELD=VALUE",
-        help=f"without a value, the field is taken out; one of {', '.join(_FIELDS)}",
+        help=f"without a value, the field is taken out; one of {', '.join(values.FIELDS)}",
     )
 
 
@@ -508,7 +351,7 @@ def _add_usage(topics: _Actions, shared: _Parser) -> None:
     )
     usage.add_argument(
         "--days",
-        type=_days,
+        type=values.days,
         default=7,
         metavar="N",
         help="the last N days, today included; 7 if nothing is said",
@@ -516,19 +359,23 @@ def _add_usage(topics: _Actions, shared: _Parser) -> None:
     usage.add_argument(
         "--from",
         dest="first_day",
-        type=_date,
+        type=values.day,
         metavar="DATE",
         help="the first day, such as 2026-11-01; days are those of UTC",
     )
     usage.add_argument(
-        "--to", dest="last_day", type=_date, metavar="DATE", help="the last day; today if nothing is said"
+        "--to",
+        dest="last_day",
+        type=values.day,
+        metavar="DATE",
+        help="the last day; today if nothing is said",
     )
     usage.add_argument(
         "--by",
-        type=_by,
+        type=values.dimensions,
         default=("account", "model"),
         metavar="LIST",
-        help=f"a row for each of: {','.join(_DIMENSIONS)}; account,model if nothing is said",
+        help=f"a row for each of: {','.join(values.DIMENSIONS)}; account,model if nothing is said",
     )
 
 
@@ -541,23 +388,23 @@ def _add_key_actions(keys: _Actions, shared: _Parser) -> None:
         help="make a client key; it is printed this once, and kept as a hash",
         command=_add_key,
     )
-    add.add_argument("name", type=_key_name, metavar="NAME")
+    add.add_argument("name", type=values.key_name, metavar="NAME")
     add.add_argument(
         "--expires",
-        type=_expiry,
+        type=values.expiry,
         metavar="DATE",
         help="its last day, or a moment such as 2027-01-31T18:00:00Z",
     )
     add.add_argument(
         "--models",
-        type=_list,
+        type=values.names,
         default=(),
         metavar="LIST",
         help="the only ones it may use: names, and patterns with *, with commas between",
     )
-    add.add_argument("--requests-per-minute", type=_limit, metavar="N")
-    add.add_argument("--requests-per-day", type=_limit, metavar="N")
-    add.add_argument("--tokens-per-day", type=_limit, metavar="N", help="input and output together")
+    add.add_argument("--requests-per-minute", type=values.limit, metavar="N")
+    add.add_argument("--requests-per-day", type=values.limit, metavar="N")
+    add.add_argument("--tokens-per-day", type=values.limit, metavar="N", help="input and output together")
     add.add_argument("--metrics", action="store_true", help="it may read /metrics")
     remove = _leaf(
         keys,
@@ -570,20 +417,17 @@ def _add_key_actions(keys: _Actions, shared: _Parser) -> None:
 
 
 def _add_client(topics: _Actions) -> None:
-    shared = _Parser(add_help=False)
-    shared.add_argument("--json", action="store_true", help="print one JSON document")
-    shared.set_defaults(accounts=None, state=None, keys=None, target=None, enable_code_assist=False)
     client = _leaf(
         topics,
         "client",
-        shared,
+        _shared_by_all(),
         help="the block that points a client here",
         command=lambda found: (
             ListClients() if found.name is None else ShowClient(found.name, found.model, found.key_env)
         ),
     )
     client.add_argument("name", nargs="?", metavar="NAME", help="the client; without, all are listed")
-    client.add_argument("--model", type=_model, metavar="NAME", help="the model it is to ask for")
+    client.add_argument("--model", type=values.model, metavar="NAME", help="the model it is to ask for")
     _add_way_in(client)
 
 
@@ -597,192 +441,45 @@ def _add_doctor(topics: _Actions, shared: _Parser) -> None:
             found.model, found.key_env, found.timeout, found.offline, not (found.offline or found.no_request)
         ),
     )
-    doctor.add_argument("--model", type=_model, metavar="NAME", help="the model to ask the gateway for")
+    doctor.add_argument("--model", type=values.model, metavar="NAME", help="the model to ask the gateway for")
     _add_way_in(doctor)
     doctor.add_argument(
         "--target",
-        type=_target,
+        type=values.target,
         metavar="URL",
         help="what is behind the gateway; if nothing is said, what mitm-config.yaml has, else Google",
     )
     doctor.add_argument(
-        "--timeout", type=_seconds, default=30.0, metavar="SECONDS", help="for a model's answer"
+        "--timeout", type=values.seconds, default=30.0, metavar="SECONDS", help="for a model's answer"
     )
     doctor.add_argument("--no-request", action="store_true", help="ask no model anything: it costs quota")
     doctor.add_argument("--offline", action="store_true", help="nor ask anybody but the gateway")
 
 
 def _add_verify(topics: _Actions) -> None:
-    shared = _Parser(add_help=False)
-    shared.add_argument("--json", action="store_true", help="print one JSON document")
-    shared.set_defaults(accounts=None, state=None, keys=None, target=None, enable_code_assist=False, url=None)
     verify = _leaf(
         topics,
         "verify",
-        shared,
+        _shared_by_all(),
         help="play what was recorded, and say whether clients would get the same to the last byte",
         command=lambda found: VerifyRecording(found.file, found.times),
     )
     verify.add_argument("file", type=Path, metavar="FILE", help="made by gateway_record, -w or mitmweb")
     verify.add_argument(
-        "--times", type=_limit, default=1, metavar="N", help="play it N times; once if nothing is said"
+        "--times", type=values.limit, default=1, metavar="N", help="play it N times; once if nothing is said"
     )
 
 
 def _add_way_in(leaf: _Parser) -> None:
     leaf.add_argument(
         "--url",
-        type=_gateway,
+        type=values.gateway,
         metavar="URL",
         help="the gateway's; if nothing is said, what mitm-config.yaml has, else http://127.0.0.1:8045",
     )
     leaf.add_argument(
-        "--key-env", type=_variable, metavar="NAME", help="the environment variable that holds the client key"
+        "--key-env",
+        type=values.variable,
+        metavar="NAME",
+        help="the environment variable that holds the client key",
     )
-
-
-# --- values ------------------------------------------------------------------------------------------------
-
-
-def _date(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise ArgumentTypeError("must be a date such as 2026-11-01.") from None
-
-
-def _expiry(text: str) -> date | datetime:
-    try:
-        return date.fromisoformat(text) if "T" not in text else datetime.fromisoformat(text)
-    except ValueError:
-        raise ArgumentTypeError(
-            "must be a date such as 2027-01-31, or a moment such as 2027-01-31T18:00:00Z."
-        ) from None
-
-
-def _by(text: str) -> tuple[str, ...]:
-    names = _list(text)
-    for name in names:
-        if name not in _DIMENSIONS:
-            raise ArgumentTypeError(f"can only name {', '.join(_DIMENSIONS)}, with commas between.")
-    return tuple(dict.fromkeys(names))
-
-
-def _field(text: str) -> tuple[str, FieldValue]:
-    name, equals, value = text.partition("=")
-    if not equals or name not in _FIELDS:
-        raise ArgumentTypeError(f"must be FIELD=VALUE, where FIELD is one of {', '.join(_FIELDS)}.")
-    try:
-        return name, _FIELDS[name](value) if value else None
-    except ArgumentTypeError as error:
-        raise ArgumentTypeError(f"{name} {error}") from None
-
-
-def _kind(text: str) -> str:
-    if text in _KINDS:
-        return text
-    raise ArgumentTypeError(f"must be one of {', '.join(_KINDS)}.")
-
-
-def _elsewhere(text: str) -> str:
-    if _SECRET_ELSEWHERE.fullmatch(text):
-        return text
-    raise ArgumentTypeError(
-        "must be env:NAME or keyring:SERVICE/USER. The secret itself is never an argument."
-    )
-
-
-def _truth(text: str) -> bool:
-    if text in {"true", "false"}:
-        return text == "true"
-    raise ArgumentTypeError("must be true or false.")
-
-
-def _list(text: str) -> tuple[str, ...]:
-    if names := tuple(name for part in text.split(",") if (name := part.strip())):
-        return names
-    raise ArgumentTypeError("names nothing.")
-
-
-def _weight(text: str) -> float:
-    try:
-        if _LEAST_WEIGHT <= (weight := float(text)) <= _MOST_WEIGHT:
-            return weight
-    except ValueError:
-        pass
-    raise ArgumentTypeError(f"must be a number from {_LEAST_WEIGHT} to {_MOST_WEIGHT}.")
-
-
-def _limit(text: str) -> int:
-    return _whole(text, least=1, most=10**15)
-
-
-def _days(text: str) -> int:
-    return _whole(text, least=1, most=_LONGEST_SPAN)
-
-
-def _whole(text: str, *, least: int, most: int) -> int:
-    if text.isascii() and text.isdecimal() and len(text) <= 16 and least <= int(text) <= most:
-        return int(text)
-    raise ArgumentTypeError(f"must be a whole number from {least} to {most}.")
-
-
-def _seconds(text: str) -> float:
-    return float(_whole(text, least=1, most=600))
-
-
-def _key_name(text: str) -> str:
-    if _KEY_NAME.fullmatch(text) and text != "default":
-        return text
-    raise ArgumentTypeError(
-        "must be made of a to z, 0 to 9, dots, dashes and underscores, and not be 'default', which is gateway_api_key's."
-    )
-
-
-def _keyring(text: str) -> str:
-    if text.isprintable() and _REFERENCE.fullmatch(text):
-        return text
-    raise ArgumentTypeError("must be SERVICE/USER.")
-
-
-def _target(text: str) -> str:
-    if _TARGET.fullmatch(text):
-        return text.removesuffix("/")
-    raise ArgumentTypeError("must be https://HOST or https://HOST:PORT, without a path.")
-
-
-def _gateway(text: str) -> str:
-    if _GATEWAY.fullmatch(text):
-        return text.rstrip("/").removesuffix("/v1")
-    raise ArgumentTypeError("must be http://HOST:PORT, or https.")
-
-
-def _model(text: str) -> str:
-    if _MODEL.fullmatch(text):
-        return text
-    raise ArgumentTypeError("must be the name of a model, such as gemini-3.8-flash.")
-
-
-def _variable(text: str) -> str:
-    if _VARIABLE.fullmatch(text):
-        return text
-    raise ArgumentTypeError(
-        "must be the name of an environment variable. The key itself is never an argument."
-    )
-
-
-_FIELDS: Mapping[str, Callable[[str], str | float | bool]] = {
-    "kind": _kind,
-    "api_key": _elsewhere,
-    "credentials": str,
-    "refresh_token": _elsewhere,
-    "oauth_client": str,
-    "token_uri": str,
-    "project": str,
-    "location": str,
-    "weight": _weight,
-    "max_concurrent": _limit,
-    "base_url": str,
-    "disabled": _truth,
-}
-"""Of an account in the accounts file."""

@@ -12,9 +12,9 @@ from antigravity_addon.gateway.operator_words import table
 from antigravity_addon.simulator.models import MODELS
 
 from .answer import Answer, Scene
-from .arguments import ShowClient
 from .clients.client import KEY_VARIABLE, Aim, Client
 from .clients.registry import CLIENTS, nearest
+from .commands import ShowClient
 from .documents import BlockEntry, ClientEntry, ClientList, ClientSettings
 from .places import Entrance
 

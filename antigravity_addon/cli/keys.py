@@ -15,7 +15,7 @@ from antigravity_addon.gateway.operator import OperatorError
 from antigravity_addon.gateway.operator_words import table
 
 from .answer import Answer, Scene
-from .arguments import AddKey, RemoveKey
+from .commands import AddKey, RemoveKey
 from .documents import KeyEntry, KeyList, NewKey, RemovedKey
 
 

@@ -13,7 +13,7 @@ from antigravity_addon.gateway.operator import OperatorError
 from antigravity_addon.gateway.operator_words import added_lines, imported_lines
 
 from .answer import Answer, Scene
-from .arguments import AddAccount, ImportAccounts, SecretFrom
+from .commands import AddAccount, ImportAccounts, SecretFrom
 from .documents import Taken
 from .keyring_writing import put_into_keyring
 

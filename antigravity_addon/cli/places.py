@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Strict, ValidationError
 
 from antigravity_addon.accounts.yaml_lines import NOT_YAML
 
-from .arguments import NamedPlaces
+from .commands import NamedPlaces
 
 CONFIG = "mitm-config.yaml"
 GOOGLE = "https://generativelanguage.googleapis.com"

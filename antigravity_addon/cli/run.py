@@ -15,7 +15,7 @@ from antigravity_addon.state.memory import StateError
 
 from . import accounts, client, keys, new_accounts, usage
 from .answer import Answer, Scene
-from .arguments import (
+from .commands import (
     AccountsCommand,
     AddAccount,
     AddKey,

@@ -8,7 +8,7 @@ from antigravity_addon.gateway.operator_words import usage_lines
 from antigravity_addon.state.pool_store import PoolStore
 
 from .answer import NO_ACCOUNTS, Answer, Scene, find_store, operating, state_warnings
-from .arguments import ShowUsage
+from .commands import ShowUsage
 from .documents import UsageList
 
 

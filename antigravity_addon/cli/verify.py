@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from antigravity_addon.gateway.operator_words import table
 
 from .answer import Answer
-from .arguments import VerifyRecording
+from .commands import VerifyRecording
 from .documents import ExchangeEntry, Verification
 
 _PLAYER = "antigravity_addon.testing.verify"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from antigravity_addon.cli.arguments import NamedPlaces
+from antigravity_addon.cli.commands import NamedPlaces
 from antigravity_addon.cli.places import GOOGLE, Entrance, Places, PlacesError, find_places
 from tests.cli.commanding import CONFIG, Shell
 

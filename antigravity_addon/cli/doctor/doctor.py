@@ -17,8 +17,8 @@ from pydantic import SecretStr
 from antigravity_addon.accounts.file import AccountsFileError
 from antigravity_addon.cli.accounts import ask_accounts, read_accounts
 from antigravity_addon.cli.answer import Answer, ReadAccounts, Scene
-from antigravity_addon.cli.arguments import Arguments, CheckAccounts, Examine
 from antigravity_addon.cli.clients.client import KEY_VARIABLE
+from antigravity_addon.cli.commands import Arguments, CheckAccounts, Examine
 from antigravity_addon.cli.documents import Diagnosis, FindingEntry
 from antigravity_addon.cli.places import (
     CONFIG,
