@@ -157,9 +157,6 @@ class Recordings:
         self._by_likeness = {key: cycle(found) for key, found in by_likeness.items()}
         self._by_turns = {key: cycle(found) for key, found in by_turns.items() if key}
 
-    def __len__(self) -> int:
-        return len(self._all)
-
     def of_request(self, method: str, path: str, body: bytes) -> Recording | None:
         """One of the very same request."""
         found = self._by_request.get(_request_key(method, path, body))

@@ -1,7 +1,7 @@
 """Parts, messages and JSON -> text for people. Nothing is cut; what is base64 is told by its size and digest."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 from pydantic_core import from_json, to_json
 
@@ -35,12 +35,6 @@ def indented(text: str) -> str:
 
 
 # --- parts ------------------------------------------------------------------------------------------------
-
-
-def parts_in_words(parts: Iterable[Part], names: Mapping[str, str]) -> Iterator[str]:
-    """A paragraph for each. `names`: the tool of each call, by its id."""
-    for part in parts:
-        yield part_in_words(part, names)
 
 
 def part_in_words(part: Part, names: Mapping[str, str]) -> str:
