@@ -13,7 +13,8 @@ from antigravity_addon.gateway.client_stream import Head
 from antigravity_addon.gateway.clients import ANYBODY, Client
 from antigravity_addon.gateway.doors import NOWHERE, Came
 from antigravity_addon.gateway.ending import Ending
-from antigravity_addon.gateway.gateway import Gateway, RequestHead
+from antigravity_addon.gateway.gateway import Gateway
+from antigravity_addon.gateway.heads import RequestHead
 from antigravity_addon.gateway.legs import Carrier
 from antigravity_addon.gateway.tasks import others_first, spawn
 from antigravity_addon.wire.content_encoding import decoded

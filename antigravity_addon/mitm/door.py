@@ -10,7 +10,7 @@ from mitmproxy.proxy.layers.http import ErrorCode, HttpEvent, ResponseProtocolEr
 from mitmproxy.utils import human
 
 from antigravity_addon.errors import GatewayError, InvalidHttp, RequestTooLarge
-from antigravity_addon.gateway.gateway import error_headers, new_request_id
+from antigravity_addon.gateway.heads import error_headers, new_request_id
 from antigravity_addon.translate.openai_error import to_openai_error
 
 from .messages import new_response

@@ -14,9 +14,9 @@ from mitmproxy.proxy.mode_specs import LocalMode, ProxyMode, ReverseMode
 from mitmproxy.proxy.tunnel import LayerStack
 
 from antigravity_addon.errors import GatewayStopping
+from antigravity_addon.gateway.admission import Refusal
 from antigravity_addon.gateway.clients import Client
 from antigravity_addon.gateway.doors import Came
-from antigravity_addon.gateway.gateway import Refusal
 from antigravity_addon.gateway.known import Known
 from antigravity_addon.gateway.settings import SettingsError
 from antigravity_addon.gateway.tasks import spawn
@@ -281,7 +281,7 @@ class GatewayAddon:
         gateway = self._runtime.gateway_for(flow.client_conn.proxy_mode)
         is_stopping = drain_of_the_process(UNDER_WAY).has_begun
         came = Came(peer=flow.client_conn.peername[0], is_tls=flow.client_conn.tls_established)
-        match gateway.admit(head_of(flow.request, came=came), is_stopping=is_stopping):
+        match gateway.admission.admit(head_of(flow.request, came=came), is_stopping=is_stopping):
             case Refusal(head=head, body=body, delay=delay):
                 flow.response = to_response(head, body, flow.request)
                 return delay

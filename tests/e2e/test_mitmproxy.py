@@ -16,6 +16,7 @@ from mitmproxy.proxy.layers import HttpLayer
 from mitmproxy.proxy.server import ConnectionHandler
 from mitmproxy.test import tflow
 
+from antigravity_addon.gateway.admission import Admission
 from antigravity_addon.gateway.gateway import Gateway
 from antigravity_addon.mitm import gateway as gateway_module
 from antigravity_addon.mitm.attempts import is_attempt
@@ -153,9 +154,9 @@ async def test_a_bug_never_forwards_the_request(tmp_path: Path, monkeypatch: pyt
         Simulator() as simulator,
         run_gateway(simulator.base_url, tmp_path, gateway_accounts=write_accounts(tmp_path, ANA)) as gateway,
     ):
-        for name in ("admit", "serve"):
+        for owner, name in ((Admission, "admit"), (Gateway, "serve")):
             with monkeypatch.context() as patch:
-                patch.setattr(Gateway, name, broken)
+                patch.setattr(owner, name, broken)
                 answer = await ask(gateway)
             assert answer.status_code == 500
             assert answer.json()["error"]["type"] == "server_error"

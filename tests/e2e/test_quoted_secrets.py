@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import antigravity_addon
+from antigravity_addon.gateway.admission import Admission
 from antigravity_addon.gateway.attempt import Attempt
 from antigravity_addon.gateway.attempts import Attempts
 from antigravity_addon.gateway.gateway import Gateway
@@ -71,7 +72,7 @@ LAYERS: dict[str, tuple[str, *tuple[object, ...]]] = {
     "asking for a token": ("check_url", oauth),
     "reading the token": ("fetch", oauth),
     "asking for a project": ("load", code_assist_project._Talk),
-    "the client's head": ("admit", Gateway),
+    "the client's head": ("admit", Admission),
     "the exchange": ("serve", Gateway),
     "attempts": ("run", Attempts),
     "an attempt": ("run", Attempt),

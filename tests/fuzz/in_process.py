@@ -16,10 +16,12 @@ from pydantic import SecretStr
 
 from antigravity_addon.accounts.account import Account, ApiKey
 from antigravity_addon.accounts.pool import AccountPool
+from antigravity_addon.gateway.admission import Refusal
 from antigravity_addon.gateway.attempt import Upstream
 from antigravity_addon.gateway.bookkeeping import Bookkeeping
 from antigravity_addon.gateway.client_stream import Head
-from antigravity_addon.gateway.gateway import Gateway, Refusal, RequestHead
+from antigravity_addon.gateway.gateway import Gateway
+from antigravity_addon.gateway.heads import RequestHead
 from antigravity_addon.gateway.legs import Leg
 from antigravity_addon.gateway.settings import Settings
 from antigravity_addon.gateway.trace import Trace
@@ -138,7 +140,7 @@ class InProcess:
         headers = {"content-type": asked.content_type, "authorization": f"Bearer sk-{self._clients}"}
         head = RequestHead(asked.method, asked.target, headers)
         gateway = self._gateway()
-        match gateway.admit(head):
+        match gateway.admission.admit(head):
             case Refusal(head=refused, body=said):
                 await answered.send(head=refused, body=said, end=True)
             case client:

@@ -14,12 +14,14 @@ from pydantic import SecretStr
 from antigravity_addon.accounts.account import Account, ApiKey
 from antigravity_addon.accounts.pool import AccountPool
 from antigravity_addon.errors import Overloaded
+from antigravity_addon.gateway.admission import Refusal
 from antigravity_addon.gateway.attempt import Upstream
 from antigravity_addon.gateway.bookkeeping import Bookkeeping
 from antigravity_addon.gateway.client_keys import ClientKey, hash_key
 from antigravity_addon.gateway.client_stream import Head
 from antigravity_addon.gateway.doors import AllowedOrigin, Came, Doors
-from antigravity_addon.gateway.gateway import Gateway, Refusal, RequestHead, error_headers
+from antigravity_addon.gateway.gateway import Gateway
+from antigravity_addon.gateway.heads import RequestHead, error_headers
 from antigravity_addon.gateway.legs import Direct
 from antigravity_addon.gateway.settings import AccountHeader, AuthMode, Settings
 from antigravity_addon.gateway.trace import Trace
@@ -140,7 +142,7 @@ class World:
         received = received or Received()
         method = "GET" if body is None else "POST"
         head = RequestHead(method, target, {"authorization": f"Bearer {key}", **headers})
-        match self.gateway.admit(head):
+        match self.gateway.admission.admit(head):
             case Refusal(head=refused, body=said):
                 await received.send(head=refused, body=said, end=True)
             case client:
@@ -474,7 +476,7 @@ async def test_c99_pages_that_may_call_read_our_headers_and_no_other_reads_any(w
 
 
 def preflight(world: World, **headers: str) -> Refusal:
-    verdict = world.gateway.admit(RequestHead("OPTIONS", "/v1/chat/completions", headers))
+    verdict = world.gateway.admission.admit(RequestHead("OPTIONS", "/v1/chat/completions", headers))
     assert isinstance(verdict, Refusal)
     return verdict
 
@@ -506,7 +508,7 @@ async def test_wrong_keys_are_counted_and_wait(world: World, caplog: pytest.LogC
         head = RequestHead(
             "GET", "/v1/models", {"authorization": f"Bearer {key}", **headers}, came=Came(peer)
         )
-        verdict = world.gateway.admit(head)
+        verdict = world.gateway.admission.admit(head)
         return verdict.delay if isinstance(verdict, Refusal) else -1.0
 
     assert [shown("sk-guess") for _ in range(5)] == [0.0, 0.0, 0.0, 0.25, 0.5]
@@ -532,7 +534,7 @@ async def test_a_key_in_the_place_of_a_model_is_in_no_log_and_no_metric(
 async def test_of_many_wrong_keys_at_once_a_good_one_looks_like_the_others(world: World) -> None:
     def shown(key: str, path: str, peer: str = "192.168.1.7") -> tuple[int, bytes]:
         head = RequestHead("GET", path, {"authorization": f"Bearer {key}"}, came=Came(peer))
-        verdict = world.gateway.admit(head)
+        verdict = world.gateway.admission.admit(head)
         return (verdict.head.status, verdict.body) if isinstance(verdict, Refusal) else (200, b"")
 
     for path in ("/v1/models", "/metrics", "/v1/nothing"):
@@ -548,7 +550,7 @@ async def test_behind_a_trusted_proxy_each_client_waits_for_itself(world: World)
     delays: dict[str, float] = {}
     for peer, client in [("10.0.0.2", "a"), ("10.0.0.2", "b"), ("192.168.1.7", "a")] * 4:
         headers = {"x-api-key": "sk-guess", "x-forwarded-for": {"a": "1.1.1.1", "b": "2.2.2.2"}[client]}
-        verdict = world.gateway.admit(RequestHead("GET", "/v1/models", headers, came=Came(peer)))
+        verdict = world.gateway.admission.admit(RequestHead("GET", "/v1/models", headers, came=Came(peer)))
         assert isinstance(verdict, Refusal)
         delays[f"{peer} {client}"] = verdict.delay
     assert delays == {"10.0.0.2 a": 0.25, "10.0.0.2 b": 0.25, "192.168.1.7 a": 0.25}
