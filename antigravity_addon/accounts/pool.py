@@ -5,9 +5,8 @@ One for all upstreams. Lives on the event loop; what it knows is taken and kept 
 
 import asyncio
 import logging
-from collections import Counter, OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
@@ -24,13 +23,13 @@ from antigravity_addon.state.pool_store import (
     Action,
     Changes,
     CooldownKey,
-    KeptBinding,
     KeptDisabled,
     KeptPool,
     Order,
 )
 
 from .account import Account, Upstream
+from .bindings import Bindings
 from .policy import (
     LONGEST_STATED,
     STAY_SECONDS,
@@ -47,23 +46,17 @@ from .policy import (
     rest_of_model,
 )
 from .rests import EVERY_MODEL, Rests
+from .suspicions import Suspicions
 
 logger = logging.getLogger(__name__)
 
 type Clock = Callable[[], float]
 """Seconds since some fixed point; never goes back. The event loop's, or it would not wake the pool in time."""
 
-BINDING_SECONDS = 3600.0
-"""After its last answer a conversation is bound for as long. Gemini's cache of prompts forgets sooner."""
-MOST_BINDINGS = 20_000
-_NOTED_SECONDS = 600.0
-"""A binding that is used again is kept again after so long, and not each time."""
 _REMEMBERED_SPEED = 300.0
 """Seconds after which it is not known any more how fast an account was."""
-_REMEMBERED_SIZE = 600.0
-"""Seconds for which it counts that an account answered a request of some size."""
-_MOST_SPEEDS, _MOST_SIZES = 100, 10_000
-"""Models that are remembered of one account, and of all: clients may call them by any name."""
+_MOST_SPEEDS = 100
+"""Models that are remembered of one account: clients may call them by any name."""
 _MOST_NAMED = 20
 """Accounts that are told of one by one, of those that an attempt passed by."""
 _SLOW = 10.0
@@ -96,14 +89,6 @@ class _Waiter:
     place: asyncio.Future["Lease | Nobody"]
     decision: Wait
     """The last one."""
-
-
-@dataclass(slots=True)
-class _Suspicion:
-    """An account seemed to be out, but the request was held at fault. Another request with the same fate proves it."""
-
-    request: str
-    until: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,19 +217,13 @@ class AccountPool:
         self._rests = Rests(clock)
         self._served = 0.0
         """The least share among those that can serve: who was away begins there, and does not catch up."""
-        self._bindings: OrderedDict[str, KeptBinding] = OrderedDict()
-        """By a conversation's name, longest unused first; times by `clock`."""
+        self._bindings = Bindings(clock)
+        self._suspicions = Suspicions(clock, self._rests)
         self._waiters: dict[_Waiter, None] = {}
         """In the order of asking."""
         self._alarm: asyncio.TimerHandle | None = None
         self._disabled: dict[str, KeptDisabled] = {}
         """By e-mail; of accounts that are not listed at the moment, too."""
-        self._marked: dict[str, tuple[float, str]] = {}
-        """Requests that are themselves the cause of a limit, by fingerprint: until when, and the upstream's words."""
-        self._suspicions: dict[CooldownKey, _Suspicion] = {}
-        self._largest: OrderedDict[CooldownKey, tuple[int, float]] = OrderedDict()
-        """Of the requests that were answered lately, the size of the largest, and when that was noted."""
-        self._changed_bindings: set[str] = set()
         self._changed_accounts: set[str] = set()
         self.replace_accounts(accounts)
 
@@ -275,7 +254,7 @@ class AccountPool:
 
     def reports(self) -> tuple[AccountReport, ...]:
         """In the order of the file."""
-        bound = Counter(binding.account for binding in self._bindings.values())
+        bound = self._bindings.counted()
         return tuple(
             AccountReport(
                 account,
@@ -517,16 +496,9 @@ class AccountPool:
         return known is not None and known.fingerprint == lease.account.fingerprint
 
     def note_answer(self, lease: Lease, first_token_seconds: float, size: int) -> None:
-        account, model, now = lease.account, lease.model, self._clock()
-        key = CooldownKey(account.quota_group, model)
-        self._rests.end_answered(_scopes(account), model, attempt=lease.number)
-        self._suspicions.pop(key, None)
-        if not self._has_answered(key, size):
-            self._largest[key] = size, now
-            self._largest.move_to_end(key)
-            while len(self._largest) > _MOST_SIZES:
-                self._largest.popitem(last=False)
-        before = self._speed(lease.seat, model, now) or first_token_seconds
+        self._rests.end_answered(_scopes(lease.account), lease.model, attempt=lease.number)
+        self._suspicions.note_answer(_quota_of(lease), size)
+        before = self._speed(lease.seat, lease.model, self._clock()) or first_token_seconds
         self._note_speed(lease, 0.7 * before + 0.3 * first_token_seconds)
         self._bind(lease)
         self._serve_line()
@@ -551,11 +523,15 @@ class AccountPool:
                 self._rest_refused(lease, failure, seconds)
             case QuotaExhausted():
                 stated = failure.retry_after if failure.rest is None else failure.rest
-                key = CooldownKey(account.quota_group, model)
-                self._rest(lease, key, failure, lambda _: rest_after_exhaustion(stated))
+                self._rest(lease, _quota_of(lease), failure, lambda _: rest_after_exhaustion(stated))
             case RateLimited(retry_after=stated):
-                key, chance = CooldownKey(account.quota_group, model), self._chance()
-                self._rest(lease, key, failure, lambda n: rest_after_limit(stated, failures=n, chance=chance))
+                chance = self._chance()
+                self._rest(
+                    lease,
+                    _quota_of(lease),
+                    failure,
+                    lambda n: rest_after_limit(stated, failures=n, chance=chance),
+                )
             case Overloaded(retry_after=stated):
                 key, chance = CooldownKey(account.upstream, model), self._chance()
                 self._rest(lease, key, failure, lambda n: rest_of_model(stated, failures=n, chance=chance))
@@ -619,65 +595,32 @@ class AccountPool:
             return disabled
         return None
 
-    # --- requests that are the cause themselves ---------------------------------------------------------
+    # --- requests that are the cause themselves, see `Suspicions` ---------------------------------------
 
     def is_known_to_be_out(self, lease: Lease, *, request: str) -> bool:
-        """That this account limits this request says nothing against the request: others had the same fate there."""
-        key = CooldownKey(lease.account.quota_group, lease.model)
-        suspicion = self._suspicions.get(key)
-        is_proven = suspicion is not None and suspicion.request != request and suspicion.until > self._clock()
-        return is_proven or self._rests.failures_with(key, attempt=lease.number) > 1
+        return self._suspicions.is_known_to_be_out(_quota_of(lease), request=request, attempt=lease.number)
 
     def has_answered_as_much(self, lease: Lease, size: int) -> bool:
-        """The account has answered a request of so many bytes lately: it cannot have been too large for it."""
-        return self._has_answered(CooldownKey(lease.account.quota_group, lease.model), size)
-
-    def _has_answered(self, key: CooldownKey, size: int) -> bool:
-        largest, noted = self._largest.get(key, (-1, 0.0))
-        return largest >= size and self._clock() - noted < _REMEMBERED_SIZE
+        return self._suspicions.has_answered(_quota_of(lease), size)
 
     def blame_request(self, request: str, message: str, leases: Iterable[Lease]) -> float:
-        """A few accounts alike refused it: the request is marked, and they need not rest for it.
-
-        Should another request have the same fate, they were out after all. Gives the seconds for which it is marked.
-        """
-        now = self._clock()
-        until = now
-        for lease in leases:
-            key = CooldownKey(lease.account.quota_group, lease.model)
-            if (rest := self._rests.of([key.scope]).get(key)) is not None:
-                until = max(until, rest.until)
-                self._suspicions[key] = _Suspicion(request, rest.until)
-                self._rests.end(key)
-        self._marked[request] = (until, message)
+        seconds = self._suspicions.blame(request, message, map(_quota_of, leases))
         self._serve_line()
-        return until - now
+        return seconds
 
     @property
     def has_marked_requests(self) -> bool:
-        """To fingerprint a request takes a while, and is seldom needed."""
-        now = self._clock()
-        self._marked = {request: mark for request, mark in self._marked.items() if mark[0] > now}
-        return bool(self._marked)
+        return self._suspicions.has_marked_requests
 
     def mark_of(self, request: str) -> tuple[float, str] | None:
-        """Seconds for which the request need not be tried again, and the upstream's words for it."""
-        if (mark := self._marked.get(request)) is None:
-            return None
-        until, message = mark
-        return until - self._clock(), message
+        return self._suspicions.mark_of(request)
 
     # --- conversations ----------------------------------------------------------------------------------
 
     def _bound_to(self, wish: Wish) -> str | None:
         if not wish.strategy.keeps_conversations:
             return None
-        now = self._clock()
-        for name in wish.conversation:
-            binding = self._bindings.get(name)
-            if binding is not None and now - binding.used < BINDING_SECONDS:
-                return binding.account
-        return None
+        return self._bindings.account_of(wish.conversation)
 
     def _bind(self, lease: Lease) -> None:
         """To the account that answered. One that was merely busy gets its conversation back."""
@@ -689,20 +632,7 @@ class AccountPool:
         if bound is not None and bound != account and self._is_sound(bound, wish):
             account = bound
         for name in wish.conversation:
-            self.bind(name, account)
-
-    def bind(self, conversation: str, account: str) -> None:
-        """From now on."""
-        now = self._clock()
-        known = self._bindings.pop(conversation, None)
-        if known is not None and known.account == account and now - known.used < _NOTED_SECONDS:
-            # as it was kept; the time is only approximately that of the last use
-            self._bindings[conversation] = known
-            return
-        self._bindings[conversation] = KeptBinding(account, now)
-        self._changed_bindings.add(conversation)
-        while len(self._bindings) > MOST_BINDINGS:
-            self._bindings.popitem(last=False)
+            self._bindings.bind(name, account)
 
     def _is_sound(self, email: str, wish: Wish) -> bool:
         """It could serve, if it had a place."""
@@ -720,8 +650,7 @@ class AccountPool:
             self._obey(order, email)
         if not order.account and order.action is Action.RESET:
             self._rests.end_all()
-            self._suspicions.clear()
-            self._marked.clear()
+            self._suspicions.forget()
         self._serve_line()
 
     def _obey(self, order: Order, email: str) -> None:
@@ -749,37 +678,32 @@ class AccountPool:
         self._served = max(shares.values(), default=0.0) - _MOST_TO_CATCH_UP
         for email, share in shares.items():
             self._seats[email].share = max(share, self._served, self._seats[email].share)
-        unix_now, now = self._unix_time(), self._clock()
+        unix_now = self._unix_time()
         self._rests.restore(kept.cooldowns, unix_now=unix_now, longest=LONGEST_STATED)
         self._disabled = {**kept.disabled, **self._disabled}
-        earlier = OrderedDict(
-            (name, replace(binding, used=now - max(unix_now - binding.used, 0.0)))
-            for name, binding in sorted(kept.bindings.items(), key=lambda item: item[1].used)
-        )
-        self._bindings = earlier | self._bindings
+        self._bindings.restore(kept.bindings, unix_now=unix_now)
         self._serve_line()
 
     def take_changes(self) -> Changes:
         """What is to be kept of what happened since the last call."""
         unix_now = self._unix_time()
-        to_unix = unix_now - self._clock()
-        bindings, self._changed_bindings = self._changed_bindings, set()
         accounts, self._changed_accounts = self._changed_accounts, set()
         return Changes(
             cooldowns=self._rests.take_changes(unix_now=unix_now),
             disabled={email: self._disabled.get(email) for email in accounts},
-            bindings={
-                name: replace(binding, used=binding.used + to_unix)
-                for name in bindings
-                if (binding := self._bindings.get(name)) is not None
-            },
+            bindings=self._bindings.take_changes(unix_now=unix_now),
         )
 
     def give_back(self, changes: Changes) -> None:
         """They could not be kept: the next call gives them again, as they are by then."""
         self._rests.mark_changed(changes.cooldowns)
         self._changed_accounts.update(changes.disabled)
-        self._changed_bindings.update(changes.bindings)
+        self._bindings.mark_changed(changes.bindings)
+
+
+def _quota_of(lease: Lease) -> CooldownKey:
+    """What a limit is of."""
+    return CooldownKey(lease.account.quota_group, lease.model)
 
 
 def _scopes(account: Account) -> tuple[str, ...]:

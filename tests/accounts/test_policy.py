@@ -69,6 +69,11 @@ DECISIONS: dict[str, tuple[tuple[Candidate, ...], Wish, Decision]] = {
         FASTEST,
         Use("ana@x.y"),
     ),
+    "one that can do more at once is less busy": (
+        (replace(ANA, leases=1), replace(BO, leases=2, weight=4.0)),
+        FASTEST,
+        Use("bo@x.y"),
+    ),
     "one that nobody knows is as good as the best": (
         (replace(ANA, first_token_seconds=0.1, share=3.0), BO),
         FASTEST,

@@ -8,8 +8,9 @@ import pytest
 from pydantic import SecretStr
 
 from antigravity_addon.accounts.account import Account, ApiKey, CodeAssistLicence, OAuthClient, RefreshGrant
+from antigravity_addon.accounts.bindings import BINDING_SECONDS
 from antigravity_addon.accounts.policy import Nobody, Strategy, Wait, Wish
-from antigravity_addon.accounts.pool import BINDING_SECONDS, AccountPool, Lease, RestReport
+from antigravity_addon.accounts.pool import AccountPool, Lease, RestReport
 from antigravity_addon.errors import (
     AccountRefused,
     NotOnThisUpstream,
@@ -21,7 +22,7 @@ from antigravity_addon.errors import (
     UpstreamBroken,
     UpstreamFailure,
 )
-from antigravity_addon.state.pool_store import Action, CooldownKey, KeptPool, Order
+from antigravity_addon.state.pool_store import Action, CooldownKey, KeptCooldown, KeptPool, Order
 from benchmarks.pool.virtual_time import run
 
 ANA, BO, CY = "ana@x.y", "bo@x.y", "cy@x.y"
@@ -556,6 +557,29 @@ def test_shares_go_on_from_what_was_served_before_a_restart() -> None:
 
 
 # --- keeping -----------------------------------------------------------------------------------------------
+
+
+def test_what_was_served_before_the_restart_was_read_counts_as_well() -> None:
+    async def main() -> None:
+        pool = pool_of(ANA, BO)
+        only_ana = Wish("m", Strategy.FIXED, fixed=ANA)
+        assert [await use(pool, only_ana) for _ in range(5)] == [ANA] * 5
+        pool.restore(KeptPool({}, {}, {}, last_order=0), served={})
+        assert [await use(pool) for _ in range(5)] == [BO] * 5
+
+    run(main())
+
+
+def test_a_rest_that_began_before_the_kept_one_was_read_is_not_cut_short() -> None:
+    async def main() -> None:
+        pool = pool_of(ANA)
+        await fail(pool, limited(30.0))
+        until = UNIX + asyncio.get_running_loop().time() + 10.0
+        kept = KeptCooldown(until, failures=1, reason="slow down")
+        pool.restore(KeptPool({CooldownKey(ANA, "m"): kept}, {}, {}, last_order=0), served={})
+        assert await pool.lease(WISH, patience=0.0) == Wait(30.0)
+
+    run(main())
 
 
 def test_what_was_kept_is_given_to_the_next_pool() -> None:

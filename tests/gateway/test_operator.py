@@ -102,7 +102,7 @@ IN_FILE, UNUSABLE = (Standing.DISABLED_IN_FILE, ""), (Standing.UNUSABLE, DI.reas
 
 async def in_trouble() -> Gateway:
     gateway = Gateway()
-    gateway.pool.bind("talk", ANA.email)
+    gateway.pool._bindings.bind("talk", ANA.email)
     for _ in range(3):
         await gateway.fail(ANA, Overloaded("No room.", retry_after=90.0), "big")
     await gateway.fail(ANA, RateLimited("Slow down.", retry_after=56.0), "fast")
