@@ -10,11 +10,13 @@ from dataclasses import dataclass, field, replace
 from antigravity_addon.wire.base import Json
 
 from .answer import answer, prompt_usage
+from .damage import Answered, Pace
 from .exchange import JSON_HEADERS, Exchange
 from .families import Address, Family
-from .faults import Answered, Damage, Fault, Pace, Plan, Refusal, Selective, html_page, planned, refused
+from .faults import Damage, Fault, Plan, Refusal, Selective, planned
 from .licences import Licences
 from .models import FAULTY, MODELS, Model, find_model, listed
+from .refusals import html_page, refused
 from .response import Framing, chunks_behind, pretty
 from .status import (
     KEY_INVALID,

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 from antigravity_addon.wire.base import Json, JsonObject
 
-from .faults import NO_LICENCE, VALIDATION, VALIDATION_REQUIRED
 from .models import MODELS
 from .proto_json import load, parse
+from .refusals import NO_LICENCE, VALIDATION, VALIDATION_REQUIRED
 from .status import Refused, Status, invalid
 
 PROJECT = "simulated-licence"

@@ -15,9 +15,10 @@ from typing import Self
 from aiohttp import web
 
 from .api import Api, ReceivedRequest, model_named_in
+from .damage import Pace
 from .exchange import Exchange
 from .families import Family, address_of
-from .faults import Pace, refused
+from .refusals import refused
 from .status import Status
 from .tokens import TOKEN_PATH, TokenRequest, Tokens, read_token_request
 

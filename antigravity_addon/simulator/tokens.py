@@ -16,7 +16,8 @@ from urllib.parse import parse_qs
 from antigravity_addon.wire.base import Json, JsonObject
 
 from .exchange import JSON_HEADERS, Exchange
-from .faults import FAULTS, html_page, named_in
+from .faults import FAULTS, named_in
+from .refusals import html_page
 from .response import pretty
 
 TOKEN_PATH = "/token"  # noqa: S105  a path

@@ -15,7 +15,7 @@ import pytest
 
 from antigravity_addon.gateway.connections import TOKEN_FILE
 from antigravity_addon.simulator.families import Family
-from antigravity_addon.simulator.faults import VALIDATION
+from antigravity_addon.simulator.refusals import VALIDATION
 from antigravity_addon.simulator.server import Simulator
 from tests.running import RunningGateway, run_gateway
 

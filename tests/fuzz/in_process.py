@@ -26,9 +26,9 @@ from antigravity_addon.gateway.legs import Leg
 from antigravity_addon.gateway.settings import Settings
 from antigravity_addon.gateway.trace import Trace
 from antigravity_addon.simulator.api import Api, ReceivedRequest
+from antigravity_addon.simulator.damage import Pace
 from antigravity_addon.simulator.exchange import Exchange
 from antigravity_addon.simulator.families import address_of
-from antigravity_addon.simulator.faults import Pace
 from antigravity_addon.simulator.tokens import Tokens
 from antigravity_addon.state.memory import KeptConversation, KeptItem, KeptResponse
 from antigravity_addon.state.sqlite import SqliteMemory

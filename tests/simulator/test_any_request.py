@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from antigravity_addon.simulator.answer import answer, prompt_usage
+from antigravity_addon.simulator.damage import Answered
 from antigravity_addon.simulator.families import Family
-from antigravity_addon.simulator.faults import FAULTS, Answered, Damage, Selective
+from antigravity_addon.simulator.faults import FAULTS, Damage, Selective
 from antigravity_addon.simulator.models import MODELS, Model
 from antigravity_addon.simulator.response import Framing, pieces
 from antigravity_addon.simulator.status import Refused

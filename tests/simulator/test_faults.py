@@ -11,7 +11,8 @@ import httpx
 import pytest
 
 from antigravity_addon.simulator import faults, licences, tokens
-from antigravity_addon.simulator.faults import FAULTS, Answered, Damage, Selective, planned
+from antigravity_addon.simulator.damage import Answered
+from antigravity_addon.simulator.faults import FAULTS, Damage, Selective, planned
 from antigravity_addon.simulator.response import Chunk, Framing, Text, Turn
 from antigravity_addon.simulator.server import Simulator
 from antigravity_addon.simulator.signature import sign

@@ -17,7 +17,8 @@ from antigravity_addon.errors import (
     UpstreamUnreachable,
 )
 from antigravity_addon.simulator.exchange import JSON_HEADERS, Exchange
-from antigravity_addon.simulator.faults import FAULTS, VALIDATION, Refusal
+from antigravity_addon.simulator.faults import FAULTS, Refusal
+from antigravity_addon.simulator.refusals import VALIDATION
 from antigravity_addon.simulator.server import Simulator
 from antigravity_addon.upstream import code_assist_project
 from antigravity_addon.upstream.code_assist_project import MOST_POLLS, find_project, find_validation_link

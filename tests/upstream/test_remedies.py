@@ -15,8 +15,9 @@ from antigravity_addon.errors import (
     UpstreamRefused,
 )
 from antigravity_addon.simulator.exchange import Exchange
-from antigravity_addon.simulator.faults import FAULTS, Refusal, Selective, refused
+from antigravity_addon.simulator.faults import FAULTS, Refusal, Selective
 from antigravity_addon.simulator.models import MODELS, Model
+from antigravity_addon.simulator.refusals import refused
 from antigravity_addon.simulator.signature import sign
 from antigravity_addon.simulator.status import Refused
 from antigravity_addon.simulator.validate import read_request
