@@ -1,9 +1,7 @@
 """JSON Schema as clients write it -> what Gemini takes.
 
-Two dialects. `parametersJsonSchema` and `responseJsonSchema` are free JSON, of which Gemini reads a subset
-and ignores the rest: `for_parameters` and `for_response` bring a schema into that subset, lightly. The older
-`parameters` is a typed message in which one unknown keyword is a 400 for the whole request: `to_openapi`
-writes for it.
+`parametersJsonSchema` and `responseJsonSchema` are free JSON, of which Gemini reads a subset and ignores the rest:
+`for_parameters` and `for_response` bring a schema into that subset, lightly. The older fields are `openapi_schema`'s.
 
 Keywords are looked for only where a schema can stand. What stands under `properties` is a name, even if it
 is called `type` or `$ref`. All functions are total on any JSON.
@@ -11,7 +9,7 @@ is called `type` or `$ref`. All functions are total on any JSON.
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import count
@@ -22,26 +20,27 @@ from pydantic_core import from_json, to_json
 from antigravity_addon.wire.base import Json, JsonObject
 
 from .readable_json import is_double, is_readable
+from .schema_cycles import without_required_cycles
+from .schema_keywords import (
+    DEFS_PREFIX,
+    MAX_DEPTH,
+    MAX_LISTED,
+    MAX_NODES,
+    described,
+    listed,
+    names_in,
+    types_of,
+)
 
-MAX_DEPTH = 16
-"""Deeper than this a schema keeps its type and description only: Gemini refuses deep nesting."""
-_MAX_NODES = 10_000
-"""A schema may refer to itself until it is larger than anybody means it to be."""
 _MAX_MERGES = 2_000
 """Schemas merged into others because of `allOf`, likewise."""
-_MAX_TUPLE = 64
-"""Positions of a tuple that count."""
 _DEEPEST_VALUE = 16
 """Levels of a value in a schema."""
 _LONGEST_KEPT = 16 * 1024
 """Bytes of a schema, with what was made of it another time as much."""
-_MAX_LISTED = 500
-"""Characters of a value quoted in a description."""
 
-_TYPES = ("object", "array", "string", "integer", "number", "boolean", "null")
 _OF_LEAVES = frozenset({"type", "description", "title"})
 _FORMATS = {"date-time", "date", "time", "enum", "int32", "int64", "float", "double"}
-_DEFS_PREFIX = "#/$defs/"
 _ILLEGAL_DEF_CHARACTER = re.compile(r"[^A-Za-z0-9_.-]")
 
 
@@ -68,30 +67,23 @@ def _parameters_as_text(schema: bytes) -> bytes:
 def _parameters(schema: JsonObject) -> JsonObject | None:
     cleaner = _Cleaner(schema)
     root = cleaner.as_object()
-    types = _types(root)
+    types = types_of(root)
     if types and "object" not in types:
         return None
-    cleaned = cleaner.cleaned(root)
-    return {**{keyword: value for keyword, value in cleaned.items() if keyword != "enum"}, "type": "object"}
+    found = cleaner.cleaned(root)
+    return {**{keyword: value for keyword, value in found.items() if keyword != "enum"}, "type": "object"}
 
 
 def for_response(schema: Json) -> JsonObject | None:
     """For `responseJsonSchema`, whose root is anything; `None` if there is nothing to say."""
     if not isinstance(schema, dict):
         return None
-    return _Cleaner(schema).cleaned() or None
+    return cleaned(schema) or None
 
 
-def to_openapi(schema: Json) -> JsonObject:
-    """For the typed `responseSchema`, and for `parameters` if it is given what `for_parameters` gave.
-
-    No references, one upper-case type per schema.
-    """
-    if not isinstance(schema, dict):
-        return {"type": "STRING"}
-    cleaned = _Cleaner(schema).cleaned()
-    defs = cleaned.pop("$defs", None)
-    return _OpenApi(defs if isinstance(defs, dict) else {}).converted(cleaned, open_refs=())
+def cleaned(schema: JsonObject) -> JsonObject:
+    """In the subset that Gemini reads, with what it refers to under `$defs`; empty if there is nothing to say."""
+    return _Cleaner(schema).cleaned()
 
 
 # --- references -------------------------------------------------------------------------------------------
@@ -123,13 +115,9 @@ def _merge(into: JsonObject, part: JsonObject) -> None:
         if keyword == "properties" and isinstance(present, dict) and isinstance(value, dict):
             into[keyword] = {**present, **{name: value[name] for name in value if name not in present}}
         elif keyword == "required" and isinstance(present, list) and isinstance(value, list):
-            into[keyword] = list(dict.fromkeys((*_names(present), *_names(value))))
+            into[keyword] = list(dict.fromkeys((*names_in(present), *names_in(value))))
         elif keyword not in into:
             into[keyword] = value
-
-
-def _names(value: Json) -> tuple[str, ...]:
-    return tuple(name for name in value if isinstance(name, str)) if isinstance(value, list) else ()
 
 
 # --- the clean-up -----------------------------------------------------------------------------------------
@@ -201,8 +189,8 @@ class _Cleaner:
         if not objects:
             return merged
         # what every alternative requires is required
-        common = set[str].intersection(*(set(_names(branch.get("required"))) for branch in objects))
-        ordered = [name for name in dict.fromkeys(_names(objects[0].get("required"))) if name in common]
+        common = set[str].intersection(*(set(names_in(branch.get("required"))) for branch in objects))
+        ordered = [name for name in dict.fromkeys(names_in(objects[0].get("required"))) if name in common]
         for branch in objects:
             _merge(merged, {"properties": branch["properties"]})
         _merge(merged, {"type": "object", "required": list(ordered)})
@@ -216,7 +204,7 @@ class _Cleaner:
             pointer = self.waiting.popleft()
             target = _resolved(self.root, pointer)
             defs[self.names[pointer]] = self._schema(target if isinstance(target, dict) else {}, depth=1)
-        result, defs = _without_required_cycles(result, defs)
+        result, defs = without_required_cycles(result, defs)
         return {**result, "$defs": dict(defs)} if defs else result
 
     def _schema(self, schema: Json, *, depth: int) -> JsonObject:
@@ -226,16 +214,16 @@ class _Cleaner:
             return self._with_reference(schema, {})
         self.nodes += 1
         flat = self._merged(schema)
-        types = _types(flat)
+        types = types_of(flat)
         notes: list[str] = []
         result: JsonObject = {}
-        if depth >= MAX_DEPTH or self.nodes > _MAX_NODES:
+        if depth >= MAX_DEPTH or self.nodes > MAX_NODES:
             result.update(_type_keyword(types))
-            result.update(_described(flat, ()))
+            result.update(described(flat, ()))
             return result
         if flat.keys() <= _OF_LEAVES:
             # most are, and take a quarter of the time like this
-            return {**_type_keyword(types), **_described(flat, ())}
+            return {**_type_keyword(types), **described(flat, ())}
         values = _enum(flat, types, notes)
         result.update(_type_keyword(types))
         result.update(values)
@@ -247,7 +235,7 @@ class _Cleaner:
         result.update(self._object_keywords(flat, depth))
         result.update(self._array_keywords(flat, depth))
         result.update(self._alternatives(flat, depth))
-        result.update(_described(flat, notes))
+        result.update(described(flat, notes))
         return self._with_reference(flat, result)
 
     def _merged(self, schema: JsonObject) -> JsonObject:
@@ -296,7 +284,7 @@ class _Cleaner:
             }
             result["properties"] = dict(kept)
             for keyword in ("required", "propertyOrdering"):
-                if known := [name for name in dict.fromkeys(_names(schema.get(keyword))) if name in kept]:
+                if known := [name for name in dict.fromkeys(names_in(schema.get(keyword))) if name in kept]:
                     result[keyword] = list(known)
         additional = schema.get("additionalProperties")
         if isinstance(additional, bool):
@@ -330,8 +318,8 @@ class _Cleaner:
         if not isinstance(pointer, str):
             return cleaned
         if not isinstance(_resolved(self.root, pointer), dict):
-            return _noted(cleaned, f"See {pointer[:_MAX_LISTED]}.")
-        reference: JsonObject = {"$ref": _DEFS_PREFIX + self._name(pointer)}
+            return _noted(cleaned, f"See {pointer[:MAX_LISTED]}.")
+        reference: JsonObject = {"$ref": DEFS_PREFIX + self._name(pointer)}
         if not cleaned:
             return reference
         return cleaned if "anyOf" in cleaned else {**cleaned, "anyOf": [reference]}
@@ -346,17 +334,6 @@ class _Cleaner:
             self.names[pointer] = name
             self.waiting.append(pointer)
         return self.names[pointer]
-
-
-def _types(schema: JsonObject) -> list[str]:
-    stated = schema.get("type")
-    listed = stated if isinstance(stated, list) else [stated]
-    types = [name.lower() for name in listed if isinstance(name, str) and name.lower() in _TYPES]
-    if schema.get("nullable") is True and types:
-        types.append("null")
-    if not types and isinstance(schema.get("properties"), dict):
-        types = ["object"]
-    return list(dict.fromkeys(types))
 
 
 def _type_keyword(types: list[str]) -> JsonObject:
@@ -376,7 +353,7 @@ def _enum(schema: JsonObject, types: list[str], notes: list[str]) -> JsonObject:
     if not all(isinstance(value, str) or _number(value) is not None for value in values):
         if not types and all(isinstance(value, bool) for value in values):
             types.append("boolean")
-        notes.append(f"One of: {_listed(stated)}.")
+        notes.append(f"One of: {listed(stated)}.")
         return {}
     if not types:
         types.extend(dict.fromkeys(_type_of(value) for value in values))
@@ -393,12 +370,6 @@ def _type_of(value: Json) -> str:
             return "integer"
         case _:
             return "number"
-
-
-def _listed(values: Iterable[Json]) -> str:
-    names = {True: "true", False: "false", None: "null"}
-    words = [names[value] if value is None or isinstance(value, bool) else repr(value) for value in values]
-    return ", ".join(words)[:_MAX_LISTED]
 
 
 def _bounds(schema: JsonObject, types: list[str], notes: list[str]) -> JsonObject:
@@ -427,243 +398,9 @@ def _format(schema: JsonObject, notes: list[str]) -> JsonObject:
         return {}
     if stated in _FORMATS:
         return {"format": stated}
-    notes.append(f"Format: {stated[:_MAX_LISTED]}.")
+    notes.append(f"Format: {stated[:MAX_LISTED]}.")
     return {}
 
 
-def _described(schema: JsonObject, notes: Iterable[str]) -> JsonObject:
-    description = schema.get("description")
-    words = [description] if isinstance(description, str) and description else []
-    text = " ".join([*words, *notes])
-    return {"description": text} if text else {}
-
-
 def _noted(schema: JsonObject, note: str) -> JsonObject:
-    return {**schema, **_described(schema, (note,))}
-
-
-# --- cycles -----------------------------------------------------------------------------------------------
-
-
-def _without_required_cycles(
-    root: JsonObject, defs: Mapping[str, JsonObject]
-) -> tuple[JsonObject, dict[str, JsonObject]]:
-    """Gemini allows a schema to contain itself only inside a property that is not required."""
-    if not defs:
-        return root, {}
-    cutter = _CycleCutter(defs)
-    result = cutter.cut(root, 0)
-    for name in defs:
-        cutter.visit(name, 0)
-    reachable: dict[str, JsonObject] = {}
-    pending = [result]
-    while pending:
-        for name in _referenced(pending.pop()):
-            if name not in reachable:
-                reachable[name] = cutter.finished[name]
-                pending.append(cutter.finished[name])
-    return result, {name: reachable[name] for name in defs if name in reachable}
-
-
-def _referenced(schema: JsonObject) -> Iterable[str]:
-    if isinstance(pointer := schema.get("$ref"), str):
-        yield pointer.removeprefix(_DEFS_PREFIX)
-    for subschema in _subschemas(schema):
-        yield from _referenced(subschema)
-
-
-def _subschemas(schema: JsonObject) -> Iterable[JsonObject]:
-    """Those of a cleaned schema."""
-    properties = schema.get("properties")
-    if isinstance(properties, dict):
-        yield from (value for value in properties.values() if isinstance(value, dict))
-    for keyword in ("items", "additionalProperties"):
-        if isinstance(value := schema.get(keyword), dict):
-            yield value
-    for keyword in ("prefixItems", "anyOf", "oneOf"):
-        if isinstance(value := schema.get(keyword), list):
-            yield from (branch for branch in value if isinstance(branch, dict))
-
-
-@dataclass(slots=True)
-class _CycleCutter:
-    """Walks definitions depth first along what is required; a reference to one that is open closes a cycle."""
-
-    defs: Mapping[str, JsonObject]
-    opened: set[str] = field(default_factory=set[str])
-    finished: dict[str, JsonObject] = field(default_factory=dict[str, JsonObject])
-
-    def visit(self, name: str, depth: int) -> None:
-        if name in self.opened:
-            return
-        self.opened.add(name)
-        self.finished[name] = self.cut(self.defs[name], depth)
-
-    def cut(self, schema: JsonObject, depth: int) -> JsonObject:
-        pointer = schema.get("$ref")
-        if isinstance(pointer, str):
-            name = pointer.removeprefix(_DEFS_PREFIX)
-            if depth < MAX_DEPTH:
-                self.visit(name, depth + 1)
-            if name not in self.finished:
-                return {"type": "object", "description": f"Of the same shape as {name}."}
-            return schema
-        result = dict(schema)
-        properties, required = schema.get("properties"), schema.get("required")
-        if isinstance(properties, dict):
-            names = frozenset(_names(required))
-            result["properties"] = {
-                name: self.cut(value, depth) if name in names and isinstance(value, dict) else value
-                for name, value in properties.items()
-            }
-        for keyword in ("items", "additionalProperties"):
-            if isinstance(value := schema.get(keyword), dict):
-                result[keyword] = self.cut(value, depth)
-        for keyword in ("prefixItems", "anyOf", "oneOf"):
-            if isinstance(value := schema.get(keyword), list):
-                result[keyword] = [self.cut(b, depth) if isinstance(b, dict) else b for b in value]
-        return result
-
-
-# --- the typed subset -------------------------------------------------------------------------------------
-
-_TYPED_KEYWORDS = {
-    "OBJECT": ("minProperties", "maxProperties"),
-    "ARRAY": ("minItems", "maxItems"),
-    "STRING": ("minLength", "maxLength", "pattern"),
-    "INTEGER": ("minimum", "maximum"),
-    "NUMBER": ("minimum", "maximum"),
-    "BOOLEAN": (),
-}
-_TYPED_FORMATS = {
-    "STRING": {"date-time", "date", "time", "enum"},
-    "INTEGER": {"int32", "int64"},
-    "NUMBER": {"float", "double"},
-}
-
-
-@dataclass(slots=True)
-class _OpenApi:
-    """Writes cleaned schemas with every reference in its place, until that grows beyond measure."""
-
-    defs: JsonObject
-    nodes: int = 0
-
-    def converted(self, schema: JsonObject, *, open_refs: tuple[str, ...], depth: int = 0) -> JsonObject:
-        self.nodes += 1
-        if depth >= MAX_DEPTH or self.nodes > _MAX_NODES:
-            return {"type": "OBJECT", **_described(schema, ())}
-        pointer = schema.get("$ref")
-        if isinstance(pointer, str):
-            return self._in_place(pointer, open_refs, depth)
-        branches, is_nullable = _branches(schema)
-        nullable: JsonObject = {"nullable": True} if is_nullable else {}
-        converted = [self.converted(b, open_refs=open_refs, depth=depth + 1) for b in branches]
-        match converted:
-            case []:
-                return {**self._one_shape(schema, open_refs, depth), **nullable}
-            case [only]:
-                return {**only, **_described(schema, ()), **nullable}
-            case _:
-                return {**_described(schema, ()), "anyOf": list(converted), **nullable}
-
-    def _one_shape(self, schema: JsonObject, open_refs: tuple[str, ...], depth: int) -> JsonObject:
-        kind = _openapi_type(schema)
-        result: JsonObject = {"type": kind, **_described(schema, _openapi_notes(schema, kind))}
-        for keyword in _TYPED_KEYWORDS[kind]:
-            if keyword in schema:
-                result[keyword] = schema[keyword]
-        if schema.get("format") in _TYPED_FORMATS.get(kind, set()):
-            result["format"] = schema["format"]
-        if kind == "STRING":
-            result.update(_string_enum(schema))
-        if kind == "OBJECT":
-            result.update(self._object(schema, open_refs, depth))
-        if kind == "ARRAY":
-            result["items"] = self._items(schema, open_refs, depth)
-        return result
-
-    def _in_place(self, pointer: str, open_refs: tuple[str, ...], depth: int) -> JsonObject:
-        name = pointer.removeprefix(_DEFS_PREFIX)
-        target = self.defs.get(name)
-        if name in open_refs or not isinstance(target, dict):
-            return {"type": "OBJECT", "description": f"Of the same shape as {name}."}
-        return self.converted(target, open_refs=(*open_refs, name), depth=depth + 1)
-
-    def _object(self, schema: JsonObject, open_refs: tuple[str, ...], depth: int) -> JsonObject:
-        properties = schema.get("properties")
-        if not isinstance(properties, dict) or not properties:
-            return {}
-        result: JsonObject = {
-            "properties": {
-                name: self.converted(
-                    value if isinstance(value, dict) else {}, open_refs=open_refs, depth=depth + 1
-                )
-                for name, value in properties.items()
-            },
-            "propertyOrdering": list(properties),
-        }
-        if "required" in schema:
-            result["required"] = schema["required"]
-        return result
-
-    def _items(self, schema: JsonObject, open_refs: tuple[str, ...], depth: int) -> JsonObject:
-        items, prefix = schema.get("items"), schema.get("prefixItems")
-        possible = prefix[:_MAX_TUPLE] if isinstance(prefix, list) else []
-        distinct: list[Json] = []
-        for item in (*possible, items):
-            if isinstance(item, dict):
-                converted = self.converted(item, open_refs=open_refs, depth=depth + 1)
-                if converted not in distinct:
-                    distinct.append(converted)
-        match distinct:
-            case []:
-                return {"type": "STRING"}
-            case [dict() as only]:
-                return only
-            case _:
-                return {"anyOf": distinct}
-
-
-def _branches(schema: JsonObject) -> tuple[list[JsonObject], bool]:
-    """The alternatives, none if the schema is one shape, and whether null is one more."""
-    types = _types(schema)
-    real = [name for name in types if name != "null"]
-    if len(real) > 1:
-        return [{**schema, "type": name} for name in real], "null" in types
-    stated = schema.get("anyOf", schema.get("oneOf"))
-    branches = [branch for branch in stated if isinstance(branch, dict)] if isinstance(stated, list) else []
-    possible = [branch for branch in branches if branch.get("type") != "null"]
-    is_nullable = "null" in types or len(possible) < len(branches)
-    # a typed schema is an object or a choice, never both
-    return [] if "properties" in schema else possible, is_nullable
-
-
-def _openapi_type(schema: JsonObject) -> str:
-    stated = next((name for name in _types(schema) if name != "null"), None)
-    if stated is not None:
-        return stated.upper()
-    if "items" in schema or "prefixItems" in schema:
-        return "ARRAY"
-    return "OBJECT" if "additionalProperties" in schema else "STRING"
-
-
-def _string_enum(schema: JsonObject) -> JsonObject:
-    """The typed `enum` holds strings that are not empty."""
-    values = schema.get("enum")
-    texts = (
-        [value if isinstance(value, str) else str(value) for value in values]
-        if isinstance(values, list)
-        else []
-    )
-    kept = [text for text in dict.fromkeys(texts) if text]
-    return {"enum": [*kept]} if kept else {}
-
-
-def _openapi_notes(schema: JsonObject, kind: str) -> Iterable[str]:
-    """What the typed schema has no keyword for, in words."""
-    values = schema.get("enum")
-    if isinstance(values, list) and kind != "STRING":
-        yield f"One of: {_listed(values)}."
-    if kind == "OBJECT" and not schema.get("properties") and "additionalProperties" in schema:
-        yield "Keys are free."
+    return {**schema, **described(schema, (note,))}

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from antigravity_addon.errors import MissingThoughtSignature, UpstreamFailure, UpstreamRefused
 from antigravity_addon.translate.contents import CONTINUE
 from antigravity_addon.translate.generation import JsonMode
-from antigravity_addon.translate.json_schema import to_openapi
+from antigravity_addon.translate.openapi_schema import to_openapi
 from antigravity_addon.translate.thought_signatures import forgotten
 from antigravity_addon.wire.base import JsonObject
 from antigravity_addon.wire.gemini import (

@@ -7,7 +7,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic_core import to_json
 
-from antigravity_addon.translate.json_schema import MAX_DEPTH, for_parameters, for_response, to_openapi
+from antigravity_addon.translate.json_schema import for_parameters, for_response
+from antigravity_addon.translate.openapi_schema import to_openapi
+from antigravity_addon.translate.schema_keywords import MAX_DEPTH
 from antigravity_addon.wire.base import Json
 
 type Schema = dict[str, Any]
