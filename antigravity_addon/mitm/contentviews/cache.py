@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 from mitmproxy import http
 from mitmproxy.contentviews import Contentview, Metadata
 
-from .fields import CHOSEN_BY_HAND, NOT_HERE
 from .lines import legible
 from .linked import AttemptFlow, attempt_of, attempts_of, client_note, previous_of
 from .messages import content_of
+from .priorities import NEVER, WHEN_CHOSEN
 
 if TYPE_CHECKING:
     from .texts import Attempt
@@ -25,10 +25,10 @@ class CacheContentview(Contentview):
     def render_priority(self, data: bytes, metadata: Metadata) -> float:  # noqa: ARG002
         flow, message = metadata.flow, metadata.http_message
         if not isinstance(flow, http.HTTPFlow) or message is not flow.response:
-            return NOT_HERE
+            return NEVER
         if attempt_of(flow) is not None or client_note(flow) is not None:
-            return CHOSEN_BY_HAND
-        return NOT_HERE
+            return WHEN_CHOSEN
+        return NEVER
 
 
 _NOTHING = "No answered request to Gemini belongs to this in the list, so no cache was asked.\n"

@@ -13,6 +13,7 @@ from antigravity_addon.views.translations import Translation
 from .lines import legible
 from .linked import AttemptFlow, attempt_of, attempts_of, client_flow_of, client_note
 from .messages import content_of
+from .priorities import NEVER, WHEN_CHOSEN
 
 TRANSLATIONS: Mapping[Endpoint, Translation] = {
     Endpoint.CHAT_COMPLETIONS: translations.CHAT,
@@ -22,10 +23,6 @@ TRANSLATIONS: Mapping[Endpoint, Translation] = {
     Endpoint.IMAGES: translations.IMAGES,
 }
 """Those whose requests are JSON."""
-
-CHOSEN_BY_HAND = 0.05
-"""Below everything of mitmproxy's, raw bytes' 0.1 included: what was sent is shown unless somebody asks for more."""
-NOT_HERE = -1.0
 
 
 class FieldsContentview(Contentview):
@@ -39,10 +36,10 @@ class FieldsContentview(Contentview):
     def render_priority(self, data: bytes, metadata: Metadata) -> float:  # noqa: ARG002
         flow, message = metadata.flow, metadata.http_message
         if not isinstance(flow, http.HTTPFlow) or message is not flow.request:
-            return NOT_HERE
+            return NEVER
         if attempt_of(flow) is not None or (client_note(flow) is not None and _translation(flow) is not None):
-            return CHOSEN_BY_HAND
-        return NOT_HERE
+            return WHEN_CHOSEN
+        return NEVER
 
 
 _NOTHING = (

@@ -5,12 +5,7 @@ from mitmproxy.contentviews import Contentview, Metadata
 from . import other_flows
 from .lines import legible
 from .messages import answer_in, content_of, content_type_of, request_in
-
-ABOVE_ALL = 2.0
-"""mitmproxy's own views of bodies go up to 1."""
-WHEN_CHOSEN = 0.0
-"""Never the best."""
-NEVER = -1.0
+from .priorities import ABOVE_ALL, NEVER, WHEN_CHOSEN
 
 
 class Conversation(Contentview):

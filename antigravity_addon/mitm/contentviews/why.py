@@ -11,7 +11,7 @@ from antigravity_addon.mitm.annotate import METADATA_KEY
 from .lines import legible
 from .linked import attempt_of, client_flow_of, under_way_of
 from .messages import content_of
-from .reading import ABOVE_ALL, NEVER, WHEN_CHOSEN
+from .priorities import ABOVE_ALL, NEVER, WHEN_CHOSEN
 
 if TYPE_CHECKING:
     from .texts import Scene
