@@ -55,6 +55,10 @@ SAME: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         names(turns("else"), named=conversation_ids(conversation="c", previous_response_id="r")),
     ),
     "what it goes on from": (names(response_id="resp_1"), names(turns("else"), named=PREVIOUS)),
+    "a text that is longer than it takes to tell it": (
+        names(turns("a" * 8192 + "b")),
+        names(turns("a" * 8192 + "c")),
+    ),
     "how it began, if that is not known any more": (names(), names(LATER, named=PREVIOUS)),
 }
 
@@ -74,6 +78,7 @@ OTHERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "another beginning": (names(), names(turns("good morning"))),
     "another instruction": (names(), names(turns("hello", system="be brief"))),
     "the instruction is not the first turn": (names(turns("a", system="b")), names(turns("ba"))),
+    "another end of what counts of a text": (names(turns("a" * 8191 + "b")), names(turns("a" * 8191 + "c"))),
     "another picture": (names(image("aaaa")), names(image("bbbb"))),
     "another session that begins alike": (
         names(headers={"session-id": "s"}),

@@ -122,6 +122,7 @@ PAGES: dict[str, tuple[str, dict[str, str], bool]] = {
     "a browser's address bar": ("GET", {"sec-fetch-site": "none", "sec-fetch-mode": "navigate"}, True),
     "an extension with a permission for us": ("GET", {"sec-fetch-site": "none"}, True),
     "its own icon": ("GET", {"sec-fetch-site": "same-origin"}, True),
+    "the same in capitals": ("GET", {"sec-fetch-site": "Same-Origin"}, True),
     "the origin that may": ("POST", {"origin": "https://app.test", "sec-fetch-site": "cross-site"}, True),
     "its preflight": ("OPTIONS", {"origin": "https://app.test"}, True),
     "another origin": ("POST", {"origin": "https://x.test"}, False),

@@ -447,6 +447,14 @@ async def test_accounts_are_masked_as_the_settings_say(world: World) -> None:
     assert b'gateway_account_leases{account="account-1",upstream="gemini"} 0.0\n' in answer.body
 
 
+async def test_an_error_of_the_upstream_names_its_account_masked(world: World) -> None:
+    key, model = "sk-operator", "gemini-fault-bad-request"
+    assert (await world.chat(key=key, model=model)).headers["x-account-email"] == "g***@example.com"
+    assert "x-account-email" not in (await world.chat(key=key, messages=[])).headers, "nobody was asked"
+    world.gateway = world.under(replace(STRICT, account_header=AccountHeader.OFF))
+    assert "x-account-email" not in (await world.chat(key=key, model=model)).headers
+
+
 async def test_without_a_key_metrics_are_for_no_web_page(world: World) -> None:
     page = "http://localhost:3000"
     world.gateway = world.under(Settings(doors=Doors(origins=(AllowedOrigin.parse(page),))))

@@ -90,6 +90,18 @@ def test_whoever_waits_as_long_as_was_said_comes_through() -> None:
             door.ask(key)
 
 
+def test_what_is_said_to_be_left_is_let_through() -> None:
+    """Also where a sum of fractions is a little less than the request that they stand for."""
+    for rate in range(1, 60):
+        door, key = Door(), ClientKey("ana", HASH, requests_per_minute=rate)
+        for _ in range(rate):
+            door.ask(key)
+        for _ in range(5):
+            door.clock.now += 60 / rate
+            assert door.limits.headers(key)["x-ratelimit-remaining-requests"] == "1"
+            door.ask(key)
+
+
 def test_a_budget_of_requests_counts_those_under_way_and_ends_with_the_day() -> None:
     door, key = Door(Clock(MIDNIGHT + 86_000)), ClientKey("ana", HASH, requests_per_day=2)
     door.ask(key, tokens=None)
@@ -164,6 +176,10 @@ def headers(what: str, limit: str, remaining: str, reset: str) -> dict[str, str]
 HEADERS: dict[str, tuple[ClientKey, dict[str, str]]] = {
     "no limits": (ClientKey("ana", HASH), {}),
     "a rate": (ClientKey("ana", HASH, requests_per_minute=8), headers("requests", "8", "6", "15s")),
+    "a rate that fills in fractions": (
+        ClientKey("ana", HASH, requests_per_minute=7),
+        headers("requests", "7", "5", "17.15s"),
+    ),
     "a budget": (ClientKey("ana", HASH, requests_per_day=8), headers("requests", "8", "6", "23h56m40s")),
     "both: whichever ends first": (
         ClientKey("ana", HASH, requests_per_minute=500, requests_per_day=8),

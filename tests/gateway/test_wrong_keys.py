@@ -71,6 +71,15 @@ def test_no_number_of_keys_takes_more_than_so_much() -> None:
     assert len(world.keys._good) == wrong_keys._MOST_GOOD
 
 
+def test_keys_in_use_are_remembered_longest() -> None:
+    world, address = World(), "192.168.1.7"
+    for each in ("used", *map(str, range(wrong_keys._MOST_GOOD - 1)), "used", "one more"):
+        assert world.keys.lets_in(address, each)
+    assert world.delays(200, address)[-1] is None
+    assert world.keys.lets_in(address, "used")
+    assert not world.keys.lets_in(address, "0")
+
+
 def test_no_number_of_addresses_takes_more_than_so_much() -> None:
     world = World()
     world.delays(4, "first")

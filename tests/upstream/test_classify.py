@@ -329,6 +329,7 @@ MESSAGES: dict[str, tuple[int, bytes, str]] = {
     ),
     "a key by its look": (400, body("Bad AI" + "za" + "x" * 35 + " given."), "Bad [removed] given."),
     "a token by its name": (400, body("Bad ?key=abcdef&x=1 given."), "Bad ?key=[removed]&x=1 given."),
+    "a token by its scheme": (400, body("Bad Authorization: Bearer abc.def, sorry."), "Bad Authorization: Bearer [removed], sorry."),
     "a personal link": (
         403,
         body("See https://accounts.google.com/signin/continue?plt=abc for more."),

@@ -496,6 +496,15 @@ def test_what_a_model_refused_it_is_not_asked_again() -> None:
     assert lessons.softened(asked, "another") == asked
 
 
+def test_what_is_wrong_with_requests_and_not_with_models() -> None:
+    assert {remedy.name for remedy in REMEDIES if not remedy.is_of_model} == {
+        NO_SIGNATURES.name,
+        "the answer is as long as the model makes it",
+        "the schema of the answer as an instruction",
+        "calls are not held to their schemas",
+    }
+
+
 def test_what_was_wrong_with_one_request_is_not_remembered() -> None:
     lessons = Lessons()
     lessons.learn("m", NO_SIGNATURES)

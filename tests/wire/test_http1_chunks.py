@@ -39,6 +39,7 @@ BROKEN: dict[str, bytes] = {
     "a line that is too long": b"0;" + b"a" * (LINE_BYTES - 3) + b"\r\n\r\n",
     "a line without an end": b"1" * LINE_BYTES,
     "trailers that are too long": b"0\r\n" + b"x: y\r\n" * LINE_BYTES,
+    "trailers that are too long and all there": b"0\r\n" + b"x: y\r\n" * LINE_BYTES + b"\r\n",
 }
 SIZES = (1, 2, 7, 100_000)
 
