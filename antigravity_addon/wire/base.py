@@ -2,7 +2,7 @@
 
 from typing import Any, dataclass_transform
 
-from msgspec import UNSET, Struct, StructMeta, UnsetType
+from msgspec import UNSET, Raw, Struct, StructMeta, UnsetType
 from msgspec.json import Encoder
 from pydantic import BaseModel, ConfigDict, JsonValue
 from pydantic.alias_generators import to_camel
@@ -70,6 +70,11 @@ class GoogleOutbound(Struct, frozen=True, rename="camel", omit_defaults=True):
 
 write_json = Encoder().encode
 """Structs, and JSON as Python has it. A float that is no number becomes `null`."""
+
+
+def written(text: str) -> Raw:
+    """For a text that is sent more than once: megabytes are copied in a fiftieth of the time in which they are encoded."""
+    return Raw(write_json(text))
 
 
 class GoogleInbound(BaseModel):

@@ -18,6 +18,7 @@ from antigravity_addon.translate.events import (
     ToolCall,
     TurnEvent,
 )
+from antigravity_addon.wire.base import written
 from antigravity_addon.wire.openai_responses import output_items as item
 from antigravity_addon.wire.openai_responses.events import ItemPlace
 
@@ -59,7 +60,9 @@ class ResponseTurn:
             case ToolCall():
                 self._call(event)
             case Image(data=data):
-                self._put(item.ImageGenerationCall(id=self._new_id("ig"), status="completed", result=data))
+                self._put(
+                    item.ImageGenerationCall(id=self._new_id("ig"), status="completed", result=written(data))
+                )
             case Logprobs():
                 self._add_logprobs(event)
             case Searched():

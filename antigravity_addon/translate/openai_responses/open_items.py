@@ -7,6 +7,7 @@ from msgspec import UNSET
 from antigravity_addon.translate.events import Citation, TokenLogprob
 from antigravity_addon.translate.openai_logprobs import to_logprob
 from antigravity_addon.wire import openai_logprobs as wire
+from antigravity_addon.wire.base import written
 from antigravity_addon.wire.openai_responses import events as event
 from antigravity_addon.wire.openai_responses import output_items as item
 
@@ -40,7 +41,7 @@ class OpenReasoning:
     def so_far(self, *, is_complete: bool, encrypted_content: str | None = None) -> item.Reasoning:
         return item.Reasoning(
             id=self._place["item_id"],
-            summary=(item.SummaryText(text="".join(self._text)),) if self._text else (),
+            summary=(item.SummaryText(text=written("".join(self._text))),) if self._text else (),
             encrypted_content=encrypted_content,
             status=UNSET if is_complete else "incomplete",
         )
@@ -138,7 +139,9 @@ class OpenText:
 
     def so_far(self) -> item.OutputText:
         return item.OutputText(
-            annotations=tuple(self._annotations), logprobs=tuple(self._logprobs), text="".join(self._text)
+            annotations=tuple(self._annotations),
+            logprobs=tuple(self._logprobs),
+            text=written("".join(self._text)),
         )
 
     def _annotate(self, annotation: item.UrlCitation) -> None:

@@ -6,10 +6,13 @@ Both ways say the same: the whole answer is a stream's last response, its events
 from collections.abc import Callable, Iterable, Mapping
 from copy import replace
 
+from msgspec import Raw
+
 from antigravity_addon.errors import GatewayError
 from antigravity_addon.translate.conversation import Signature
 from antigravity_addon.translate.events import Usage, the_end
 from antigravity_addon.translate.openai_error import to_openai_error
+from antigravity_addon.wire.base import write_json
 from antigravity_addon.wire.openai_responses import response as wire
 from antigravity_addon.wire.openai_responses.events import Failure, Lifecycle
 from antigravity_addon.wire.openai_responses.output_items import Message, OutputItem, OutputText
@@ -173,10 +176,11 @@ class ResponseBuilder(_Answer):
         return compacted.to_json()
 
 
-def _text_of(output: Iterable[OutputItem]) -> str | None:
+def _text_of(output: Iterable[OutputItem]) -> Raw | None:
     messages = (item for item in output if isinstance(item, Message))
-    texts = [part.text for message in messages for part in message.content if isinstance(part, OutputText)]
-    return "".join(texts) if texts else None
+    parts = (part for message in messages for part in message.content)
+    texts = [write_json(part.text) for part in parts if isinstance(part, OutputText)]
+    return Raw(b'"%b"' % b"".join([memoryview(text)[1:-1] for text in texts])) if texts else None
 
 
 def _to_usage(usage: Usage) -> wire.ResponseUsage:

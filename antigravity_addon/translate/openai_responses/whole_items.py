@@ -6,7 +6,7 @@ from typing import assert_never
 
 from antigravity_addon.translate.events import ToolCall
 from antigravity_addon.translate.tool_payloads import to_arguments_text, to_custom_input
-from antigravity_addon.wire.base import absent
+from antigravity_addon.wire.base import absent, written
 from antigravity_addon.wire.openai_responses import events as event
 from antigravity_addon.wire.openai_responses import output_items as item
 
@@ -29,7 +29,7 @@ def to_call_item(call: ToolCall, form: CallForm, *, item_id: str, call_id: str) 
             return item.FunctionCall(
                 id=item_id,
                 status="completed",
-                arguments=to_arguments_text(call.arguments),
+                arguments=written(to_arguments_text(call.arguments)),
                 call_id=call_id,
                 name=form.name,
                 namespace=absent(form.namespace),
@@ -41,7 +41,7 @@ def to_call_item(call: ToolCall, form: CallForm, *, item_id: str, call_id: str) 
                 call_id=call_id,
                 name=form.name,
                 namespace=absent(form.namespace),
-                input=to_custom_input(call.arguments),
+                input=written(to_custom_input(call.arguments)),
             )
         case Kind.LOCAL_SHELL:
             action = to_local_shell_action(call.arguments)

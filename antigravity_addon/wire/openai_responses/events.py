@@ -11,9 +11,8 @@ from typing import ClassVar, Literal, Protocol, TypedDict
 from antigravity_addon.wire.base import Outbound, write_json
 from antigravity_addon.wire.openai_error import ErrorObject
 from antigravity_addon.wire.openai_logprobs import TokenLogprob
-from antigravity_addon.wire.sse import encode_event
 
-from .output_items import ContentPart, OutputItem, SummaryText, UrlCitation
+from .output_items import ContentPart, OutputItem, SummaryText, Text, UrlCitation
 
 
 class Event(Protocol):
@@ -70,23 +69,23 @@ class _OfItem(_Payload):
 
 class FunctionCallArgumentsDelta(_OfItem):
     event_type = "response.function_call_arguments.delta"
-    delta: str
+    delta: Text
 
 
 class FunctionCallArgumentsDone(_OfItem):
     event_type = "response.function_call_arguments.done"
     name: str
-    arguments: str
+    arguments: Text
 
 
 class CustomToolCallInputDelta(_OfItem):
     event_type = "response.custom_tool_call_input.delta"
-    delta: str
+    delta: Text
 
 
 class CustomToolCallInputDone(_OfItem):
     event_type = "response.custom_tool_call_input.done"
-    input: str
+    input: Text
 
 
 class WebSearchCallInProgress(_OfItem):
@@ -117,7 +116,7 @@ class ReasoningSummaryTextDelta(_OfSummary):
 
 class ReasoningSummaryTextDone(_OfSummary):
     event_type = "response.reasoning_summary_text.done"
-    text: str
+    text: Text
 
 
 class ReasoningSummaryPartDone(_OfSummary):
@@ -147,7 +146,7 @@ class OutputTextDelta(_OfContent):
 
 class OutputTextDone(_OfContent):
     event_type = "response.output_text.done"
-    text: str
+    text: Text
     logprobs: tuple[TokenLogprob, ...]
 
 
@@ -192,7 +191,7 @@ class Lifecycle:
     """JSON."""
 
     def to_frame(self, number: int) -> bytes:
-        return _frame(self.event_type, number, b'{"response":%b}' % self.response)
+        return _frame(self.event_type, number, b'{"response":', self.response, b"}")
 
 
 class Deltas:
@@ -219,7 +218,8 @@ class Delta:
         return b"%b%d%b%b%b" % (frame.before, number, frame.between, write_json(self.text), frame.after)
 
 
-def _frame(event_type: str, number: int, payload: bytes) -> bytes:
-    """`payload`: an object with one field at least."""
-    name = event_type.encode()
-    return encode_event(b'{"type":"%b","sequence_number":%d,%b' % (name, number, payload[1:]), event_type)
+def _frame(event_type: str, number: int, *payload: bytes) -> bytes:
+    """`payload`: the JSON of an object with one field at least, in pieces. JSON as it is written here has no line ends."""
+    name, (first, *rest) = event_type.encode(), payload
+    head = b'event: %b\ndata: {"type":"%b","sequence_number":%d,' % (name, name, number)
+    return b"".join((head, memoryview(first)[1:], *rest, b"\n\n"))

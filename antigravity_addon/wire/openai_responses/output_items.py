@@ -1,15 +1,17 @@
 """The Responses API: what an answer consists of.
 
+Texts that may be long, and are said by several events, can be JSON already (`Raw`).
 Source: OpenAI's OpenAPI description and `openai` 3.54, November 2026.
 """
 
 from typing import Literal
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Raw, UnsetType
 
 from antigravity_addon.wire.base import JsonObject, Outbound
 from antigravity_addon.wire.openai_logprobs import TokenLogprob
 
+type Text = str | Raw
 type ItemStatus = Literal["in_progress", "completed", "incomplete"]
 
 
@@ -26,7 +28,7 @@ class OutputText(Outbound):
     type: Literal["output_text"] = "output_text"
     annotations: tuple[UrlCitation, ...] = ()
     logprobs: tuple[TokenLogprob, ...] = ()
-    text: str
+    text: Text
 
 
 class Refusal(Outbound):
@@ -47,7 +49,7 @@ class Message(Outbound):
 
 class SummaryText(Outbound):
     type: Literal["summary_text"] = "summary_text"
-    text: str
+    text: Text
 
 
 class Reasoning(Outbound):
@@ -63,7 +65,7 @@ class FunctionCall(Outbound):
     id: str
     type: Literal["function_call"] = "function_call"
     status: ItemStatus
-    arguments: str
+    arguments: Text
     """JSON text of an object; empty while the item is in progress."""
     call_id: str
     """What a result refers to; `id` is the item's alone."""
@@ -79,7 +81,7 @@ class CustomToolCall(Outbound):
     call_id: str
     name: str
     namespace: str | UnsetType = UNSET
-    input: str
+    input: Text
     """Text as it is, no JSON."""
 
 
@@ -131,7 +133,7 @@ class ImageGenerationCall(Outbound):
     id: str
     type: Literal["image_generation_call"] = "image_generation_call"
     status: Literal["in_progress", "completed"]
-    result: str | None
+    result: Text | None
     """Standard base64."""
 
 

@@ -6,7 +6,7 @@ Source: OpenAI's OpenAPI description, `openai` 3.54 and the Open Responses schem
 
 from typing import Literal
 
-from msgspec import UNSET, UnsetType, field
+from msgspec import UNSET, Raw, UnsetType, field
 
 from antigravity_addon.wire.base import Json, JsonObject, Outbound
 
@@ -101,7 +101,8 @@ class Response(Outbound):
 
 class ChoiceMessage(Outbound):
     role: Literal["assistant"] = "assistant"
-    content: str | None
+    content: Raw | None
+    """JSON of a text."""
 
 
 class Choice(Outbound):
@@ -131,4 +132,4 @@ class CompactedResponse(Outbound):
 
 def _joined(first: bytes, second: bytes) -> bytes:
     """One JSON object of two that have fields."""
-    return b"%b,%b" % (first[:-1], second[1:])
+    return b"".join((memoryview(first)[:-1], b",", memoryview(second)[1:]))

@@ -816,6 +816,29 @@ def test_row_44_keep_alives_are_events_and_counted() -> None:
     assert frames(written)[2] == frames(written)[1] | {"sequence_number": 2}
 
 
+NOT_TO_BE_FILLED = '"text":"" "output":[] "arguments":"" "content":[] "part":null \\'
+
+
+def test_what_looks_like_a_place_to_fill_is_none() -> None:
+    """What is said several times is put as JSON into JSON, and clients and models name things as they please."""
+    events = [
+        ReasoningDelta(NOT_TO_BE_FILLED),
+        TextDelta(NOT_TO_BE_FILLED),
+        Cited((Citation(0, 3, "https://x.test", NOT_TO_BE_FILLED),)),
+        ToolCall(NOT_TO_BE_FILLED, {"a": NOT_TO_BE_FILLED}),
+        finished(),
+    ]
+    written = streamed(events, EVERYTHING)
+    understood(written)
+    *_, last = frames(written)
+    thought, said, called = last["response"]["output"]
+    assert [thought, said, called] == items_done(written)
+    assert thought["summary"][0]["text"] == said["content"][0]["text"] == called["name"] == NOT_TO_BE_FILLED
+    assert said["content"][0]["annotations"][0]["title"] == NOT_TO_BE_FILLED
+    assert json.loads(called["arguments"]) == {"a": NOT_TO_BE_FILLED}
+    assert whole(events, EVERYTHING)["choices"][0]["message"]["content"] == NOT_TO_BE_FILLED
+
+
 def test_an_attempt_begun_again_leaves_nothing_of_the_first() -> None:
     stream, events = new_stream(), [TextDelta("whole answer"), finished()]
     first = stream.begin()
