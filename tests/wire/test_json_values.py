@@ -15,6 +15,7 @@ MANY = 1000
         b'""' * (10 * MANY) + b"," * (MANY + 1),
         b'["' + b'\\"' * (10 * MANY) + b'",' + b"," * MANY,
         b'"' + b"\\n" * (10 * MANY + 1) + b'"',
+        b"[" + b",".join([b"9" * 4000] * (MANY // 40)) + b"]",
     ],
     ids=[
         "numbers",
@@ -24,6 +25,7 @@ MANY = 1000
         "strings that nothing parts",
         "escaped quotes",
         "escapes alone",
+        "numbers that are long",
     ],
 )
 def test_a_document_of_many_values_is_known(document: bytes) -> None:
@@ -38,8 +40,18 @@ def test_a_document_of_many_values_is_known(document: bytes) -> None:
         b'{"data":"' + b"A" * 10 * MANY + b'"}',
         b"[" + b",".join([b'{"a":"b"}'] * (MANY // 2)) + b"]",
         b"," * MANY,
+        b'{"text":"' + b"3" * 100 * MANY + b'"}',
+        b"[" + b",".join([b"0.%d" % (2**50)] * MANY) + b"]",
     ],
-    ids=["marks in a string", "behind escaped quotes", "a picture", "as many as may be", "marks"],
+    ids=[
+        "marks in a string",
+        "behind escaped quotes",
+        "a picture",
+        "as many as may be",
+        "marks",
+        "digits",
+        "fractions",
+    ],
 )
 def test_what_is_in_strings_counts_nothing(document: bytes) -> None:
     assert not has_more_values(document, MANY)
