@@ -43,8 +43,8 @@ MOST_HOPS = 20
 """Upstream requests that one long answer may take. Gemini gives 65,536 tokens a hop, and has room for 16 of them."""
 LONGEST_FOR_A_TOKEN = 15.0
 """Seconds for which one attempt waits for an access token."""
-_EVENTS_AT_ONCE = 256
-"""That are written before others have their turn."""
+_AT_ONCE = 256
+"""Items of the upstream's that are read, and events that are written, before others have their turn."""
 _REST_FOR_A_TOKEN = 5.0
 """Seconds until the account is asked again, whose token may be there by then."""
 
@@ -331,14 +331,18 @@ class Attempt:
         frames: list[bytes] = []
         unwrap = partial(self._endpoint.unwrap, model=self.lease.model, now=self._unix_time())
         try:
-            for item in items:
+            for number, item in enumerate(items, 1):
+                if number % _AT_ONCE == 0:
+                    # a few bytes can be an item, and nothing need come of one
+                    await self._send(frames)
+                    await asyncio.sleep(0)
                 is_large = len(item.data) >= LARGE
                 chunk = await asyncio.to_thread(unwrap, item) if is_large else unwrap(item)
                 if chunk is None:
                     continue
                 for event in gemini.feed(chunk):
                     frames.append(self._written(event))
-                    if len(frames) == _EVENTS_AT_ONCE:
+                    if len(frames) == _AT_ONCE:
                         await self._send(frames)
                         # one item may have tens of thousands
                         await asyncio.sleep(0)

@@ -18,21 +18,29 @@ QUESTIONS = {
 }
 
 
+OF_NOTHING = b"{}" * PARTS
+
+
+class Others:
+    """Whoever has something to do: how often they could."""
+
+    def __init__(self) -> None:
+        self.turns = 0
+
+    async def work(self) -> None:
+        while True:
+            await asyncio.sleep(0)
+            self.turns += 1
+
+
 @pytest.mark.parametrize(("path", "asked", "piece"), QUESTIONS.values(), ids=QUESTIONS)
 async def test_one_event_of_thousands_of_parts_is_passed_on_in_between(
     path: str, asked: dict[str, object], piece: bytes
 ) -> None:
     """There is a piece of the client's for each of them, all together twenty times as large."""
-    turns = 0
-
-    async def others() -> None:
-        nonlocal turns
-        while True:
-            await asyncio.sleep(0)
-            turns += 1
-
     body = json.dumps({"model": "gemini-2.5-flash", "stream": True, **asked}).encode()
-    busy = asyncio.get_running_loop().create_task(others())
+    others = Others()
+    busy = asyncio.get_running_loop().create_task(others.work())
     async with InProcess() as gateway:
         answered = await gateway.ask(
             Asked("POST", path, "application/json", body),
@@ -40,4 +48,18 @@ async def test_one_event_of_thousands_of_parts_is_passed_on_in_between(
         )
     busy.cancel()
     assert answered.body.count(piece) == PARTS
-    assert turns > PARTS / 300
+    assert others.turns > PARTS / 300
+
+
+async def test_thousands_of_objects_of_two_bytes_are_read_in_between() -> None:
+    others = Others()
+    body = json.dumps({"model": "gemini-2.5-flash", "messages": [{"role": "user", "content": "x"}]}).encode()
+    async with InProcess() as gateway:
+        asked = Asked("POST", "/v1/chat/completions", "application/json", body)
+        spoken = b'data: {"candidates":[{"content":{"parts":[{"text":"x"}]},"finishReason":"STOP"}]}\r\n\r\n'
+        instead = scripted(200, {"content-type": "text/event-stream"}, OF_NOTHING + b"\n\n" + spoken)
+        busy = asyncio.get_running_loop().create_task(others.work())
+        answered = await gateway.ask(asked, instead=instead)
+        busy.cancel()
+    assert json.loads(answered.body)["choices"][0]["message"]["content"] == "x"
+    assert others.turns > PARTS / 300
