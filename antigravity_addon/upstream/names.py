@@ -2,8 +2,11 @@
 
 import asyncio
 import socket
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
 from functools import partial
+from threading import Thread
 from typing import override
 
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -14,12 +17,13 @@ type _Found = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[str
 
 class Names(AbstractResolver):
     """On threads of its own: the system takes half a minute for a name whose servers do not answer, and nobody can end that.
-    On the threads that all share, a few such names would hold up whatever else is done there, large bodies and files.
+    On the threads that all share, a few such names would hold up whatever else is done there, large bodies and files, and at
+    the end of the process Python waits for those threads, as it does for every executor's.
     """
 
     def __init__(self, *, at_once: int) -> None:
         """`at_once`: names that are looked up at the same time; more of them wait."""
-        self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="names of hosts")
+        self._places = asyncio.Semaphore(at_once)
 
     @override
     async def resolve(
@@ -29,13 +33,34 @@ class Names(AbstractResolver):
         look_up = partial(
             socket.getaddrinfo, host, port, family, socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG
         )
-        found = await asyncio.get_running_loop().run_in_executor(self._threads, look_up)
-        return [_result(host, each) for each in found]
+        await self._places.acquire()
+        looked_up = _on_a_thread(look_up)
+        # once it is over, whoever waits for it
+        looked_up.add_done_callback(partial(self._leave_place, asyncio.get_running_loop()))
+        return [_result(host, each) for each in await asyncio.wrap_future(looked_up)]
+
+    def _leave_place(self, loop: asyncio.AbstractEventLoop, _: object) -> None:
+        with suppress(RuntimeError):  # the loop is closed, and nobody waits
+            loop.call_soon_threadsafe(self._places.release)
 
     @override
     async def close(self) -> None:
         """Waits for nobody."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _on_a_thread[T](work: Callable[[], T]) -> Future[T]:
+    """What `work` gives or raises. Nobody can end it, and the process does not wait for it."""
+    outcome = Future[T]()
+    outcome.set_running_or_notify_cancel()
+
+    def run() -> None:
+        try:
+            outcome.set_result(work())
+        except BaseException as error:  # noqa: BLE001  whoever waits has it
+            outcome.set_exception(error)
+
+    Thread(target=run, name="name of a host", daemon=True).start()
+    return outcome
 
 
 def _result(host: str, found: _Found) -> ResolveResult:

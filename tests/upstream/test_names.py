@@ -5,7 +5,7 @@ import socket
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from threading import Event
+from threading import Event, current_thread
 from typing import Any
 
 import aiohttp
@@ -51,8 +51,10 @@ async def test_names_whose_servers_do_not_answer_hold_up_no_other_work(
     monkeypatch: pytest.MonkeyPatch, begin: Callable[[], Asking], at_once: int
 ) -> None:
     given_up, asked, loop = Event(), asyncio.Event(), asyncio.get_running_loop()
+    waited_for_at_the_end: list[bool] = []
 
     def getaddrinfo(*_: object, **__: object) -> Any:
+        waited_for_at_the_end.append(not current_thread().daemon)
         loop.call_soon_threadsafe(asked.set)
         given_up.wait()
         raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
@@ -71,10 +73,34 @@ async def test_names_whose_servers_do_not_answer_hold_up_no_other_work(
             await asked.wait()
             assert await asyncio.to_thread(lambda: "done") == "done"
         assert not any(each.done() for each in waiting)
+        assert not any(waited_for_at_the_end)
     finally:
         given_up.set()
         await asyncio.gather(*waiting)
         await close()
+
+
+async def test_a_name_that_nobody_waits_for_any_more_keeps_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else there would be a thread for each that was given up."""
+    answer, asked, loop = Event(), asyncio.Queue[str](), asyncio.get_running_loop()
+
+    def getaddrinfo(host: str, *_: object, **__: object) -> Any:
+        loop.call_soon_threadsafe(asked.put_nowait, host)
+        answer.wait()
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", 80))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    names = Names(at_once=1)
+    async with asyncio.timeout(60):
+        first, second = (loop.create_task(names.resolve(f"{each}.test", 80)) for each in "ab")
+        assert await asked.get() == "a.test"
+        first.cancel()
+        await asyncio.wait([first])
+        assert asked.empty()
+        answer.set()
+        assert [each["host"] for each in await second] == ["192.0.2.1"]
+        assert await asked.get() == "b.test"
+    await names.close()
 
 
 @pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6, socket.AF_UNSPEC])
