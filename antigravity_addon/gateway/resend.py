@@ -1,6 +1,5 @@
 """An upstream request sent once more as it stands, paid anew by the account that has paid it."""
 
-import asyncio
 from collections.abc import AsyncGenerator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -14,6 +13,7 @@ from antigravity_addon.upstream.endpoints import Endpoints
 from antigravity_addon.upstream.transport import Transport, UpstreamResponse
 
 from .deadline import Deadline
+from .ending import Ending
 from .settings import Settings
 
 _PORTS = {"http": 80, "https": 443}
@@ -45,18 +45,14 @@ class Resender:
         An address that is not the account's is asked without what pays. Raises: NotReplayable, UpstreamFailure.
         """
         account = self._account(email)
-        deadline = Deadline.after(self.settings.request_timeout)
-        try:
-            async with asyncio.timeout_at(deadline.at):
-                for is_last in (False, True):
-                    authorization = await self._authorization(request, account)
-                    paid = replace(request, headers={**authorization.headers, **request.headers})
-                    async with self.transport.open(paid) as response:
-                        if is_last or not self._is_refused(response, account, authorization):
-                            yield Resent(response, tuple(authorization.headers.values()))
-                            return
-        except TimeoutError as error:
-            raise deadline.missed() from error
+        async with Ending().heard(Deadline.after(self.settings.request_timeout)):
+            for is_last in (False, True):
+                authorization = await self._authorization(request, account)
+                paid = replace(request, headers={**authorization.headers, **request.headers})
+                async with self.transport.open(paid) as response:
+                    if is_last or not self._is_refused(response, account, authorization):
+                        yield Resent(response, tuple(authorization.headers.values()))
+                        return
 
     def _account(self, email: str) -> Account:
         if self.settings.answers_from_recordings:

@@ -31,6 +31,7 @@ from antigravity_addon.gateway.attempts import Attempts
 from antigravity_addon.gateway.deadline import Deadline
 from antigravity_addon.gateway.legs import Direct
 from antigravity_addon.gateway.prices import Prices
+from antigravity_addon.gateway.resend import Resender
 from antigravity_addon.gateway.settings import Settings
 from antigravity_addon.gateway.trace import Trace
 from antigravity_addon.translate.events import Finished, TextDelta, TurnEvent, Usage
@@ -327,6 +328,19 @@ def test_the_deadline_covers_the_making_of_a_token() -> None:
         with pytest.raises(UpstreamTimeout):
             await world.ask()
         assert world.now == pytest.approx(10.0)
+
+    run(main())
+
+
+def test_the_deadline_covers_what_an_operator_sends_again() -> None:
+    async def main() -> None:
+        world = World(always(said("late", seconds=60.0)), settings=Settings(request_timeout=5.0))
+        endpoints = Endpoints(target="http://relay.test", user_agent="test")
+        resender = Resender(endpoints, world.keys, world.pool, world.transport, world.settings)
+        with pytest.raises(UpstreamTimeout, match="not complete after 5 seconds"):
+            async with resender.resend(UpstreamRequest("http://relay.test/x", {}, b"{}"), email="a"):
+                pass
+        assert (world.now, keys(world.transport.cancelled)) == (pytest.approx(5.0), "a")
 
     run(main())
 
