@@ -6,6 +6,7 @@ reasons, a number that grows, and counts the text that a source stands for in by
 """
 
 from collections.abc import Iterable, Iterator
+from copy import replace
 from dataclasses import dataclass
 from itertools import islice
 from math import isfinite
@@ -134,8 +135,7 @@ class GeminiTurn:
             if candidate.grounding_metadata is not None:
                 yield from self._ground(candidate.grounding_metadata)
             for part in (candidate.content and candidate.content.parts) or ():
-                event = self._event(part)
-                if event is not None:
+                for event in self._events(part):
                     self._checkpoint = None
                     yield event
             if tokens := _likelihoods(candidate.logprobs_result):
@@ -180,7 +180,7 @@ class GeminiTurn:
     def _note_end(self, candidate: Candidate) -> None:
         """With its reason."""
         if candidate.finish_reason not in _UNSAID:
-            self._finish = candidate
+            candidate = self._finish = _as_google_spells(candidate)
         if candidate.finish_reason == _UNSIGNED:
             raise MissingThoughtSignature(f"The model missed a thought signature ({_words(candidate)}).")
         if candidate.finish_reason in _BROKEN_CALL:
@@ -193,24 +193,33 @@ class GeminiTurn:
             self._has_searched = True
             yield Searched(grounding.web_search_queries)
 
-    def _event(self, part: InboundPart) -> TurnEvent | None:
-        """`None` if it holds nothing for others."""
-        if part.function_call is not None:
-            self._has_calls = True
-            return _to_tool_call(part.function_call, part.thought_signature)
+    def _events(self, part: InboundPart) -> Iterable[TurnEvent]:
+        if part.function_call is None and part.inline_data is None:
+            return self._said(part)
+        return self._brought(part)
+
+    def _said(self, part: InboundPart) -> tuple[TextDelta | ReasoningDelta, ...]:
+        """Words, if there are any."""
         if part.thought:
-            # only the text; image models think in images, too
-            return ReasoningDelta(part.text) if part.text else None
-        if part.inline_data is not None:
-            if not part.inline_data.mime_type.startswith("image/"):
-                return None
-            self._has_content = True
-            return Image(part.inline_data.mime_type, part.inline_data.data)
+            return (ReasoningDelta(part.text),) if part.text else ()
         if part.text or (part.text is not None and part.thought_signature):
             self._has_content = self._has_content or bool(part.text)
             self._text.append(part.text)
-            return TextDelta(part.text, part.thought_signature)
-        return None
+            return (TextDelta(part.text, part.thought_signature),)
+        return ()
+
+    def _brought(self, part: InboundPart) -> Iterator[TurnEvent]:
+        """Of a part with a call or a file in it. Google puts nothing else there; if somebody does, no words may be lost."""
+        if part.text:
+            yield from self._said(replace(part, thought_signature=None))
+        if part.function_call is not None:
+            self._has_calls = True
+            yield _to_tool_call(part.function_call, part.thought_signature)
+        blob = part.inline_data
+        # image models think in images, too
+        if blob is not None and blob.mime_type.startswith("image/") and not part.thought:
+            self._has_content = True
+            yield Image(blob.mime_type, blob.data)
 
     def _reason(self, candidate: Candidate) -> FinishReason:
         if candidate.finish_reason in _CUT_SHORT:
@@ -254,6 +263,12 @@ class _Tokens:
             output_tokens=self.candidates + self.thoughts,
             reasoning_tokens=self.thoughts,
         )
+
+
+def _as_google_spells(candidate: Candidate) -> Candidate:
+    """Some relays write its finish reason small, and an answer that was cut short must not pass for a whole one."""
+    reason = candidate.finish_reason or ""
+    return candidate if reason.isupper() else replace(candidate, finish_reason=reason.upper())
 
 
 _COUNTS = range(2**31)

@@ -96,6 +96,28 @@ CASES: dict[str, tuple[list[str], list[TurnEvent]]] = {
             stop(FinishReason.TOOL_CALLS),
         ],
     ),
+    "words beside what a part brings": (
+        [
+            chunk(
+                {"text": "a", **CALL, "thoughtSignature": "SIG"},
+                {"text": "b", "inlineData": {"mimeType": "image/png", "data": "BBBB"}},
+                {"text": "", **CALL},
+                finish="STOP",
+            )
+        ],
+        [
+            TextDelta("a"),
+            ToolCall("f", {"a": 1}, signature="SIG"),
+            TextDelta("b"),
+            Image("image/png", "BBBB"),
+            ToolCall("f", {"a": 1}),
+            stop(FinishReason.TOOL_CALLS),
+        ],
+    ),
+    "a finish reason in small letters": (
+        [chunk({"text": "a"}, finish="max_tokens")],
+        [TextDelta("a"), stop(FinishReason.LENGTH)],
+    ),
     "a call without arguments": (
         [chunk({"functionCall": {"name": "f", "id": "x"}}, finish="STOP")],
         [ToolCall("f", {}, "x"), stop(FinishReason.TOOL_CALLS)],
