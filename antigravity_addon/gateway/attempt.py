@@ -22,13 +22,13 @@ from antigravity_addon.errors import (
     UpstreamFailure,
     UpstreamTimeout,
 )
-from antigravity_addon.translate.events import TurnEvent, Usage
+from antigravity_addon.translate.events import Finished, TurnEvent, Usage
 from antigravity_addon.translate.gemini import GeminiTurn
 from antigravity_addon.upstream.authorize import REST_AFTER_TWO_401S
 from antigravity_addon.upstream.endpoint import Authorization, Authorizer, UpstreamRequest
 from antigravity_addon.upstream.endpoints import Endpoints
 from antigravity_addon.upstream.remedies import Lessons, Remedy, remedy_for
-from antigravity_addon.views.masks import without
+from antigravity_addon.views.masks import without, without_personal_links
 from antigravity_addon.wire.gemini import GenerateContentRequest
 from antigravity_addon.wire.sse import ServerSentEvent, SseDecoder, StrayJson
 
@@ -213,7 +213,7 @@ class Attempt:
             is_over = True
         except UpstreamFailure as failure:
             # some repeat what they were paid with
-            failure.conceal(lambda words: _without_credentials(words, authorization))
+            failure.conceal(lambda words: _without_secrets(words, authorization))
             if self._turn is not None and not self._reader.committed:
                 # nothing of it has gone out: a sign of life, until another is begun, must not go on from there
                 self._begin()
@@ -257,7 +257,8 @@ class Attempt:
                 break
             gemini.next_hop()
             body = replace(body, continuation_token=token)
-        return b"".join(map(self._written, gemini.finish()))
+        ending = (_concealed(event, authorization) for event in gemini.finish())
+        return b"".join(map(self._written, ending))
 
     async def _prepared(self, body: GenerateContentRequest, authorization: Authorization) -> UpstreamRequest:
         return await beside_the_loop(
@@ -377,6 +378,16 @@ class Attempt:
         )
 
 
-def _without_credentials(words: str, authorization: Authorization) -> str:
+def _concealed(event: TurnEvent, authorization: Authorization) -> TurnEvent:
+    """Of a turn's end: what was withheld is told in the upstream's words, as failures are."""
+    match event:
+        case Finished(refusal=str(words)):
+            return replace(event, refusal=_without_secrets(words, authorization))
+        case _:
+            return event
+
+
+def _without_secrets(words: str, authorization: Authorization) -> str:
+    """Without what it was paid with, and links that log an account's owner in."""
     credentials = (value.rpartition(" ")[2] for value in authorization.headers.values())
-    return without(words.encode(), *credentials).decode()
+    return without_personal_links(without(words.encode(), *credentials)).decode()

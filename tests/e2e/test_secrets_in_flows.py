@@ -35,6 +35,10 @@ SECRETS = (
     "sk-of-several",
     "sk-in-a-protocol",
 )
+ERROR = '{"error": {"code": %d, "message": "%%s"}}'
+BLOCKED = '{"promptFeedback": {"blockReason": "SAFETY", "blockReasonMessage": "%s"}}'
+WITHHELD = '{"candidates": [{"finishReason": "SAFETY", "finishMessage": "%s"}]}'
+BROKEN = WITHHELD.replace("SAFETY", "MALFORMED_FUNCTION_CALL")
 BODY: dict[str, Any] = {"model": "gpt-4o", "messages": [{"role": "user", "content": "hi"}]}
 
 
@@ -51,7 +55,7 @@ def all_of(flow: http.HTTPFlow) -> bytes:
 
 
 @asynccontextmanager
-async def rude_upstream(status: int) -> AsyncGenerator[str]:
+async def rude_upstream(status: int, said_so: str) -> AsyncGenerator[str]:
     """Repeats whatever it was paid with, in every way."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -61,7 +65,7 @@ async def rude_upstream(status: int) -> AsyncGenerator[str]:
             await reader.readexactly(length)
             key = (re.search(rb"(?i)x-goog-api-key: ([^\r]*)", head) or [b"", b"none"])[1].decode()
             said = f"{key} {quote(key, safe='')} {b64encode(f'a {key} b'.encode()).decode()} {LINK}"
-            body = f'data: {{"error": {{"code": {status}, "message": "{said}"}}}}\n\n'.encode()
+            body = f"data: {said_so % said}\n\n".encode()
             writer.write(
                 f"HTTP/1.1 {status} Rude\r\ncontent-type: text/event-stream\r\ncontent-length: {len(body)}\r\n"
                 f"set-cookie: NID=cookie-of-google; Path=/\r\nx-echo: {key}\r\nlocation: {LINK}\r\n"
@@ -80,15 +84,21 @@ async def ask(gateway: RunningGateway, path: str = "/v1/chat/completions", **hea
         return await client.post(path, json=BODY)
 
 
-@pytest.mark.parametrize("status", [200, 400, 403, 500])
-async def test_an_upstream_that_repeats_secrets(tmp_path: Path, status: int) -> None:
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        *((status, ERROR % status) for status in (200, 400, 403, 500)),
+        *((200, each) for each in (BLOCKED, WITHHELD, BROKEN)),
+    ],
+)
+async def test_an_upstream_that_repeats_secrets(tmp_path: Path, status: int, said: str) -> None:
     saved = tmp_path / "session.mitm"
     options = {
         "gateway_accounts": write_accounts(tmp_path, ("ana@example.com", KEY)),
         "gateway_max_attempts": 1,
         "save_stream_file": str(saved),
     }
-    async with rude_upstream(status) as url, run_gateway(url, tmp_path, **options) as gateway:
+    async with rude_upstream(status, said) as url, run_gateway(url, tmp_path, **options) as gateway:
         answer = await ask(gateway)
         flow = await gateway.recorder.wait()
         (attempt,) = gateway.recorder.attempts
@@ -108,7 +118,7 @@ async def test_a_replay_of_an_upstream_request_keeps_none_either(tmp_path: Path)
         "gateway_accounts": write_accounts(tmp_path, ("ana@example.com", KEY)),
         "gateway_max_attempts": 1,
     }
-    async with rude_upstream(403) as url, run_gateway(url, tmp_path, **options) as gateway:
+    async with rude_upstream(403, ERROR % 403) as url, run_gateway(url, tmp_path, **options) as gateway:
         await ask(gateway)
         await gateway.recorder.wait()
         (attempt,) = gateway.recorder.attempts
