@@ -117,6 +117,15 @@ class Account:
                 return Upstream.CODE_ASSIST
 
     @property
+    def means(self) -> SecretStr | Grant:
+        """What it pays with in the end: a key, which is sent as it is, or what access tokens are made of."""
+        match self.credential:
+            case ApiKey(key=key) | ExpressKey(key=key):
+                return key
+            case VertexProject(grant=grant) | CodeAssistLicence(grant=grant):
+                return grant
+
+    @property
     def quota_group(self) -> str:
         """Accounts with the same one share a quota: what one of them has used up, no other has.
 

@@ -6,11 +6,8 @@ from pydantic import JsonValue, SecretStr, TypeAdapter, ValidationError
 
 from .account import (
     Account,
-    ApiKey,
     CodeAssistLicence,
-    ExpressKey,
     GoogleAuthGrant,
-    Grant,
     RefreshGrant,
     VertexProject,
 )
@@ -20,11 +17,17 @@ _SECRET_FIELDS = frozenset({"private_key", "private_key_id", "client_secret", "r
 
 
 def secrets_of(account: Account) -> Iterator[SecretStr]:
-    match account.credential:
-        case ApiKey(key=key) | ExpressKey(key=key):
+    match account.means:
+        case SecretStr() as key:
             yield key
-        case VertexProject(grant=grant) | CodeAssistLicence(grant=grant):
-            yield from _of_grant(grant)
+        case RefreshGrant(client=client, refresh_token=token):
+            yield client.secret
+            yield token
+        case GoogleAuthGrant(content=content):
+            try:
+                yield from _in(_JSON.validate_json(content.get_secret_value()))
+            except ValidationError:
+                return  # of the machine, or no credentials at all
 
 
 def projects_of(account: Account) -> Iterator[str]:
@@ -32,18 +35,6 @@ def projects_of(account: Account) -> Iterator[str]:
     credential = account.credential
     configured = credential.project if isinstance(credential, VertexProject | CodeAssistLicence) else ""
     yield from (project for project in (account.project, configured) if project)
-
-
-def _of_grant(grant: Grant) -> Iterator[SecretStr]:
-    match grant:
-        case RefreshGrant():
-            yield grant.client.secret
-            yield grant.refresh_token
-        case GoogleAuthGrant():
-            try:
-                yield from _in(_JSON.validate_json(grant.content.get_secret_value()))
-            except ValidationError:
-                return  # of the machine, or no credentials at all
 
 
 def _in(value: JsonValue) -> Iterator[SecretStr]:

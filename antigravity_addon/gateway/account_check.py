@@ -14,8 +14,8 @@ from antigravity_addon.accounts.account import (
     Account,
     ApiKey,
     CodeAssistLicence,
-    Credential,
     ExpressKey,
+    GoogleAuthGrant,
     RefreshGrant,
     VertexProject,
 )
@@ -165,7 +165,7 @@ class AccountCheck:
 
 def _failed(account: Account, model: str, failure: UpstreamFailure) -> CheckResult:
     said = " ".join(_explained(account, model, failure).split())
-    for secret in _secrets(account.credential):
+    for secret in _secrets(account):
         if len(secret) >= _SHORTEST_SECRET:
             said = said.replace(secret, "[removed]")
     return CheckResult(account.email, Verdict.FAILED, said, code=failure.code or failure.kind)
@@ -227,13 +227,13 @@ def _mend(account: Account, failure: AccountRefused) -> str:
             )
 
 
-def _secrets(credential: Credential) -> Iterator[str]:
+def _secrets(account: Account) -> Iterator[str]:
     """Those that an answer could repeat. Private keys are sent to nobody."""
-    match credential:
-        case ApiKey(key=key) | ExpressKey(key=key):
+    match account.means:
+        case SecretStr() as key:
             yield key.get_secret_value()
-        case VertexProject(grant=RefreshGrant() as grant) | CodeAssistLicence(grant=RefreshGrant() as grant):
+        case RefreshGrant() as grant:
             yield grant.refresh_token.get_secret_value()
             yield grant.client.secret.get_secret_value()
-        case VertexProject() | CodeAssistLicence():
+        case GoogleAuthGrant():
             pass

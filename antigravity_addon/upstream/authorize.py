@@ -14,7 +14,6 @@ from antigravity_addon.accounts.account import (
     CodeAssistLicence,
     ExpressKey,
     GoogleAuthGrant,
-    Grant,
     RefreshGrant,
     VertexProject,
 )
@@ -102,27 +101,23 @@ class AccountAuthorizer:
 
     async def without_project(self, account: Account) -> Authorization:
         """As `authorize`, but no licence's project is asked for, and so nobody is signed up for one."""
-        match account.credential:
-            case ApiKey(key=key) | ExpressKey(key=key):
+        match account.means:
+            case SecretStr() as key:
                 return _by_key(key)
-            case VertexProject() | CodeAssistLicence():
+            case RefreshGrant() | GoogleAuthGrant():
                 return Authorization(_headers(await self._tokens.get(account)))
-            case _ as never:
-                assert_never(never)
 
     def reject(self, account: Account, authorization: Authorization) -> bool:
         """See `Authorizer`. What was known of a licence's project goes with its token."""
-        match account.credential:
-            case ApiKey() | ExpressKey():
-                return False
-            case VertexProject() | CodeAssistLicence():
-                token = _token(authorization.headers)
-                self._tokens.reject(account, token)
-                # once for all the requests that used it, as they fail one after the other
-                if self._rejected.get(account.email) != token:
-                    self._rejected[account.email] = token
-                    self._projects.pop(account.email, None)
-                return True
+        if isinstance(account.means, SecretStr):
+            return False
+        token = _token(authorization.headers)
+        self._tokens.reject(account, token)
+        # once for all the requests that used it, as they fail one after the other
+        if self._rejected.get(account.email) != token:
+            self._rejected[account.email] = token
+            self._projects.pop(account.email, None)
+        return True
 
     def held_tokens(self) -> tuple[SecretStr, ...]:
         return *self._tokens.held(), *self._rejected.values()
@@ -136,12 +131,13 @@ class AccountAuthorizer:
         await asyncio.gather(self._tokens.aclose(), self._lookups.aclose())
 
     async def _issue(self, account: Account) -> Token:
-        grant = _grant(account)
-        match grant:
-            case RefreshGrant():
+        match account.means:
+            case RefreshGrant() as grant:
                 return await self._refresh_grants.token(account.email, grant)
-            case GoogleAuthGrant():
+            case GoogleAuthGrant() as grant:
                 return await self._google_auth.token(account.email, grant)
+            case SecretStr():
+                raise TypeError("A key is no grant.")
 
     async def _licensed(self, account: Account) -> Authorization:
         """A configured project is asked about, too: the licence may not be set up yet, or be refused."""
@@ -172,14 +168,6 @@ class AccountAuthorizer:
         project = await self._find_project(account, headers)
         self._projects[account.email] = _Project(project, fingerprint, self._clock() + PROJECT_SECONDS)
         return project
-
-
-def _grant(account: Account) -> Grant:
-    match account.credential:
-        case VertexProject(grant=grant) | CodeAssistLicence(grant=grant):
-            return grant
-        case ApiKey() | ExpressKey():
-            raise TypeError("A key is no grant.")
 
 
 def _by_key(key: SecretStr) -> Authorization:
