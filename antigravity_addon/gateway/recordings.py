@@ -155,7 +155,7 @@ class Recordings:
             by_turns[turns].append(recording)
         self._by_request = {key: cycle(found) for key, found in by_request.items()}
         self._by_likeness = {key: cycle(found) for key, found in by_likeness.items()}
-        self._by_turns = {key: cycle(found) for key, found in by_turns.items() if key}
+        self._by_turns = {key: cycle(found) for key, found in by_turns.items()}
 
     def of_request(self, method: str, path: str, body: bytes) -> Recording | None:
         """One of the very same request."""

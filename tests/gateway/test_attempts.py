@@ -243,6 +243,26 @@ def test_c91_an_overload_is_waited_out() -> None:
     run(main())
 
 
+def test_no_pause_is_begun_that_is_longer_than_the_request_may_wait() -> None:
+    async def main() -> None:
+        world = World(always(refused(500, "oops")), settings=Settings(longest_wait=0.4))
+        with pytest.raises(UpstreamFailure, match="oops"):
+            await world.ask()
+        assert (len(world.asked), world.now) == (2, 0.0)
+
+    run(main())
+
+
+def test_an_overload_is_waited_out_for_as_long_as_is_stated() -> None:
+    async def main() -> None:
+        stated = refused(503, "x", {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "7s"})
+        world = World(lambda _, now: stated if now < 7 else said("ok"))
+        assert await world.ask() == "ok."
+        assert (len(world.asked), world.now) == (2, pytest.approx(7.0))
+
+    run(main())
+
+
 def test_c91_an_overload_that_stays_is_told_and_the_model_rests() -> None:
     async def main() -> None:
         world = World(always(overloaded()), names="abcdef")
@@ -808,6 +828,7 @@ def test_there_is_no_hedging_within_a_project() -> None:
         world = World(lambda who, _: said(who, seconds=9.0), accounts=accounts, settings=HEDGED)
         assert await world.ask() == "a."
         assert world.asked == "a"
+        assert [report.leases for report in world.pool.reports()] == [0, 0]
 
     run(main())
 

@@ -26,6 +26,7 @@ WEAK = [
     "qwertyuiopasdfghjklzxcvbnm",
     "39a1415e19d58d01",
     "ab" * 30,
+    "aX3kP9zQ" * 2,
 ]
 
 

@@ -248,6 +248,21 @@ async def test_what_the_file_does_not_have_is_bounded(
     assert caplog.messages[-1].endswith("Objects that it missed and has now: 3; and that are lost: 2.")
 
 
+async def test_a_file_that_failed_is_left_alone_for_a_while(trouble: Trouble) -> None:
+    file, memory = trouble.file, trouble.memory
+    file.is_broken = True
+    await memory.keep_response(ANA, response("r0"))
+    file.is_broken = False
+    trouble.clock.now += AGAIN_SECONDS - 1
+    await memory.keep_response(ANA, response("r1"))
+    assert await file.response(ANA, "r1") is None
+    trouble.clock.now += 1
+    await memory.keep_response(ANA, response("r2"))
+    assert [await file.response(ANA, f"r{number}") for number in range(3)] == [
+        response(f"r{number}") for number in range(3)
+    ]
+
+
 async def test_nobody_waits_long_for_what_others_bring_back(trouble: Trouble) -> None:
     file, memory = trouble.file, trouble.memory
     file.is_broken = True

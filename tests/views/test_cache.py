@@ -244,6 +244,10 @@ STREAMS: dict[str, tuple[bytes, TokensRead | None]] = {
         b'data: {"response":{"usageMetadata":{"promptTokenCount":12}}}\n\n',
         TokensRead(12, 0),
     ),
+    "more cached than there was": (
+        b'data: {"usageMetadata":{"promptTokenCount":12,"cachedContentTokenCount":20}}\n\n',
+        TokensRead(12, 12),
+    ),
     "none": (b'data: {"candidates":[]}\n\n', None),
     "an error": (b'{"error":{"code":429,"message":"no"}}', None),
     "nothing": (b"", None),
