@@ -42,6 +42,10 @@ WRONG: dict[str, tuple[str, str]] = {
         "accounts add ana@example.com --api-key-stdin --credentials gcloud",
         "antigravity accounts add: argument --credentials: not allowed with argument --api-key-stdin",
     ),
+    "an entry of a keyring with a character that nobody sees": (
+        "accounts add ana@example.com --keyring gate\u200bway/bo",
+        "antigravity accounts add: argument --keyring: must be SERVICE/USER.",
+    ),
     "an entry of a keyring": (
         "accounts add ana@example.com --keyring s3cret",
         "antigravity accounts add: argument --keyring: must be SERVICE/USER.",
