@@ -6,8 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from antigravity_addon.accounts import file
+from antigravity_addon.accounts.account import Upstream
+from antigravity_addon.cli import values
 from antigravity_addon.cli.commands import NamedPlaces
 from antigravity_addon.cli.places import GOOGLE, Entrance, Places, PlacesError, find_places
+from antigravity_addon.gateway.operator import Dimension
+from antigravity_addon.state.pool_rules import BOUNDS
 from tests.cli.commanding import CONFIG, Shell
 
 type Program = subprocess.CompletedProcess[bytes]
@@ -128,6 +133,13 @@ WRONG: dict[str, tuple[str, str]] = {
         "antigravity keys add: argument --tokens-per-day: must be a whole number from 1 to 1000000000000000.",
     ),
 }
+
+
+def test_what_the_command_line_writes_again_is_the_same_elsewhere() -> None:
+    assert tuple(Upstream) == values.KINDS
+    assert tuple(Dimension) == values.DIMENSIONS
+    assert values.FIELDS.keys() == file._Entry.model_fields.keys() - {"email"}
+    assert BOUNDS.usage_days == values._LONGEST_SPAN
 
 
 @pytest.mark.parametrize(("line", "sentence"), WRONG.values(), ids=WRONG.keys())
