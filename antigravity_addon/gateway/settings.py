@@ -138,13 +138,9 @@ OTHER_OPTIONS: Mapping[str, type] = {
 }
 """Those that are no settings, without `gateway_`, and what kind of value each takes: they are read elsewhere."""
 
-OPTION_NAMES = frozenset(
-    f"gateway_{name}"
-    for name in (
-        *OTHER_OPTIONS,
-        *(each.name for each in fields(RawOptions) if not each.name.startswith("has_")),
-    )
-)
+SETTING_NAMES = tuple(each.name for each in fields(RawOptions) if not each.name.startswith("has_"))
+"""Of options that are settings, without `gateway_`."""
+OPTION_NAMES = frozenset(f"gateway_{name}" for name in (*OTHER_OPTIONS, *SETTING_NAMES))
 """All that mitmproxy knows of the gateway, for those who do not know mitmproxy."""
 
 

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from mitmproxy import ctx
 from mitmproxy.addonmanager import Loader
 
 from antigravity_addon.gateway.settings import (
+    SETTING_NAMES,
     AccountHeader,
     AuthMode,
     RawOptions,
@@ -306,34 +308,10 @@ def read() -> RawOptions:
     Raises: SettingsError: see `operators_key`.
     """
     options = ctx.options
+    stated: dict[str, Any] = {name: getattr(options, f"gateway_{name}") for name in SETTING_NAMES}
+    stated["api_key"] = operators_key.operators_key()
     return RawOptions(
-        upstream=options.gateway_upstream,
-        api_key=operators_key.operators_key(),
-        auth_mode=options.gateway_auth_mode,
-        allow_lan_access=options.gateway_allow_lan_access,
-        allowed_hosts=options.gateway_allowed_hosts,
-        allowed_origins=options.gateway_allowed_origins,
-        trusted_proxies=options.gateway_trusted_proxies,
-        require_tls=options.gateway_require_tls,
-        model_map=options.gateway_model_map,
-        default_model=options.gateway_default_model,
-        account_header=options.gateway_account_header,
-        strategy=options.gateway_strategy,
-        fixed_account=options.gateway_fixed_account,
-        longest_wait=options.gateway_longest_wait,
-        hedge_seconds=options.gateway_hedge_seconds,
-        enable_code_assist=options.gateway_enable_code_assist,
+        **stated,
         has_client_keys=bool(options.gateway_client_keys),
-        max_attempts=options.gateway_max_attempts,
-        first_token_timeout=options.gateway_first_token_timeout,
-        request_timeout=options.gateway_request_timeout,
-        keepalive_seconds=options.gateway_keepalive_seconds,
-        drain_seconds=options.gateway_drain_seconds,
-        fetch_urls=options.gateway_fetch_urls,
-        state_days=options.gateway_state_days,
-        state_megabytes=options.gateway_state_megabytes,
         has_recordings=bool(options.gateway_replay),
-        replay_rhythm=options.gateway_replay_rhythm,
-        keep_flows=options.gateway_keep_flows,
-        keep_megabytes=options.gateway_keep_megabytes,
     )
