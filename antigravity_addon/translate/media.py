@@ -152,7 +152,10 @@ def image_part(
 
 
 def audio_part(data: str, *, audio_format: str, param: str) -> Part:
-    """`param` is where the object of the two stood."""
+    """Base64, with or without `data:` in front; `param` is where the object of the two stood.
+
+    Raises: UnsupportedInput: a format that Gemini does not know. InvalidRequest: broken base64.
+    """
     mime_type = _AUDIO_FORMATS.get(audio_format.lower())
     if mime_type is None:
         raise UnsupportedInput(
@@ -163,14 +166,20 @@ def audio_part(data: str, *, audio_format: str, param: str) -> Part:
 
 
 def file_part(data: str, *, filename: str | None, param: str) -> Part:
-    """`data` is a data URL or bare base64, whose type the filename tells if the bytes do not."""
+    """`data` is a data URL or bare base64, whose type the filename tells if the bytes do not.
+
+    Raises: UnsupportedInput: nothing tells the type, or Gemini does not take it. InvalidRequest: broken base64.
+    """
     extension = (filename or "").rpartition(".")[2].lower()
     mime_type = _EXTENSIONS.get(extension, _OCTETS)
     return Part(inline_data=_from_text(data, mime_type, param=param))
 
 
 def remote_file_part(url: str, *, param: str, fetched: Fetched = NOTHING_FETCHED) -> Part:
-    """A file that was fetched, or one that Gemini reads where it lies."""
+    """A file that was fetched, or one that Gemini reads where it lies.
+
+    Raises: as `image_part`.
+    """
     if (medium := fetched.get(url)) is not None:
         return Part(inline_data=_from_web(medium, param=param))
     if not _UPSTREAM_FILE.fullmatch(url):
@@ -179,7 +188,10 @@ def remote_file_part(url: str, *, param: str, fetched: Fetched = NOTHING_FETCHED
 
 
 def upload_part(octets: bytes, *, mime_type: str, param: str) -> Part:
-    """`mime_type` counts where the bytes say nothing; `param` is the field they were uploaded in."""
+    """`mime_type` counts where the bytes say nothing; `param` is the field they were uploaded in.
+
+    Raises: UnsupportedInput, InvalidRequest: as `file_part`.
+    """
     return Part(inline_data=_blob_of(octets, mime_type, param=param))
 
 

@@ -109,7 +109,10 @@ def part_of(
     path: str,
     fetched: media.Fetched = media.NOTHING_FETCHED,
 ) -> Iterator[gemini.Part]:
-    """None, of text that is empty."""
+    """None, of text that is empty.
+
+    Raises: UnsupportedInput, InvalidRequest: Gemini has no part for it; `param` begins with `path`.
+    """
     match part:
         case str() | TextPart() | RefusalPart():
             if text := _text_of(part):

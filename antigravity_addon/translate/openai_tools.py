@@ -27,6 +27,7 @@ def allowed_of(allowed: AllowedTools) -> ToolChoice:
 
 
 def name_of(tool: NamedTool) -> str:
+    """Raises: MissingParameter: it has none."""
     if tool.tool_name is None:
         raise MissingParameter("'tool_choice' must name a tool.", param="tool_choice")
     return tool.tool_name

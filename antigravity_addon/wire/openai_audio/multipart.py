@@ -47,6 +47,7 @@ def read_form(body: bytes, content_type: str) -> tuple[FormPart, ...]:
 
 
 def boundary_of(content_type: str) -> bytes:
+    """Raises: InvalidRequest: it is no form's, or names no boundary."""
     header = Message()
     header["Content-Type"] = content_type
     if header.get_content_type() != "multipart/form-data":
