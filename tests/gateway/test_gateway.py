@@ -19,6 +19,7 @@ from antigravity_addon.gateway.attempt import Upstream
 from antigravity_addon.gateway.bookkeeping import Bookkeeping
 from antigravity_addon.gateway.client_keys import ClientKey, hash_key
 from antigravity_addon.gateway.client_stream import Head
+from antigravity_addon.gateway.clients import Client
 from antigravity_addon.gateway.doors import AllowedOrigin, Came, Doors
 from antigravity_addon.gateway.gateway import Gateway
 from antigravity_addon.gateway.heads import RequestHead, error_headers
@@ -463,6 +464,21 @@ async def test_without_a_key_metrics_are_for_no_web_page(world: World) -> None:
     assert (await world.ask("/metrics", key="", host="evil.example:8045")).status == 421
     assert (await world.ask("/metrics", key="", host=here, origin=page)).status == 403
     assert (await world.ask("/v1/models", key="", host=here, origin=page)).status == 200
+
+
+async def test_whoever_comes_while_the_process_ends_is_turned_away_and_counted(world: World) -> None:
+    def admit(path: str, key: str) -> Client | Refusal:
+        head = RequestHead("GET", path, {"authorization": f"Bearer {key}"})
+        return world.gateway.admission.admit(head, is_stopping=True)
+
+    verdict = admit("/v1/models", "sk-ana")
+    assert isinstance(verdict, Refusal)
+    headers = verdict.head.headers
+    assert (verdict.head.status, headers["connection"], headers["retry-after"]) == (503, "close", "5")
+    assert await world.sample("gateway_requests_total", endpoint="/v1/models", status="503") == 1
+    assert isinstance(admit("/metrics", "sk-operator"), Client), (
+        "what was counted up to the end is worth a look"
+    )
 
 
 # --- doors -------------------------------------------------------------------------------------------------
