@@ -53,6 +53,10 @@ class Door(Protocol):
         """Bytes that wait at the door, by stream."""
         ...
 
+    def let_go(self) -> None:
+        """The connection is no more."""
+        ...
+
 
 @dataclass
 class Overdue(events.Event):

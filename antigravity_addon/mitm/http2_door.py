@@ -73,6 +73,9 @@ class Http2Door(Http2Server):
     def waiting(self) -> dict[int, int]:
         return {stream_id: self._waiting_for(stream_id) for stream_id in self.h2_conn.stream_buffers}
 
+    def let_go(self) -> None:
+        """Its streams are, and nothing else has bodies."""
+
     def _waiting_for(self, stream_id: int) -> int:
         """Mitmproxy keeps, without a bound, what the client's flow control does not let it send."""
         return sum(len(piece.data) for piece in self.h2_conn.stream_buffers.get(stream_id, ()))

@@ -121,6 +121,8 @@ class Patience:
         """
         if (connection := self._connections.get(client.id)) is not None:
             connection.transport.close()
+            if connection.door is not None:
+                connection.door.let_go()
 
     async def _watch(self) -> None:
         while True:

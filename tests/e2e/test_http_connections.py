@@ -95,6 +95,24 @@ async def test_what_is_sent_ahead_without_end_is_not_kept(tmp_path: Path) -> Non
         assert len(door.buf) <= AHEAD_BYTES
 
 
+@pytest.mark.parametrize("is_answered", [True, False], ids=["answered", "left"])
+async def test_of_a_connection_that_is_no_more_no_body_is_kept(tmp_path: Path, *, is_answered: bool) -> None:
+    """What is left of it refers to itself, and the garbage collector does not see how large that is."""
+    async with gateway_and_simulator(tmp_path, *([] if is_answered else [SILENT])) as (gateway, simulator):
+        async with asyncio.timeout(60), connected(gateway) as client:
+            await client.send(POST + b"connection: close\r\n" * is_answered + sized(CHAT))
+            await simulator.wait_for(bool)
+            (connection,) = gateway.addon._patience._connections.values()
+            door = connection.door
+            assert isinstance(door, Http1Door)
+            assert door.request is not None
+            if is_answered:
+                assert (await client.answer()).status == 200
+        async with asyncio.timeout(60):
+            while any((door.request, door.response)):  # noqa: ASYNC110  nobody is told
+                await asyncio.sleep(0)
+
+
 CLOSING: dict[str, tuple[bytes, str, bool]] = {
     "the last request": (HEALTH[:-2] + b"Connection: Close\r\n\r\n", "close", True),
     "an old client": (HEALTH.replace(b"1.1", b"1.0"), "close", True),
