@@ -46,7 +46,7 @@ from .patience import Patience
 from .redaction import redact_keys, redact_misplaced_keys
 from .replay import Replays, replays_under_way
 from .replay_commands import ReplayCommands
-from .request_stream import EncodedBody
+from .request_stream import EncodedBody, LargeBody
 from .retention import Retention
 from .upstream_layer import InProcessHttpLayer, Wire, flows_under_way
 from .web_focus import WebFocus
@@ -289,8 +289,8 @@ class GatewayAddon:
                 _clients[flow] = client
                 return 0.0
 
-    async def encoded_body(self, body: EncodedBody) -> None:
-        await body.check()
+    async def gateway_body(self, body: EncodedBody | LargeBody) -> None:
+        await body.work()
 
     async def request(self, flow: http.HTTPFlow) -> None:
         """Replays come without a client connection, so they are answered here or would go to the network."""

@@ -22,6 +22,7 @@ from mitmproxy.proxy.layers.http import (
     RequestTrailers,
     ResponseProtocolError,
 )
+from mitmproxy.proxy.utils import ReceiveBuffer
 
 from antigravity_addon.errors import GatewayError, InvalidHttp, RequestTimeout, RequestTooLarge
 from antigravity_addon.wire.content_encoding import decoded_size, encodings_in
@@ -29,6 +30,9 @@ from antigravity_addon.wire.http1_head import check_unframed, content_length
 
 from .body_room import BodyRoom
 from .door import BODY_SECONDS, SMALL_BODY_BYTES, RequestOverdue, most_bytes, refusal
+
+_LARGE_BYTES = 4 * 1024 * 1024
+"""Of a body. To put so many together takes a few milliseconds."""
 
 ROOM = BodyRoom()
 """One for the process: connections outlive the addon when addon.py is saved."""
@@ -45,7 +49,7 @@ class EncodedBody:
     )
     """Why it is refused; also as long as nobody has looked."""
 
-    async def check(self) -> None:
+    async def work(self) -> None:
         """In a thread, which zlib lets others work beside: a few kilobytes may take as long as many megabytes."""
         try:
             self.size = await asyncio.to_thread(decoded_size, self.content, self.encoding, limit=most_bytes())
@@ -56,12 +60,25 @@ class EncodedBody:
 
 
 @dataclass
-class EncodedBodyHook(commands.StartHook):
+class LargeBody:
+    """To be put together beside the loop, which 100 MB would hold for a tenth of a second and longer."""
+
+    pieces: ReceiveBuffer = field(repr=False)
+
+    async def work(self) -> None:
+        """In a thread, which bytes of this size let others work beside. A body of one piece is not copied again."""
+        whole = await asyncio.to_thread(bytes, self.pieces)
+        self.pieces.clear()
+        self.pieces += whole
+
+
+@dataclass
+class GatewayBodyHook(commands.StartHook):
     """The body is all there, and nothing of it is in the flow. An event, since layers wait for nothing else; of one
-    argument, since mitmproxy (12.2.3) takes no more.
+    argument, since mitmproxy (12.2.3) takes no more. Scripts of the operator's hear of it, too, hence its name.
     """
 
-    body: EncodedBody
+    body: EncodedBody | LargeBody
 
 
 class RequestStream(HttpStream):
@@ -210,11 +227,13 @@ class RequestStream(HttpStream):
                 )
             )
             return
+        if len(self.request_body_buf) > _LARGE_BYTES:
+            yield GatewayBodyHook(LargeBody(self.request_body_buf))
         encoding = self.flow.request.headers.get("content-encoding", "")
         if not encoding or not self.request_body_buf:
             return
         body = EncodedBody(bytes(self.request_body_buf), encoding)
-        yield EncodedBodyHook(body)
+        yield GatewayBodyHook(body)
         try:
             ROOM.take(self, len(self.request_body_buf) + body.size)
         except GatewayError as error:

@@ -16,6 +16,7 @@ from mitmproxy.proxy.mode_specs import ProxyMode
 from mitmproxy.test import taddons
 
 from antigravity_addon.mitm.door import SMALL_BODY_BYTES
+from antigravity_addon.mitm.request_stream import GatewayBodyHook, LargeBody
 from antigravity_addon.mitm.upstream_layer import InProcessHttpLayer
 from tests.e2e.raw_http import POST, chunked, sized
 
@@ -50,6 +51,22 @@ async def test_of_a_request_that_waits_to_be_refused_no_large_body_is_kept(case:
         (stream,) = layer.streams.values()
         kept = sum(len(event.data) for event in stream._paused_event_queue if isinstance(event, RequestData))
         assert kept == (len(body) if is_kept else 0)
+
+
+async def test_a_large_body_is_put_together_beside_the_loop() -> None:
+    with taddons.context(Proxyserver()) as context:
+        layer, client = _layer(context)
+        head, _, body = (POST + sized(5 * MEGABYTE)).partition(b"\r\n\r\n")
+        (hook,) = _hooks(layer, events.DataReceived(client, head + b"\r\n\r\n"))
+        list(layer.handle_event(events.HookCompleted(hook)))
+        assert not list(layer.handle_event(events.DataReceived(client, body[:-1])))
+        (to_do,) = list(layer.handle_event(events.DataReceived(client, body[-1:])))
+        assert isinstance(to_do, GatewayBodyHook)
+        assert isinstance(to_do.body, LargeBody)
+        await to_do.body.work()
+        whole = bytes(to_do.body.pieces)
+        list(layer.handle_event(events.HookCompleted(to_do)))
+        assert hook.flow.request.raw_content is whole
 
 
 def _hooks(layer: InProcessHttpLayer, event: events.Event) -> list[HttpRequestHeadersHook]:
