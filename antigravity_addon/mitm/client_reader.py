@@ -12,13 +12,12 @@ from mitmproxy.connection import Client
 
 from antigravity_addon.gateway.tasks import somebody_waits
 
-from .door import now
+from .door import TURN_SECONDS, now
+from .http2_door import Http2Door
 from .listener import proxyserver
 
 FIRST_BYTES = 8 * 1024
 _FEWEST, _MOST = 1024, 64 * 1024
-_TURN_SECONDS = 0.004
-"""A piece that took longer is followed by a smaller one."""
 _LONGEST_PAUSE = 0.05
 """Seconds. What took longer is one large request, which is over."""
 _MOST_ROUNDS = 1000
@@ -29,7 +28,7 @@ class ClientReader:
     """Stands in for a connection's `asyncio.StreamReader`.
 
     State: how much the next piece may be, since when the client's last one is being worked on, and how long those before it
-    took for which others have not had their turn.
+    took for which others have not had their turn; and who works on it, where that takes more than one turn.
     """
 
     def __init__(self, reader: asyncio.StreamReader, clock: Callable[[], float] = now) -> None:
@@ -38,11 +37,14 @@ class ClientReader:
         self._size = FIRST_BYTES
         self._given: float | None = None
         self._worked = 0.0
+        self._door: Http2Door | None = None
 
     async def read(self, size: int) -> bytes:
         """What is there, of `size` bytes at most; nothing at the end. Called again when it has been worked on."""
         if self._given is not None:
             await self._after(self._clock() - self._given)
+        while self._door is not None and self._door.is_behind:
+            await self._door.moved()
         asked = self._clock()
         piece = await self._reader.read(min(size, self._size))
         self._given = self._clock()
@@ -50,13 +52,18 @@ class ClientReader:
         self._worked = max(self._worked - (self._given - asked), 0.0)
         return piece
 
+    def wait_for(self, door: Http2Door) -> None:
+        """Read nothing as long as it is behind."""
+        self._door = door
+
     async def _after(self, took: float) -> None:
-        if took > _TURN_SECONDS:
+        if took > TURN_SECONDS:
+            # a smaller piece follows
             self._size = max(self._size // 2, _FEWEST)
-        elif took < _TURN_SECONDS / 4:
+        elif took < TURN_SECONDS / 4:
             self._size = min(self._size * 2, _MOST)
         self._worked += took
-        if self._worked > _TURN_SECONDS:
+        if self._worked > TURN_SECONDS:
             await self._others_first(min(self._worked, _LONGEST_PAUSE))
             self._worked = 0.0
 
@@ -75,3 +82,11 @@ def read_in_pieces(client: Client) -> None:
     io = handler.transports.get(client) if handler is not None else None
     if io is not None and isinstance(io.reader, asyncio.StreamReader):
         io.reader = ClientReader(io.reader)  # pyright: ignore[reportAttributeAccessIssue]  all that is asked of it
+
+
+def read_for(client: Client, door: Http2Door) -> None:
+    """No more than the door has worked on."""
+    handler = proxyserver().connections.get(client.id)
+    io = handler.transports.get(client) if handler is not None else None
+    if io is not None and isinstance(io.reader, ClientReader):
+        io.reader.wait_for(door)

@@ -24,6 +24,8 @@ AHEAD_BYTES = 256 * 1024
 WRITE_BYTES = 64 * 1024
 """What may wait for a client that reads slowly, for each stream, before the exchange has to wait."""
 
+TURN_SECONDS = 0.004
+"""What one connection has sent is worked on for so long; then others have their turn."""
 HEAD_SECONDS = 30.0
 """From a head's first byte to its last, and from the connection to its first byte."""
 BODY_SECONDS = 60.0

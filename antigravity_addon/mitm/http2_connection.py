@@ -11,6 +11,7 @@ import h2.events
 from h2.config import H2Configuration
 from h2.errors import ErrorCodes
 from h2.exceptions import DenialOfServiceError
+from h2.frame_buffer import FrameBuffer
 from hyperframe.frame import ContinuationFrame, DataFrame, Frame, GoAwayFrame, HeadersFrame, SettingsFrame
 from mitmproxy.proxy.layers.http._http_h2 import BufferedH2Connection
 
@@ -24,6 +25,9 @@ _SMALL_DATA = 0.1
 """What a frame with less than that counts: somebody writes a body word by word."""
 _READ_BYTES = 32
 """A client that is sent so many bytes may say once more that it has room."""
+_DATA_FRAMES_AT_ONCE = 64
+_OTHER_FRAME = 16
+"""In frames of data. It may be a request, of a few bytes, which is a millisecond's work."""
 HEADERS_BYTES = 4 * HEAD_BYTES
 """Of one request, as long as they may be read to be refused."""
 _SWELL = 4
@@ -36,11 +40,28 @@ at each entry for each header, and each answer adds some.
 """
 
 
+class _FewFrames(FrameBuffer):
+    """State, beside the bytes: how many more frames may be had of them for now."""
+
+    def __init__(self) -> None:
+        super().__init__(server=True)
+        self.left = _DATA_FRAMES_AT_ONCE
+
+    @override
+    def __next__(self) -> Frame:
+        if self.left <= 0:
+            raise StopIteration
+        frame = super().__next__()  # which asks this one again, where headers go on in another frame
+        self.left -= 1 if isinstance(frame, DataFrame) else _OTHER_FRAME
+        return frame
+
+
 class BoundedConnection(BufferedH2Connection):
     """State: how many frames that carry nothing may still come, and since when that is known."""
 
     def __init__(self, config: H2Configuration, *, clock: Callable[[], float]) -> None:
         super().__init__(config)
+        self.incoming_buffer = self._frames = _FewFrames()
         self._clock = clock
         self._idle_left = _IDLE_FRAMES
         self._counted_at = clock()
@@ -59,6 +80,17 @@ class BoundedConnection(BufferedH2Connection):
             (begun := self.frame_begun) and begun[1] in {HeadersFrame.type, ContinuationFrame.type}
         )
         return sum(len(piece.data) for piece in pieces) if is_begun else None
+
+    @override
+    def receive_data(self, data: bytes) -> list[h2.events.Event]:
+        """Of the first few frames. As long as it `has_more`, nothing is there for the others."""
+        self._frames.left = _DATA_FRAMES_AT_ONCE
+        return super().receive_data(data)
+
+    @property
+    def has_more(self) -> bool:
+        """Of what has come, there may be whole frames that were not looked at."""
+        return self._frames.left <= 0
 
     @override
     def _receive_frame(self, frame: Frame) -> list[h2.events.Event]:

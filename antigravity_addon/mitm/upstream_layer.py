@@ -36,6 +36,7 @@ from mitmproxy.proxy.server import ConnectionHandler
 
 from antigravity_addon.gateway.tasks import others_first, somebody_waits, spawn
 
+from .client_reader import read_for
 from .door import ClientGone, Door, Overdue, ReadsNothing
 from .http1_door import Http1Door
 from .http2_door import PREFACE, Http2Door
@@ -237,6 +238,8 @@ class InProcessHttpLayer(HttpLayer):
 
     def _open_door(self, *, is_http2: bool) -> layer.CommandGenerator[None]:
         door = (Http2Door if is_http2 else Http1Door)(self.context.fork())
+        if isinstance(door, Http2Door):
+            read_for(self.context.client, door)
         self.connections[self.context.client] = door
         yield from self.event_to_child(door, events.Start())
 

@@ -2,10 +2,19 @@
 
 import asyncio
 from collections.abc import Iterator
+from typing import cast
 
+import h2.connection
 import pytest
+from mitmproxy.addons.proxyserver import Proxyserver
+from mitmproxy.proxy import commands, events
+from mitmproxy.proxy.layers.http._hooks import HttpRequestHeadersHook
+from mitmproxy.test import taddons
 
+from antigravity_addon.mitm import http2_door
 from antigravity_addon.mitm.client_reader import FIRST_BYTES, ClientReader
+from antigravity_addon.mitm.http2_door import Http2Door
+from tests.mitm.layers import layer_of_a_client
 
 ORDINARY, SHORT, LONG = 0.002, 0.0001, 0.01
 """Seconds that a piece takes."""
@@ -122,3 +131,57 @@ async def test_who_waits_for_its_client_has_let_others_go_first() -> None:
 async def test_it_ends_as_what_it_reads_from_ends() -> None:
     reader = ClientReader(filled(3), Clock())
     assert [await reader.read(65_535), await reader.read(65_535)] == [bytes(3), b""]
+
+
+class LateDoor:
+    """Stands for one that still works on what has come."""
+
+    def __init__(self) -> None:
+        self.turns = 3
+
+    @property
+    def is_behind(self) -> bool:
+        return self.turns > 0
+
+    async def moved(self) -> None:
+        self.turns -= 1
+
+
+async def test_nothing_is_read_as_long_as_the_door_is_behind() -> None:
+    door, reader = LateDoor(), ClientReader(filled(100_000), Clock())
+    reader.wait_for(cast("Http2Door", door))
+    await reader.read(65_535)
+    assert not door.is_behind
+
+
+async def test_of_many_requests_in_a_kilobyte_some_are_worked_on_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(http2_door, "now", clock)
+    with taddons.context(Proxyserver()) as context:
+        layer, client = layer_of_a_client(context)
+        event: events.Event | None = events.DataReceived(client, _requests(99))
+        turns: list[int] = []
+        while event is not None:
+            heads = 0
+            following: events.Event | None = None
+            for command in layer.handle_event(event):
+                if isinstance(command, HttpRequestHeadersHook):
+                    heads += 1
+                    clock.seconds += ORDINARY
+                elif isinstance(command, commands.RequestWakeup):
+                    following = events.Wakeup(command)
+            turns.append(heads)
+            event = following
+        assert sum(turns) == 99
+        assert max(turns) <= 4
+
+
+def _requests(count: int) -> bytes:
+    client = h2.connection.H2Connection()
+    client.initiate_connection()
+    for _ in range(count):
+        fields = [(":method", "GET"), (":scheme", "http"), (":authority", "localhost"), (":path", "/healthz")]
+        client.send_headers(client.get_next_available_stream_id(), fields, end_stream=True)
+    return client.data_to_send()

@@ -6,19 +6,17 @@ from typing import cast
 import pytest
 from mitmproxy import http
 from mitmproxy.addons.proxyserver import Proxyserver
-from mitmproxy.connection import Client, ConnectionState
 from mitmproxy.proxy import commands, events
-from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers.http._events import RequestData
 from mitmproxy.proxy.layers.http._hooks import HttpRequestHeadersHook
 from mitmproxy.proxy.mode_servers import ProxyConnectionHandler
-from mitmproxy.proxy.mode_specs import ProxyMode
 from mitmproxy.test import taddons
 
 from antigravity_addon.mitm.door import SMALL_BODY_BYTES
-from antigravity_addon.mitm.request_stream import GatewayBodyHook, LargeBody
+from antigravity_addon.mitm.request_stream import ROOM, GatewayBodyHook, LargeBody
 from antigravity_addon.mitm.upstream_layer import InProcessHttpLayer
 from tests.e2e.raw_http import POST, chunked, sized
+from tests.mitm.layers import layer_of_a_client
 
 MEGABYTE = bytes(1_000_000)
 REFUSED: dict[str, tuple[bytes, bool]] = {
@@ -28,21 +26,11 @@ REFUSED: dict[str, tuple[bytes, bool]] = {
 }
 
 
-def _layer(context: taddons.context) -> tuple[InProcessHttpLayer, Client]:
-    client = Client(peername=("127.0.0.1", 1), sockname=("127.0.0.1", 2), state=ConnectionState.OPEN)
-    client.proxy_mode = ProxyMode.parse("reverse:http://upstream.test")
-    inner = Context(client, context.options)
-    inner.server.address = ("upstream.test", 80)
-    layer = InProcessHttpLayer(inner, lambda flow, wire: None)  # noqa: ARG005
-    list(layer.handle_event(events.Start()))
-    return layer, client
-
-
 @pytest.mark.parametrize("case", REFUSED)
 async def test_of_a_request_that_waits_to_be_refused_no_large_body_is_kept(case: str) -> None:
     request, is_kept = REFUSED[case]
     with taddons.context(Proxyserver()) as context:
-        layer, client = _layer(context)
+        layer, client = layer_of_a_client(context)
         head, _, body = request.partition(b"\r\n\r\n")
         (hook,) = _hooks(layer, events.DataReceived(client, head + b"\r\n\r\n"))
         hook.flow.response = http.Response.make(401, b"no")
@@ -55,7 +43,7 @@ async def test_of_a_request_that_waits_to_be_refused_no_large_body_is_kept(case:
 
 async def test_a_large_body_is_put_together_beside_the_loop() -> None:
     with taddons.context(Proxyserver()) as context:
-        layer, client = _layer(context)
+        layer, client = layer_of_a_client(context)
         head, _, body = (POST + sized(5 * MEGABYTE)).partition(b"\r\n\r\n")
         (hook,) = _hooks(layer, events.DataReceived(client, head + b"\r\n\r\n"))
         list(layer.handle_event(events.HookCompleted(hook)))
@@ -67,6 +55,8 @@ async def test_a_large_body_is_put_together_beside_the_loop() -> None:
         whole = bytes(to_do.body.pieces)
         list(layer.handle_event(events.HookCompleted(to_do)))
         assert hook.flow.request.raw_content is whole
+        for stream in layer.streams.values():
+            ROOM.give_back(stream)
 
 
 def _hooks(layer: InProcessHttpLayer, event: events.Event) -> list[HttpRequestHeadersHook]:
@@ -90,7 +80,7 @@ async def test_hooks_run_in_their_place_until_others_are_to_have_their_turn() ->
     asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
     server, handler = Proxyserver(), _Refusing()
     with taddons.context(server) as context:
-        layer, client = _layer(context)
+        layer, client = layer_of_a_client(context)
         server.connections[client.id] = cast("ProxyConnectionHandler", handler)
         request = events.DataReceived(client, b"GET /v1/models HTTP/1.1\r\nHost: localhost\r\n\r\n" * 50)
         found: list[commands.Command] = list(layer.handle_event(request))
@@ -101,7 +91,7 @@ async def test_hooks_run_in_their_place_until_others_are_to_have_their_turn() ->
 async def test_hooks_of_one_client_let_others_go_first() -> None:
     server, handler = Proxyserver(), _Refusing()
     with taddons.context(server) as context:
-        layer, client = _layer(context)
+        layer, client = layer_of_a_client(context)
         server.connections[client.id] = cast("ProxyConnectionHandler", handler)
         asyncio.get_running_loop().call_soon(lambda: None)
         request = events.DataReceived(client, b"GET /v1/models HTTP/1.1\r\nHost: localhost\r\n\r\n")
