@@ -5,6 +5,8 @@ import json
 
 import pytest
 
+from antigravity_addon.gateway.dialects import responses
+from antigravity_addon.wire.openai_responses.request import parse, parse_verbatim
 from tests.fuzz.in_process import Asked, InProcess, scripted
 
 PARTS = 8000
@@ -31,6 +33,16 @@ class Others:
         while True:
             await asyncio.sleep(0)
             self.turns += 1
+
+
+async def test_what_an_answer_repeats_of_its_request_is_read_in_between() -> None:
+    had_turn = asyncio.Event()
+    asyncio.get_running_loop().call_soon(had_turn.set)
+    tools = [{"type": "function", "name": f"f{number}", "parameters": {}} for number in range(4000)]
+    body = json.dumps({"model": "gpt-4o", "input": "x", "tools": tools}).encode()
+    echo = await responses.echo_of(responses.Asked(parse(body), parse_verbatim(body), len(body)))
+    assert len(json.loads(echo)["tools"]) == len(tools)
+    assert had_turn.is_set()
 
 
 @pytest.mark.parametrize(("path", "asked", "piece"), QUESTIONS.values(), ids=QUESTIONS)

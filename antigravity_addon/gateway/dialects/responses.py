@@ -124,6 +124,11 @@ async def translate(
     return await beside_the_loop(translated, size=size + size_of(fetched))
 
 
+async def echo_of(asked: Asked) -> bytes:
+    """As JSON. Tools come back as they were sent, megabytes of them if need be."""
+    return await beside_the_loop(lambda: to_echo(asked.request, asked.verbatim).to_json(), size=asked.size)
+
+
 class _ResponsePrepared:
     """State: the answer being written, which knows what is to be kept of it."""
 
@@ -134,6 +139,7 @@ class _ResponsePrepared:
         surroundings: Surroundings,
         referred: Referred,
         translated: TranslatedRequest,
+        echo: bytes,
     ) -> None:
         self.bodies = (translated.body,)
         self._asked = asked
@@ -141,6 +147,7 @@ class _ResponsePrepared:
         self._surroundings = surroundings
         self._referred = referred
         self._translated = translated
+        self._echo = echo
         self._identity: Identity | None = None
         self._answer: ResponseStream | ResponseBuilder | None = None
 
@@ -156,7 +163,7 @@ class _ResponsePrepared:
             response_id=f"resp_{identity.response_id}",
             created=identity.created,
             model=identity.model,
-            echo=to_echo(self._asked.request, self._asked.verbatim),
+            echo=self._echo,
             form=self._form(),
             new_id=identity.new_id,
             unix_time=identity.unix_time,
@@ -260,7 +267,7 @@ def read_response(body: bytes, _content_type: str = "") -> Call:
     async def prepare(model: str, surroundings: Surroundings) -> _ResponsePrepared:
         referred = await find_referred(asked.request, surroundings)
         request = await translate(asked, model, surroundings, referred)
-        return _ResponsePrepared(asked, model, surroundings, referred, request)
+        return _ResponsePrepared(asked, model, surroundings, referred, request, await echo_of(asked))
 
     return Call(
         asked.request.model, bool(asked.request.stream), prepare, conversation=_conversation(asked.request)
@@ -274,7 +281,7 @@ def read_compact(body: bytes, _content_type: str = "") -> Call:
     async def prepare(model: str, surroundings: Surroundings) -> _CompactPrepared:
         referred = await find_referred(asked.request, surroundings)
         request = await translate(asked, model, surroundings, referred)
-        return _CompactPrepared(asked, model, surroundings, referred, request)
+        return _CompactPrepared(asked, model, surroundings, referred, request, await echo_of(asked))
 
     return Call(asked.request.model, stream=False, prepare=prepare, conversation=_conversation(asked.request))
 

@@ -39,14 +39,14 @@ class _Answer:
         response_id: str,
         created: int,
         model: str,
-        echo: wire.Echo,
+        echo: bytes,
         form: AnswerForm,
         new_id: Callable[[str], str],
         unix_time: Callable[[], float],
     ) -> None:
-        """`new_id` makes an id from its prefix: `msg_ab12…` from `msg`."""
+        """`echo` is the JSON of one. `new_id` makes an id from its prefix: `msg_ab12…` from `msg`."""
         self._blank = wire.Response(id=response_id, created_at=created, status="in_progress", model=model)
-        self._echo = echo.to_json()
+        self._echo = echo
         self._form = form
         self._new_id = new_id
         self._unix_time = unix_time
