@@ -30,6 +30,10 @@ HEAD_SECONDS = 30.0
 """From a head's first byte to its last, and from the connection to its first byte."""
 BODY_SECONDS = 60.0
 """Silence in the middle of a body."""
+SLOW_BODY_SECONDS = 300.0
+"""From a body's beginning to its end, however little it is; and for each so many bytes of it a second more:"""
+SLOW_BODY_BYTES = 500
+"""A fourteenth of what a modem did, so that a picture comes by the poorest line, and nothing comes a byte a minute."""
 READ_SECONDS = 120.0
 """A client that has an answer to read may take nothing of it for so long."""
 LINGER_SECONDS = 10.0
@@ -83,6 +87,36 @@ class ReadsNothing(events.Event):
 @dataclass
 class RequestOverdue(HttpEvent):
     """The rest of this request did not come in time."""
+
+    why: str
+
+
+@dataclass(slots=True)
+class ComingBody:
+    """Of a request that is not all there."""
+
+    began: float
+    heard: float
+    """When something of it came."""
+    size: int = 0
+
+    def came(self, size: int) -> None:
+        self.heard = now()
+        self.size += size
+
+    @property
+    def due(self) -> float:
+        """When more must have come."""
+        return min(self.heard + BODY_SECONDS, self._slowest)
+
+    @property
+    def _slowest(self) -> float:
+        return self.began + SLOW_BODY_SECONDS + self.size / SLOW_BODY_BYTES
+
+    def why_overdue(self, at: float) -> str:
+        if self._slowest <= at:
+            return f"The request's body comes too slowly: {self.size} bytes in {at - self.began:.0f} seconds."
+        return f"Nothing more of the request's body came for {BODY_SECONDS:g} seconds."
 
 
 class Refused(ResponseProtocolError):

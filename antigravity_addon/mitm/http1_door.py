@@ -32,10 +32,10 @@ from antigravity_addon.wire.http1_head import Http1Head, head_size, read_head
 
 from .door import (
     AHEAD_BYTES,
-    BODY_SECONDS,
     HEAD_SECONDS,
     LINGER_SECONDS,
     ClientGone,
+    ComingBody,
     Overdue,
     RequestOverdue,
     error_of,
@@ -54,10 +54,12 @@ class Http1Door(Http1Server):
         super().__init__(context)
         self._is_chunked = False
         self._deadline: float | None = now() + HEAD_SECONDS
+        """Of what is due but a body."""
+        self._body: ComingBody | None = None
         self._sent_too_much_ahead = False
 
     def next_deadline(self) -> float | None:
-        return self._deadline
+        return self._body.due if self._body is not None else self._deadline
 
     def is_full(self, stream_id: int) -> bool:  # noqa: ARG002
         """Never: all that waits is in the socket's buffer."""
@@ -81,7 +83,7 @@ class Http1Door(Http1Server):
     def _handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
         match event:
             case Overdue():
-                yield from self._give_up()
+                yield from self._give_up(event.at)
             case ClientGone():
                 yield from self._tell_that_the_client_is_gone()
             case _:
@@ -106,7 +108,9 @@ class Http1Door(Http1Server):
             return
         size = head.body_size
         self.request = request
-        self._deadline = now() + BODY_SECONDS
+        self._deadline = None
+        at = now()
+        self._body = ComingBody(at, at)
         yield ReceiveHttp(RequestHeaders(self.stream_id, request, end_stream=size == 0))
         self.body_reader = _Chunks() if size is None else make_body_reader(size)  # pyright: ignore[reportAttributeAccessIssue]  read the same way
         self.state = self.read_body
@@ -130,7 +134,8 @@ class Http1Door(Http1Server):
     # --- bodies, and what follows -----------------------------------------------------------------------
 
     def read_body(self, event: events.Event) -> layer.CommandGenerator[None]:
-        self._deadline = now() + BODY_SECONDS
+        if isinstance(event, events.DataReceived) and self._body is not None:
+            self._body.came(len(event.data))
         for command in super().read_body(event):
             if isinstance(command, commands.CloseConnection) and self.response is None:
                 # mitmproxy closes in front of telling why
@@ -157,6 +162,8 @@ class Http1Door(Http1Server):
             self.state = self.done
 
     def mark_done(self, *, request: bool = False, response: bool = False) -> layer.CommandGenerator[None]:
+        if request:
+            self._body = None
         yield from super().mark_done(request=request, response=response)
         if self.state != self._linger:
             is_reading = self.state == self.read_body or (self.state == self.read_headers and self.buf)
@@ -215,6 +222,7 @@ class Http1Door(Http1Server):
 
     def _begin_to_linger(self) -> layer.CommandGenerator[None]:
         self._deadline = now() + LINGER_SECONDS
+        self._body = None
         self.buf = ReceiveBuffer()
         if self.conn.state is ConnectionState.OPEN:
             self.state = self._linger
@@ -223,11 +231,12 @@ class Http1Door(Http1Server):
             self.state = self.done
             yield commands.CloseConnection(self.conn)
 
-    def _give_up(self) -> layer.CommandGenerator[None]:
+    def _give_up(self, at: float) -> layer.CommandGenerator[None]:
         self._deadline = None
-        if self.state == self.read_body:
+        if self._body is not None:
+            body, self._body = self._body, None
             # the flow is answered, and the answer ends the connection
-            yield ReceiveHttp(RequestOverdue(self.stream_id))
+            yield ReceiveHttp(RequestOverdue(self.stream_id, body.why_overdue(at)))
         elif self.state == self.read_headers and self.buf:
             yield from self._refuse(
                 RequestTimeout(f"The request's head did not come within {HEAD_SECONDS:g} seconds.")

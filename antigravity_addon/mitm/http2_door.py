@@ -24,11 +24,11 @@ from antigravity_addon.errors import GatewayError, InvalidHttp
 from antigravity_addon.wire.http1_head import check_seen, no_proxy
 
 from .door import (
-    BODY_SECONDS,
     HEAD_SECONDS,
     TURN_SECONDS,
     WRITE_BYTES,
     ClientGone,
+    ComingBody,
     Overdue,
     ReadsNothing,
     RequestOverdue,
@@ -45,7 +45,7 @@ _RESETS_PER_SECOND = 20.0
 
 
 class Http2Door(Http2Server):
-    """State, beside mitmproxy's: when each request was last heard of, and how many more may be taken back."""
+    """State, beside mitmproxy's: how far each request has come, and how many more may be taken back."""
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
@@ -54,14 +54,14 @@ class Http2Door(Http2Server):
         self._has_begun = False
         """There was a request."""
         self._is_over = False
-        self._heard: dict[int, float] = {}
-        """Of requests that are not all there: when something came."""
+        self._bodies: dict[int, ComingBody] = {}
+        """Of requests that are not all there."""
         self._moved = asyncio.Event()
         self._resets_left = float(_RESETS)
         self._counted_at = now()
 
     def next_deadline(self) -> float | None:
-        due = [heard + BODY_SECONDS for heard in self._heard.values()]
+        due = [body.due for body in self._bodies.values()]
         return min((*due, self._begins_by)) if self._begins_by is not None else min(due, default=None)
 
     @property
@@ -155,16 +155,17 @@ class Http2Door(Http2Server):
                 self._has_begun = True
                 self._begins_by = None
                 if not event.stream_ended:
-                    self._heard[event.stream_id] = now()
+                    at = now()
+                    self._bodies[event.stream_id] = ComingBody(at, at)
                 if (error := _reason_for_no_flow(dict(event.headers))) is not None:
                     yield from self._refuse(event.stream_id, error)
                     return False
-            case h2.events.DataReceived() if event.stream_id in self._heard and event.data:
-                self._heard[event.stream_id] = now()
+            case h2.events.DataReceived() if event.stream_id in self._bodies and event.data:
+                self._bodies[event.stream_id].came(len(event.data))
             case h2.events.StreamEnded():
-                self._heard.pop(event.stream_id, None)
+                self._bodies.pop(event.stream_id, None)
             case h2.events.StreamReset():
-                self._heard.pop(event.stream_id, None)
+                self._bodies.pop(event.stream_id, None)
                 if not self._may_reset():
                     yield from self.protocol_error(
                         "Too many requests were taken back.", h2.errors.ErrorCodes.ENHANCE_YOUR_CALM
@@ -204,7 +205,7 @@ class Http2Door(Http2Server):
 
     def _want_no_more(self, stream_id: int) -> layer.CommandGenerator[None]:
         """The request was answered before it was all there."""
-        if self._heard.pop(stream_id, None) is not None and not self.is_closed(stream_id):
+        if self._bodies.pop(stream_id, None) is not None and not self.is_closed(stream_id):
             self.streams.pop(stream_id, None)
             self.h2_conn.reset_stream(stream_id, h2.errors.ErrorCodes.NO_ERROR)
             yield commands.SendData(self.conn, self.h2_conn.data_to_send())
@@ -214,9 +215,9 @@ class Http2Door(Http2Server):
             self._begins_by = None
             yield from self.protocol_error("No request came.", h2.errors.ErrorCodes.NO_ERROR)
             return
-        for stream_id, heard in tuple(self._heard.items()):
-            if heard + BODY_SECONDS <= at:
-                yield ReceiveHttp(RequestOverdue(stream_id))
+        for stream_id, body in tuple(self._bodies.items()):
+            if body.due <= at:
+                yield ReceiveHttp(RequestOverdue(stream_id, body.why_overdue(at)))
 
     def _cut(self, stream_id: int) -> layer.CommandGenerator[None]:
         if not self.is_closed(stream_id):

@@ -29,7 +29,7 @@ from antigravity_addon.wire.content_encoding import decoded_size, encodings_in
 from antigravity_addon.wire.http1_head import check_unframed, content_length
 
 from .body_room import BodyRoom
-from .door import BODY_SECONDS, SMALL_BODY_BYTES, RequestOverdue, most_bytes, refusal
+from .door import SMALL_BODY_BYTES, RequestOverdue, most_bytes, refusal
 
 _LARGE_BYTES = 4 * 1024 * 1024
 """Of a body. To put so many together takes a few milliseconds."""
@@ -124,13 +124,9 @@ class RequestStream(HttpStream):
 
     def _handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
         match event:
-            case RequestOverdue():
+            case RequestOverdue(why=why):
                 if self.client_state == self.state_consume_request_body:
-                    yield from self._refuse(
-                        RequestTimeout(
-                            f"Nothing more of the request's body came for {BODY_SECONDS:g} seconds."
-                        )
-                    )
+                    yield from self._refuse(RequestTimeout(why))
             case RequestTrailers():
                 pass  # of HTTP/2; nothing of what is served here has any, and a key may be in one
             case RequestData() | RequestEndOfMessage() if self._has_enough:

@@ -12,9 +12,16 @@ from typing import Self, override
 import pytest
 from mitmproxy.proxy.server import ConnectionHandler
 
-from antigravity_addon.mitm import patience, upstream_layer
+from antigravity_addon.mitm import door, patience, upstream_layer
 from antigravity_addon.mitm.client_tls import HELLO_BYTES
-from antigravity_addon.mitm.door import AHEAD_BYTES, BODY_SECONDS, HEAD_SECONDS, READ_SECONDS
+from antigravity_addon.mitm.door import (
+    AHEAD_BYTES,
+    BODY_SECONDS,
+    HEAD_SECONDS,
+    READ_SECONDS,
+    SLOW_BODY_BYTES,
+    SLOW_BODY_SECONDS,
+)
 from antigravity_addon.mitm.http1_door import Http1Door
 from antigravity_addon.simulator.exchange import Exchange
 from tests.e2e.raw_http import CHAT, HEALTH, POST, RawClient, chunked, connected, sized
@@ -289,6 +296,21 @@ async def test_a_request_that_does_not_go_on_is_given_up(tmp_path: Path) -> None
                 assert (answer.status, answer.error["code"]) == (408, "request_timeout"), case
                 assert await client.is_ended(), case
         assert not simulator.requests
+
+
+async def test_a_body_of_which_a_little_comes_all_the_time_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(door, "BODY_SECONDS", 10 * SLOW_BODY_SECONDS)
+    pieces = [bytes(SLOW_BODY_BYTES)] * 100
+    async with gateway_and_simulator(tmp_path) as (gateway, _), connected(gateway) as client:
+        await client.send(HEALTH + POST + chunked(*pieces, end=b""))
+        assert (await client.answer()).status == 200
+        await look(gateway, after=SLOW_BODY_SECONDS + len(pieces) - 10)
+        await look(gateway, after=SLOW_BODY_SECONDS + len(pieces) + 10)
+        answer = await client.answer()
+        assert (answer.status, answer.error["code"]) == (408, "request_timeout")
+        assert "too slowly" in answer.error["message"]
 
 
 async def test_a_connection_on_which_nothing_begins_is_closed(tmp_path: Path) -> None:
