@@ -4,6 +4,7 @@ Types are strict, as OpenAI's are. Arms of a union carry tags in angle brackets:
 error's location, where no client should see it, and no field is called so.
 """
 
+import codecs
 from collections.abc import Mapping
 from typing import Annotated, NoReturn
 
@@ -41,9 +42,12 @@ type Integer = Annotated[int, BeforeValidator(_integral)]
 
 
 def read_json_object[T](body: bytes, adapter: TypeAdapter[T]) -> T:
-    """Raises: InvalidRequest: and nothing else, whatever the bytes; names the first field at fault."""
+    """A byte order mark is not looked at, as RFC 8259, section 8.1, allows: editors and shells of Windows put one in front.
+
+    Raises: InvalidRequest: and nothing else, whatever the bytes; names the first field at fault.
+    """
     try:
-        return adapter.validate_json(body)
+        return adapter.validate_json(body.removeprefix(codecs.BOM_UTF8))
     except ValidationError as error:
         _refuse(error.errors(include_url=False)[0], error)
 

@@ -215,6 +215,13 @@ def test_100_0_is_an_integer() -> None:
     assert read_json_object(b'{"owner":"Ana","seed":100.0}', BASKET) == Basket(owner="Ana", seed=100)
 
 
+def test_a_byte_order_mark_says_nothing() -> None:
+    sent = '\ufeff{"owner":"Ana"}'.encode()
+    assert read_json_object(sent, BASKET) == Basket(owner="Ana")
+    with pytest.raises(InvalidJson):
+        read_json_object(b"\xef\xbb\xbf" + sent, BASKET)
+
+
 SHOWN: dict[str, tuple[object, str]] = {
     "text": ("it's", '"it\'s"'),
     "long text": ("x" * 61, f"'{'x' * 60}…'"),
