@@ -12,6 +12,7 @@ from mitmproxy.connection import Client
 
 from antigravity_addon.gateway.tasks import somebody_waits
 
+from .client_tls import TLS_HANDSHAKE
 from .door import TURN_SECONDS, now
 from .http2_door import Http2Door
 from .listener import proxyserver
@@ -31,9 +32,17 @@ class ClientReader:
     took for which others have not had their turn; and who works on it, where that takes more than one turn.
     """
 
-    def __init__(self, reader: asyncio.StreamReader, clock: Callable[[], float] = now) -> None:
+    def __init__(
+        self,
+        reader: asyncio.StreamReader,
+        clock: Callable[[], float] = now,
+        *,
+        handshakes: asyncio.Lock | None = None,
+    ) -> None:
+        """Of those that share `handshakes`, one at a time begins with TLS."""
         self._reader = reader
         self._clock = clock
+        self._handshakes = handshakes
         self._size = FIRST_BYTES
         self._given: float | None = None
         self._worked = 0.0
@@ -47,6 +56,10 @@ class ClientReader:
             await self._door.moved()
         asked = self._clock()
         piece = await self._reader.read(min(size, self._size))
+        if self._given is None and self._handshakes is not None and piece.startswith(TLS_HANDSHAKE):
+            # two to four milliseconds each, of which most is the key's: a hundred at once were half a second for all others
+            async with self._handshakes:
+                await asyncio.sleep(0)
         self._given = self._clock()
         # while it waited for its client, others had their turn
         self._worked = max(self._worked - (self._given - asked), 0.0)
@@ -76,12 +89,12 @@ class ClientReader:
                 break
 
 
-def read_in_pieces(client: Client) -> None:
+def read_in_pieces(client: Client, handshakes: asyncio.Lock) -> None:
     """From its first byte on."""
     handler = proxyserver().connections.get(client.id)
     io = handler.transports.get(client) if handler is not None else None
     if io is not None and isinstance(io.reader, asyncio.StreamReader):
-        io.reader = ClientReader(io.reader)  # pyright: ignore[reportAttributeAccessIssue]  all that is asked of it
+        io.reader = ClientReader(io.reader, handshakes=handshakes)  # pyright: ignore[reportAttributeAccessIssue]  all that is asked of it
 
 
 def read_for(client: Client, door: Http2Door) -> None:

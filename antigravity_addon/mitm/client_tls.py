@@ -9,6 +9,8 @@ from mitmproxy.proxy.layers import ClientTLSLayer
 from mitmproxy.proxy.tunnel import TunnelState
 from OpenSSL import SSL
 
+TLS_HANDSHAKE = b"\x16"
+"""What TLS begins with, and nothing of HTTP."""
 HELLO_BYTES = 16 * 1024
 """A ClientHello may have so many, with its records. The longest of today's, with post-quantum keys, have two thousand."""
 

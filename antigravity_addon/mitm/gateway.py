@@ -35,7 +35,7 @@ from .body_redaction import (
 from .bundle import Bundles
 from .cassette import Recorder
 from .client_reader import read_in_pieces
-from .client_tls import StrictClientTls
+from .client_tls import TLS_HANDSHAKE, StrictClientTls
 from .commands import Commands
 from .compose import Runtime, StartError
 from .config_file import FILE_NAME, ConfigError, load_config_file, take_command_line
@@ -52,9 +52,6 @@ from .upstream_layer import InProcessHttpLayer, Wire, flows_under_way
 from .web_focus import WebFocus
 
 logger = logging.getLogger(__name__)
-
-_TLS_HANDSHAKE = b"\x16"
-"""What TLS begins with, and nothing of HTTP."""
 
 # Kept here, not in the addon: mitmproxy makes a new one when addon.py is saved, and streams go on.
 _clients: WeakKeyDictionary[http.HTTPFlow, Client] = WeakKeyDictionary()
@@ -99,6 +96,7 @@ class GatewayAddon:
         """`None` if the options cannot be used; every request is then refused."""
         self._is_running = False
         self._patience = Patience()
+        self._handshakes = asyncio.Lock()
         self._replays = Replays(lambda: self._runtime, _clients)
         self.addons = [
             ReplayCommands(lambda: self._runtime, self._replays),
@@ -219,7 +217,7 @@ class GatewayAddon:
             client.error = why
             logger.warning("%s was refused. %s", client.peername[0], why)
         elif isinstance(client.proxy_mode, ReverseMode):
-            read_in_pieces(client)
+            read_in_pieces(client, self._handshakes)
 
     def client_disconnected(self, client: connection.Client) -> None:
         self._patience.let_go(client)
@@ -246,7 +244,7 @@ class GatewayAddon:
         # whoever was asked before us may have chosen the way to the network: the choice is ours alone
         del context.layers[1:]
         stack = LayerStack()
-        if nextlayer.data_client().startswith(_TLS_HANDSHAKE):
+        if nextlayer.data_client().startswith(TLS_HANDSHAKE):
             stack /= StrictClientTls(context)
         stack /= InProcessHttpLayer(context, start_answer)
         nextlayer.layer = stack[0]

@@ -185,3 +185,24 @@ def _requests(count: int) -> bytes:
         fields = [(":method", "GET"), (":scheme", "http"), (":authority", "localhost"), (":path", "/healthz")]
         client.send_headers(client.get_next_available_stream_id(), fields, end_stream=True)
     return client.data_to_send()
+
+
+async def test_of_many_handshakes_one_begins_at_a_time() -> None:
+    handshakes, begun = asyncio.Lock(), 0
+
+    async def begin() -> None:
+        nonlocal begun
+        source = asyncio.StreamReader()
+        source.feed_data(b"\x16\x03\x01")
+        await ClientReader(source, handshakes=handshakes).read(65_535)
+        begun += 1
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(5):
+            group.create_task(begin())
+        at_once = 0
+        while begun < 5:
+            before = begun
+            await asyncio.sleep(0)
+            at_once = max(at_once, begun - before)
+    assert at_once == 1
