@@ -49,10 +49,13 @@ def redact_misplaced_keys(request: http.Request, is_client_key: Callable[[str], 
     if _LONG_WORD.search(b"\n".join((raw.path, raw.authority, raw.method, *values))) is None:
         return
     masks = Masks({}, is_client_key=lambda word: len(word) >= _LONG and is_client_key(word))
-    raw.path, raw.authority, raw.method = masks(raw.path), masks(raw.authority), masks(raw.method)
+
+    def masked(text: bytes) -> bytes:
+        return masks(text) if _LONG_WORD.search(text) else text
+
+    raw.path, raw.authority, raw.method = masked(raw.path), masked(raw.authority), masked(raw.method)
     raw.headers.fields = tuple(
-        (name, value if name.lower() in _KEY_HEADERS or not _LONG_WORD.search(value) else masks(value))
-        for name, value in raw.headers.fields
+        (name, value if name.lower() in _KEY_HEADERS else masked(value)) for name, value in raw.headers.fields
     )
 
 
