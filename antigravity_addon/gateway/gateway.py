@@ -52,6 +52,11 @@ class _Asked:
     """See `Gateway.serve`, as of those around it."""
     ending: Ending
 
+    async def body(self) -> bytes:
+        """A few kilobytes may have to be unpacked to many megabytes. Raises: InvalidRequest."""
+        is_packed = "content-encoding" in self.head.headers
+        return await asyncio.to_thread(self.read_body) if is_packed else self.read_body()
+
 
 class Gateway:
     """Serves requests under one set of settings. New settings make a new gateway; exchanges under way keep theirs."""
@@ -158,15 +163,13 @@ class Gateway:
         recording = self._recording_of_same(asked.head, asked.read_body)
         naming = asked.trace.naming = self._naming(recording)
         kept = Kept(self._memory, naming.new_id, naming.unix_time)
-        return await kept.answer(route, asked.head, asked.read_body)
+        return await kept.answer(route, asked.head, asked.body)
 
     # --- an answer of a model's -------------------------------------------------------------------------
 
     async def _exchange(self, endpoint: Endpoint, asked: _Asked) -> None:
         request, trace = asked.head, asked.trace
-        # a few kilobytes may have to be unpacked to many megabytes
-        is_packed = "content-encoding" in request.headers
-        body = await asyncio.to_thread(asked.read_body) if is_packed else asked.read_body()
+        body = await asked.body()
         deadline = Deadline.after(self._settings.request_timeout)
         if self._ready is not None:
             async with asked.ending.heard():

@@ -4,7 +4,7 @@ An id that is unknown is a 404 in OpenAI's words, whether it never was, was dele
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import parse_qs
@@ -21,6 +21,9 @@ from antigravity_addon.wire.inbound import shown
 from antigravity_addon.wire.openai_responses.request import parse_items
 
 from .routes import Endpoint, Route
+from .tasks import beside_the_loop
+
+type ReadBody = Callable[[], Awaitable[bytes]]
 
 _OBJECT: TypeAdapter[JsonObject] = TypeAdapter(JsonObject)
 
@@ -50,7 +53,7 @@ class Kept:
     new_id: Callable[[str], str]
     unix_time: Callable[[], float]
 
-    async def answer(self, route: Route, asked: Asked, read_body: Callable[[], bytes]) -> bytes:
+    async def answer(self, route: Route, asked: Asked, read_body: ReadBody) -> bytes:
         """The body of a 200.
 
         Raises: UnknownObject, InvalidRequest.
@@ -71,22 +74,20 @@ class Kept:
             case _:
                 return await self._input_items(route.id, asked)
 
-    async def _of_conversations(
-        self, route: Route, method: str, asked: Asked, read_body: Callable[[], bytes]
-    ) -> bytes:
+    async def _of_conversations(self, route: Route, method: str, asked: Asked, read_body: ReadBody) -> bytes:
         match route.endpoint, method:
             case Endpoint.CONVERSATIONS, _:
-                return await self._new_conversation(asked.owner, read_body())
+                return await self._new_conversation(asked.owner, await read_body())
             case Endpoint.CONVERSATION, "GET":
                 return _to_json(await self._conversation(route.id, asked.owner))
             case Endpoint.CONVERSATION, "POST":
-                return await self._change_conversation(route.id, asked.owner, read_body())
+                return await self._change_conversation(route.id, asked.owner, await read_body())
             case Endpoint.CONVERSATION, _:
                 return await self._delete_conversation(route.id, asked.owner)
             case Endpoint.CONVERSATION_ITEMS, "GET":
                 return _page(await self._items(route.id, asked.owner), asked.target)
             case Endpoint.CONVERSATION_ITEMS, _:
-                return await self._add_items(route.id, asked.owner, read_body())
+                return await self._add_items(route.id, asked.owner, await read_body())
             case _, "GET":
                 return await self._item(route, asked.owner)
             case _:
@@ -123,9 +124,12 @@ class Kept:
     # --- conversations ----------------------------------------------------------------------------------
 
     async def _new_conversation(self, owner: str, body: bytes) -> bytes:
-        asked = wire.parse_new_conversation(body)
-        items = self._to_keep(asked.items or ())
-        kept = KeptConversation(self.new_id("conv"), int(self.unix_time()), to_json(asked.metadata or {}))
+        def read() -> tuple[bytes, tuple[KeptItem, ...]]:
+            asked = wire.parse_new_conversation(body)
+            return to_json(asked.metadata or {}), self._to_keep(asked.items or ())
+
+        metadata, items = await beside_the_loop(read, size=len(body))
+        kept = KeptConversation(self.new_id("conv"), int(self.unix_time()), metadata)
         await self.memory.keep_conversation(owner, kept)
         if items:
             await self.memory.append_items(owner, kept.id, items)
@@ -138,9 +142,12 @@ class Kept:
         return kept
 
     async def _change_conversation(self, conversation_id: str, owner: str, body: bytes) -> bytes:
-        asked = wire.parse_changed_conversation(body)
+        def read() -> bytes:
+            return to_json(wire.parse_changed_conversation(body).metadata or {})
+
+        metadata = await beside_the_loop(read, size=len(body))
         before = await self._conversation(conversation_id, owner)
-        kept = KeptConversation(before.id, before.created, to_json(asked.metadata or {}))
+        kept = KeptConversation(before.id, before.created, metadata)
         await self.memory.keep_conversation(owner, kept)
         return _to_json(kept)
 
@@ -156,7 +163,10 @@ class Kept:
         return items
 
     async def _add_items(self, conversation_id: str, owner: str, body: bytes) -> bytes:
-        items = self._to_keep(wire.parse_new_items(body).items)
+        def read() -> tuple[KeptItem, ...]:
+            return self._to_keep(wire.parse_new_items(body).items)
+
+        items = await beside_the_loop(read, size=len(body))
         if not await self.memory.append_items(owner, conversation_id, items):
             raise _no_conversation(conversation_id)
         return _list(items, has_more=False)

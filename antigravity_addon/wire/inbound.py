@@ -110,6 +110,8 @@ def _refuse(details: ErrorDetails, cause: ValidationError) -> NoReturn:
         reason = f"expected {context['expected']}, but got {shown(details['input'])}"
     elif kind in {"string_too_short", "too_short"}:
         reason = "it must not be empty"
+    elif kind == "too_long":
+        reason = f"it can have {context['max_length']} items at most"
     else:
         reason = f"{shown(details['input'])} cannot be used here"
     raise InvalidRequest(f"Invalid value for '{param}': {reason}.", param=param) from cause

@@ -5,7 +5,13 @@ import json
 
 import pytest
 
+from antigravity_addon.errors import InvalidRequest
 from antigravity_addon.gateway.dialects import responses
+from antigravity_addon.gateway.gateway import RequestHead
+from antigravity_addon.gateway.kept import Kept
+from antigravity_addon.gateway.routes import find_route
+from antigravity_addon.state.sqlite import SqliteMemory
+from antigravity_addon.state.sqlite_file import IN_MEMORY, SqliteFile
 from antigravity_addon.wire.openai_responses.request import parse, parse_verbatim
 from tests.fuzz.in_process import Asked, InProcess, scripted
 
@@ -42,6 +48,25 @@ async def test_what_an_answer_repeats_of_its_request_is_read_in_between() -> Non
     body = json.dumps({"model": "gpt-4o", "input": "x", "tools": tools}).encode()
     echo = await responses.echo_of(responses.Asked(parse(body), parse_verbatim(body), len(body)))
     assert len(json.loads(echo)["tools"]) == len(tools)
+    assert had_turn.is_set()
+
+
+@pytest.mark.parametrize("path", ["", "/conv_1", "/conv_1/items"])
+async def test_what_a_conversation_is_to_keep_is_read_in_between(path: str) -> None:
+    items = [{"role": "user", "content": "x" * 10_000}] * 21
+    body = json.dumps({"items": items, "metadata": 1}).encode()
+    had_turn = asyncio.Event()
+    asyncio.get_running_loop().call_soon(had_turn.set)
+
+    async def read_body() -> bytes:
+        return body
+
+    memory = SqliteMemory(SqliteFile(IN_MEMORY), clock=lambda: 0.0, max_age=1e6, max_bytes=1_000_000)
+    kept = Kept(memory, lambda prefix: prefix, lambda: 0.0)
+    head = RequestHead("POST", f"/v1/conversations{path}", {})
+    with pytest.raises(InvalidRequest):
+        await kept.answer(find_route(head.method, head.target), head, read_body)
+    await memory.aclose()
     assert had_turn.is_set()
 
 

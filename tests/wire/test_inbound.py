@@ -50,7 +50,7 @@ class Basket(ClientInbound):
     limit: Annotated[Integer, Field(gt=0)] | None = None
     is_open: bool | None = None
     fruits: tuple[Fruit, ...] | None = None
-    labels: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    labels: Annotated[tuple[str, ...], Field(min_length=1, max_length=2)] | None = None
     names: Annotated[tuple[str, ...], AfterValidator(at_least_one)] | None = None
 
 
@@ -107,6 +107,12 @@ REFUSED: dict[str, tuple[bytes, str, str, str]] = {
         "labels",
         "invalid_value",
         "Invalid value for 'labels': it must not be empty.",
+    ),
+    "long array": (
+        body(labels=["a", "b", "c"]),
+        "labels",
+        "invalid_value",
+        "Invalid value for 'labels': it can have 2 items at most.",
     ),
     "no string": (
         body(owner=5),
