@@ -21,8 +21,10 @@ signal.pause()
 BENCHMARK = f"""
 import signal, sys
 from benchmarks.processes import end_on_signals, process
-# what a shell has in the background does not hear of it, nor do its children
+# what a shell has in the background does not hear of the one, and what nohup has of the other, nor do their children
 signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 end_on_signals()
 with process([sys.executable, "-c", {STARTED!r}, sys.argv[1]], int(sys.argv[1])):
     print("is measured", flush=True)
