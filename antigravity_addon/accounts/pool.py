@@ -87,8 +87,6 @@ class _Waiter:
     asked_at: float
     patience: float
     place: asyncio.Future["Lease | Nobody"]
-    decision: Wait
-    """The last one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,9 +295,8 @@ class AccountPool:
             case Wait(seconds=seconds) if patience <= 0 or seconds > patience:
                 return decision
             case _:
-                known = decision if isinstance(decision, Wait) else Wait(0.0)
-                in_line(known)
-                return await self._stand_in_line(wish, patience, known)
+                in_line(decision if isinstance(decision, Wait) else Wait(0.0))
+                return await self._stand_in_line(wish, patience)
 
     def lease_at_once(self, wish: Wish) -> Lease | None:
         """An account that is free now, if nobody waits in line for one."""
@@ -317,9 +314,9 @@ class AccountPool:
     def _would_overtake(self, wish: Wish) -> bool:
         return any(waiter.wish.model == wish.model for waiter in self._waiters)
 
-    async def _stand_in_line(self, wish: Wish, patience: float, known: Wait) -> "Lease | Wait | Nobody":
+    async def _stand_in_line(self, wish: Wish, patience: float) -> "Lease | Wait | Nobody":
         place: asyncio.Future[Lease | Nobody] = asyncio.get_running_loop().create_future()
-        waiter = _Waiter(wish, self._clock(), patience, place, known)
+        waiter = _Waiter(wish, self._clock(), patience, place)
         self._waiters[waiter] = None
         self._serve_line()
         try:
@@ -367,7 +364,6 @@ class AccountPool:
                     self._leave_line(waiter)
                     waiter.place.set_result(decision)
                 case Wait(seconds=seconds):
-                    waiter.decision = decision
                     wakes += [seconds] if seconds > 0 else []
                     wakes += [each.free_at - now for each in candidates if each.free_at > now]
                     if not any(each.free_at <= now and each.has_place for each in candidates):

@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import override
 from weakref import WeakKeyDictionary
@@ -86,8 +86,6 @@ class Connected:
     """The name was looked up from here on."""
     ready: float
     """With TLS."""
-    is_reused: bool
-    """An earlier request has opened it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,8 +254,7 @@ class _Connector(aiohttp.TCPConnector):
         if transport is not None:
             known = self._known.get(transport)
             if known is None:
-                known = _described(transport, began=began, ready=self._unix_time())
-                self._known[transport] = replace(known, is_reused=True)
+                known = self._known[transport] = _described(transport, began=began, ready=self._unix_time())
             _carriers.get([]).append(known)
         return connection
 
@@ -309,7 +306,6 @@ def _described(transport: asyncio.Transport, *, began: float, ready: float) -> C
         secured=secured,
         began=began,
         ready=ready,
-        is_reused=False,
     )
 
 
