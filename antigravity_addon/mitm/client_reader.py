@@ -21,8 +21,29 @@ FIRST_BYTES = 8 * 1024
 _FEWEST, _MOST = 1024, 64 * 1024
 _LONGEST_PAUSE = 0.05
 """Seconds. What took longer is one large request, which is over."""
+_ENDS_AT_ONCE = 8
 _MOST_ROUNDS = 1000
 """Of the loop, in a pause. Two that wait for each other go on, even by a clock that stands still."""
+
+
+class Crowd:
+    """Connections that begin with TLS, or end, at the same time, a few in each round of the loop.
+
+    A handshake is two to four milliseconds' work, of which most is the key's, and an end half a millisecond's: a hundred
+    handshakes at once were half a second for all others, and the end of a program with thousands of connections was, too.
+    """
+
+    def __init__(self) -> None:
+        self._handshakes = asyncio.Lock()
+        self._ends = asyncio.Semaphore(_ENDS_AT_ONCE)
+
+    async def may_begin_tls(self) -> None:
+        async with self._handshakes:
+            await asyncio.sleep(0)
+
+    async def may_end(self) -> None:
+        async with self._ends:
+            await asyncio.sleep(0)
 
 
 class ClientReader:
@@ -37,12 +58,11 @@ class ClientReader:
         reader: asyncio.StreamReader,
         clock: Callable[[], float] = now,
         *,
-        handshakes: asyncio.Lock | None = None,
+        crowd: "Crowd | None" = None,
     ) -> None:
-        """Of those that share `handshakes`, one at a time begins with TLS."""
         self._reader = reader
         self._clock = clock
-        self._handshakes = handshakes
+        self._crowd = crowd
         self._size = FIRST_BYTES
         self._given: float | None = None
         self._worked = 0.0
@@ -56,10 +76,11 @@ class ClientReader:
             await self._door.moved()
         asked = self._clock()
         piece = await self._reader.read(min(size, self._size))
-        if self._given is None and self._handshakes is not None and piece.startswith(TLS_HANDSHAKE):
-            # two to four milliseconds each, of which most is the key's: a hundred at once were half a second for all others
-            async with self._handshakes:
-                await asyncio.sleep(0)
+        if self._crowd is not None:
+            if not piece:
+                await self._crowd.may_end()
+            elif self._given is None and piece.startswith(TLS_HANDSHAKE):
+                await self._crowd.may_begin_tls()
         self._given = self._clock()
         # while it waited for its client, others had their turn
         self._worked = max(self._worked - (self._given - asked), 0.0)
@@ -89,12 +110,12 @@ class ClientReader:
                 break
 
 
-def read_in_pieces(client: Client, handshakes: asyncio.Lock) -> None:
+def read_in_pieces(client: Client, crowd: Crowd) -> None:
     """From its first byte on."""
     handler = proxyserver().connections.get(client.id)
     io = handler.transports.get(client) if handler is not None else None
     if io is not None and isinstance(io.reader, asyncio.StreamReader):
-        io.reader = ClientReader(io.reader, handshakes=handshakes)  # pyright: ignore[reportAttributeAccessIssue]  all that is asked of it
+        io.reader = ClientReader(io.reader, crowd=crowd)  # pyright: ignore[reportAttributeAccessIssue]  all that is asked of it
 
 
 def read_for(client: Client, door: Http2Door) -> None:

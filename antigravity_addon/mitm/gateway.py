@@ -34,7 +34,7 @@ from .body_redaction import (
 )
 from .bundle import Bundles
 from .cassette import Recorder
-from .client_reader import read_in_pieces
+from .client_reader import Crowd, read_in_pieces
 from .client_tls import TLS_HANDSHAKE, StrictClientTls
 from .commands import Commands
 from .compose import Runtime, StartError
@@ -96,7 +96,7 @@ class GatewayAddon:
         """`None` if the options cannot be used; every request is then refused."""
         self._is_running = False
         self._patience = Patience()
-        self._handshakes = asyncio.Lock()
+        self._crowd = Crowd()
         self._replays = Replays(lambda: self._runtime, _clients)
         self.addons = [
             ReplayCommands(lambda: self._runtime, self._replays),
@@ -217,7 +217,7 @@ class GatewayAddon:
             client.error = why
             logger.warning("%s was refused. %s", client.peername[0], why)
         elif isinstance(client.proxy_mode, ReverseMode):
-            read_in_pieces(client, self._handshakes)
+            read_in_pieces(client, self._crowd)
 
     def client_disconnected(self, client: connection.Client) -> None:
         self._patience.let_go(client)

@@ -9,7 +9,8 @@ What was given an address is open by then, be it an ordinary proxy: nobody is se
 
 import asyncio
 import ipaddress
-from collections.abc import Iterator
+from asyncio.selector_events import BaseSelectorEventLoop
+from collections.abc import Callable, Iterator
 
 from mitmproxy import ctx
 from mitmproxy.addons.proxyserver import Proxyserver
@@ -17,6 +18,8 @@ from mitmproxy.proxy.mode_specs import ProxyMode, ReverseMode
 
 PORT = 8045
 LOOPBACK = "127.0.0.1"
+_AT_ONCE, _WAITING_OUTSIDE = 8, 1024
+"""New connections: those that are accepted in one round of the loop, and those that the system holds ready."""
 GOOGLE = "https://generativelanguage.googleapis.com"
 
 
@@ -116,6 +119,24 @@ def is_wanted(mode: ProxyMode) -> bool:
 async def open_all() -> None:
     """Open what is wanted and close what is not. A port that is taken is logged as an error, which ends the start."""
     await proxyserver().setup_servers()
+    _accept_few_at_once()
+
+
+def _accept_few_at_once() -> None:
+    """Of asyncio's own accord a hundred connections are accepted in one round of the loop, half a millisecond's work of mitmproxy
+    each. It has a word for as many as that and for those that may wait outside, and no other. Where connections are accepted
+    otherwise, as on Windows, nothing is done.
+    """
+    loop = asyncio.get_running_loop()
+    begin: Callable[..., None] | None = getattr(loop, "_start_serving", None)
+    if begin is None or not isinstance(loop, BaseSelectorEventLoop):
+        return
+    for instance in proxyserver().servers:
+        for server in vars(instance).get("_servers", ()):
+            if isinstance(server, asyncio.Server):
+                for sock in vars(server)["_sockets"]:
+                    sock.listen(_WAITING_OUTSIDE)
+                    begin(vars(server)["_protocol_factory"], sock, None, server, _AT_ONCE)
 
 
 def open_to_others() -> Iterator[tuple[ProxyMode, str]]:

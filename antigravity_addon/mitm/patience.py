@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 _EVERY = 5.0
 """Seconds from one look to the next."""
+_AT_ONCE = 100
+"""Connections that are looked at in one round of the loop, which is a millisecond or two."""
 _MOST_CONNECTIONS = 8000
 _OTHER_FILES = 128
 """Descriptors that are left to upstreams and files."""
@@ -130,12 +132,16 @@ class Patience:
             await self.look(now())
 
     async def look(self, at: float) -> None:
-        """`at` is by the loop's clock."""
-        for client_id, connection in tuple(self._connections.items()):
+        """`at` is by the loop's clock. Others have their turn in between: thousands may be there, and end at the same time."""
+        for number, (client_id, connection) in enumerate(tuple(self._connections.items()), 1):
+            if number % _AT_ONCE == 0:
+                await asyncio.sleep(0)
             try:
                 await self._look_at(connection, at)
-                if connection.transport.is_closing() and not connection.transport.get_write_buffer_size():
-                    self._connections.pop(client_id, None)
+                if connection.transport.is_closing():
+                    if not connection.transport.get_write_buffer_size():
+                        self._connections.pop(client_id, None)
+                    await asyncio.sleep(0)
             except Exception:
                 logger.exception("A client's connection could not be looked at, so it is closed.")
                 connection.transport.abort()

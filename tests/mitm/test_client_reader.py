@@ -12,7 +12,7 @@ from mitmproxy.proxy.layers.http._hooks import HttpRequestHeadersHook
 from mitmproxy.test import taddons
 
 from antigravity_addon.mitm import http2_door
-from antigravity_addon.mitm.client_reader import FIRST_BYTES, ClientReader
+from antigravity_addon.mitm.client_reader import FIRST_BYTES, ClientReader, Crowd
 from antigravity_addon.mitm.http2_door import Http2Door
 from tests.mitm.layers import layer_of_a_client
 
@@ -187,22 +187,24 @@ def _requests(count: int) -> bytes:
     return client.data_to_send()
 
 
-async def test_of_many_handshakes_one_begins_at_a_time() -> None:
-    handshakes, begun = asyncio.Lock(), 0
+@pytest.mark.parametrize(("beginning", "most"), [(b"\x16\x03\x01", 1), (b"", 8)], ids=["handshake", "end"])
+async def test_of_a_crowd_few_go_on_at_a_time(beginning: bytes, most: int) -> None:
+    crowd, gone_on = Crowd(), 0
 
-    async def begin() -> None:
-        nonlocal begun
+    async def go_on() -> None:
+        nonlocal gone_on
         source = asyncio.StreamReader()
-        source.feed_data(b"\x16\x03\x01")
-        await ClientReader(source, handshakes=handshakes).read(65_535)
-        begun += 1
+        source.feed_data(beginning)
+        source.feed_eof()
+        await ClientReader(source, crowd=crowd).read(65_535)
+        gone_on += 1
 
     async with asyncio.TaskGroup() as group:
-        for _ in range(5):
-            group.create_task(begin())
+        for _ in range(20):
+            group.create_task(go_on())
         at_once = 0
-        while begun < 5:
-            before = begun
+        while gone_on < 20:
+            before = gone_on
             await asyncio.sleep(0)
-            at_once = max(at_once, begun - before)
-    assert at_once == 1
+            at_once = max(at_once, gone_on - before)
+    assert at_once == most
