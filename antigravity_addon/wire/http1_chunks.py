@@ -13,6 +13,7 @@ LINE_BYTES = 4096
 
 _LINE_END = b"\r\n"
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?\r\n")
+_LF_ALONE = re.compile(rb"(?<!\r)\n")
 _TRAILERS = re.compile(rb"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*\r\n)*\r\n")
 
 
@@ -94,5 +95,5 @@ def _check_rest(received: bytes, at: int, *, end: bytes) -> None:
     """Raises: InvalidHttp: nothing that may follow makes it good."""
     if len(received) - at >= LINE_BYTES:
         raise InvalidHttp(f"A chunk's size, or the trailers, are longer than {LINE_BYTES} bytes.")
-    if received.find(end, at) >= 0:
+    if received.find(end, at) >= 0 or _LF_ALONE.search(received, at):
         raise InvalidHttp("A chunk's size, or a trailer, is none.")

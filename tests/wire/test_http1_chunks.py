@@ -27,6 +27,8 @@ BROKEN: dict[str, bytes] = {
     "more than 64 bits": b"1" * 17 + b"\r\n",
     "a space in front": b" 3\r\nabc\r\n",
     "LF alone after the size": b"3\nabc\r\n0\r\n\r\n",
+    "LF alone after each": b"3\nabc\n0\n\n",
+    "LF alone at the end": b"3\r\nabc\r\n0\r\n\n",
     "LF in an extension": b"3;a\nb\r\nabc\r\n0\r\n\r\n",
     "CR in an extension": b"3;a\rb\r\nabc\r\n0\r\n\r\n",
     "NUL in an extension": b"3;\x00\r\nabc\r\n0\r\n\r\n",
