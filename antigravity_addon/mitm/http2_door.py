@@ -14,11 +14,12 @@ from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers.http import (
     ErrorCode,
     ReceiveHttp,
+    RequestHeaders,
     RequestProtocolError,
     ResponseEndOfMessage,
     ResponseProtocolError,
 )
-from mitmproxy.proxy.layers.http._http2 import Http2Server
+from mitmproxy.proxy.layers.http._http2 import Http2Server, StreamState, parse_h2_request_headers
 
 from antigravity_addon.errors import GatewayError, InvalidHttp
 from antigravity_addon.wire.http1_head import check_seen, no_proxy
@@ -37,6 +38,7 @@ from .door import (
     refusal,
 )
 from .http2_connection import HEADERS_BYTES, BoundedConnection
+from .messages import new_request
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _RESETS = 200
@@ -159,7 +161,9 @@ class Http2Door(Http2Server):
                     self._bodies[event.stream_id] = ComingBody(at, at)
                 if (error := _reason_for_no_flow(dict(event.headers))) is not None:
                     yield from self._refuse(event.stream_id, error)
-                    return False
+                else:
+                    yield from self._begin(event)
+                return False
             case h2.events.DataReceived() if event.stream_id in self._bodies and event.data:
                 self._bodies[event.stream_id].came(len(event.data))
             case h2.events.StreamEnded():
@@ -179,6 +183,21 @@ class Http2Door(Http2Server):
             case _:
                 pass
         return (yield from super().handle_h2_event(event))
+
+    def _begin(self, event: h2.events.RequestReceived) -> layer.CommandGenerator[None]:
+        """As mitmproxy does it, but for how the request is made: see messages.py. What is left of the other way keeps the body,
+        until garbage is collected.
+        """
+        try:
+            host, port, method, scheme, authority, path, headers = parse_h2_request_headers(event.headers)
+        except ValueError:
+            error = InvalidHttp("The request's method, scheme, authority or path cannot be read.")
+            yield from self._refuse(event.stream_id, error)
+            return
+        request = new_request(method, path, headers, version=b"HTTP/2.0", scheme=scheme, host=host, port=port)
+        request.data.authority = authority
+        self.streams[event.stream_id] = StreamState.HEADERS_RECEIVED
+        yield ReceiveHttp(RequestHeaders(event.stream_id, request, end_stream=bool(event.stream_ended)))
 
     def _may_reset(self) -> bool:
         """A request that is taken back costs its client nothing (CVE-2023-44487)."""

@@ -1,7 +1,9 @@
 """Pieces of what a client sends, and whose turn it is between them."""
 
 import asyncio
+import gc
 from collections.abc import Iterator
+from types import FrameType
 from typing import cast
 
 import h2.connection
@@ -176,6 +178,17 @@ async def test_of_many_requests_in_a_kilobyte_some_are_worked_on_at_a_time(
             event = following
         assert sum(turns) == 99
         assert max(turns) <= 4
+
+
+async def test_what_made_a_request_does_not_keep_it() -> None:
+    with taddons.context(Proxyserver()) as context:
+        layer, client = layer_of_a_client(context)
+        found: list[commands.Command] = list(layer.handle_event(events.DataReceived(client, _requests(1))))
+        (hook,) = [each for each in found if isinstance(each, HttpRequestHeadersHook)]
+        assert not any(isinstance(each, FrameType) for each in gc.get_referrers(hook.flow.request))
+        asked = hook.flow.request.data
+        assert (asked.method, asked.path) == (b"GET", b"/healthz")
+        assert (asked.scheme, asked.http_version) == (b"http", b"HTTP/2.0")
 
 
 def _requests(count: int) -> bytes:
