@@ -47,7 +47,6 @@ from antigravity_addon.upstream.web_media import WebMedia
 from . import contentviews, listener, options
 from .cassette import read_recordings
 from .large_pages import move_into_large_pages
-from .one_heap import share_one_heap
 from .operator_files import Accounts, OperatorFiles, StartError, named_path
 
 if TYPE_CHECKING:
@@ -269,8 +268,6 @@ class Runtime:
 
     async def start(self) -> None:
         _spare_the_collector()
-        # ahead of any thread of ours
-        share_one_heap()
         for event in tuple(_handed_over):
             await event.wait()
         try:
