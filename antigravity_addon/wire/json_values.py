@@ -24,14 +24,15 @@ def has_more_values(document: bytes, than: int) -> bool:
     """Roughly, and whatever the document is. Escape sequences and long numbers take as long as many values do, and count as
     those.
     """
-    # looking for single bytes is so fast that megabytes of one string cost nothing
+    # counting single bytes is so fast that megabytes of one string cost next to nothing
     if len(document) <= than:
         return False
-    if _has_more(_ESCAPE, document, than * _ESCAPES_OF_A_VALUE):
+    if _count(_ESCAPE, document, most=than * _ESCAPES_OF_A_VALUE) > than * _ESCAPES_OF_A_VALUE:
         return True
-    if _has_more(_MARKS, document, than // _VALUES_OF_A_NUMBER) and _has_more_digits(document, than):
+    possible = _count(_MARKS, document, most=than)
+    if possible > than // _VALUES_OF_A_NUMBER and _has_more_digits(document, than):
         return True
-    if not _has_more(_MARKS, document, than):
+    if possible <= than:
         return False
     marks = 0
     for tokens, token in enumerate(_STRING_OR_MARK.finditer(document)):
@@ -41,14 +42,14 @@ def has_more_values(document: bytes, than: int) -> bool:
     return False
 
 
-def _has_more(marks: tuple[bytes, ...], document: bytes, than: int) -> bool:
-    """In strings, too. Piece by piece, so that others get their turn."""
+def _count(marks: tuple[bytes, ...], document: bytes, *, most: int) -> int:
+    """In strings, too, and no further than beyond `most`. Piece by piece, so that others get their turn."""
     found = 0
     for start in range(0, len(document), _PIECE):
         found += sum(document.count(mark, start, start + _PIECE) for mark in marks)
-        if found > than:
-            return True
-    return False
+        if found > most:
+            break
+    return found
 
 
 def _has_more_digits(document: bytes, than: int) -> bool:
