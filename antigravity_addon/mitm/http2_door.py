@@ -170,16 +170,16 @@ class Http2Door(Http2Server):
                 self._bodies.pop(event.stream_id, None)
             case h2.events.StreamReset():
                 self._bodies.pop(event.stream_id, None)
-                if not self._may_reset():
-                    yield from self.protocol_error(
-                        "Too many requests were taken back.", h2.errors.ErrorCodes.ENHANCE_YOUR_CALM
-                    )
-                    return True
                 if event.stream_id not in self.streams:
                     # mitmproxy (12.2.3) has dropped a stream that was ended and taken back in the same breath
                     yield ReceiveHttp(
                         RequestProtocolError(event.stream_id, "Taken back by the client.", ErrorCode.CANCEL)
                     )
+                if not self._may_reset():
+                    yield from self.protocol_error(
+                        "Too many requests were taken back.", h2.errors.ErrorCodes.ENHANCE_YOUR_CALM
+                    )
+                    return True
             case _:
                 pass
         return (yield from super().handle_h2_event(event))
