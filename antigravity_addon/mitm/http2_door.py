@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import h2.errors
 import h2.events
 import h2.exceptions
+from mitmproxy.connection import ConnectionState
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers.http import (
@@ -26,6 +27,7 @@ from antigravity_addon.wire.http1_head import check_seen, no_proxy
 
 from .door import (
     HEAD_SECONDS,
+    LINGER_SECONDS,
     TURN_SECONDS,
     WRITE_BYTES,
     ClientGone,
@@ -52,7 +54,8 @@ class Http2Door(Http2Server):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self.h2_conn = self._bounded = BoundedConnection(self.h2_conf, clock=now)
-        self._begins_by: float | None = now() + HEAD_SECONDS
+        self._due: float | None = now() + HEAD_SECONDS
+        """When something must have begun, or the end must have come."""
         self._has_begun = False
         """There was a request."""
         self._is_over = False
@@ -64,7 +67,7 @@ class Http2Door(Http2Server):
 
     def next_deadline(self) -> float | None:
         due = [body.due for body in self._bodies.values()]
-        return min((*due, self._begins_by)) if self._begins_by is not None else min(due, default=None)
+        return min((*due, self._due)) if self._due is not None else min(due, default=None)
 
     @property
     def is_behind(self) -> bool:
@@ -132,14 +135,28 @@ class Http2Door(Http2Server):
         elif headers is not None and headers > HEADERS_BYTES:
             yield from self.protocol_error("Headers are too long.", h2.errors.ErrorCodes.ENHANCE_YOUR_CALM)
         elif headers is not None:
-            self._begins_by = self._begins_by or now() + HEAD_SECONDS
+            self._due = self._due or now() + HEAD_SECONDS
         elif self._has_begun:
-            self._begins_by = None
+            self._due = None
 
     def close_connection(self, msg: str) -> layer.CommandGenerator[None]:
         self._is_over = True
+        self._bodies.clear()
         self.h2_conn.stream_buffers.clear()  # or who waits for room waits for ever
-        yield from super().close_connection(msg)
+        lingers = self.conn.state is ConnectionState.OPEN
+        for command in super().close_connection(msg):
+            is_end = lingers and isinstance(command, commands.CloseConnection)
+            yield commands.CloseTcpConnection(self.conn, half_close=True) if is_end else command
+        if lingers:
+            self._due = now() + LINGER_SECONDS
+            self._handle_event = self._linger
+
+    def _linger(self, event: events.Event) -> layer.CommandGenerator[None]:
+        """Closed at once, a socket that was sent more than was read tells the client so, which then never reads why."""
+        if isinstance(event, events.ConnectionClosed | Overdue):
+            self._due = None
+            self._handle_event = self.done  # pyright: ignore[reportAttributeAccessIssue]  as mitmproxy has it
+            yield commands.CloseConnection(self.conn)
 
     def done(self, _: events.Event) -> layer.CommandGenerator[None]:
         """Mitmproxy's own wants to hear of nothing but what it knows."""
@@ -155,7 +172,7 @@ class Http2Door(Http2Server):
                 return True
             case h2.events.RequestReceived():
                 self._has_begun = True
-                self._begins_by = None
+                self._due = None
                 if not event.stream_ended:
                     at = now()
                     self._bodies[event.stream_id] = ComingBody(at, at)
@@ -230,8 +247,8 @@ class Http2Door(Http2Server):
             yield commands.SendData(self.conn, self.h2_conn.data_to_send())
 
     def _give_up(self, at: float) -> layer.CommandGenerator[None]:
-        if self._begins_by is not None and self._begins_by <= at:
-            self._begins_by = None
+        if self._due is not None and self._due <= at:
+            self._due = None
             yield from self.protocol_error("No request came.", h2.errors.ErrorCodes.NO_ERROR)
             return
         for stream_id, body in tuple(self._bodies.items()):
