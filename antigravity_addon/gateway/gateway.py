@@ -160,7 +160,10 @@ class Gateway:
         await asked.tally.send(head=Head(200, headers), body=body, end=True)
 
     async def _kept(self, route: Route, asked: _Asked) -> bytes:
-        recording = self._recording_of_same(asked.head, asked.read_body)
+        recording = None
+        if self._recordings is not None:
+            head = asked.head
+            recording = self._recordings.of_request(head.method, head.target, asked.read_body())
         naming = asked.trace.naming = self._naming(recording)
         kept = Kept(self._memory, naming.new_id, naming.unix_time)
         return await kept.answer(route, asked.head, asked.body)
@@ -284,12 +287,6 @@ class Gateway:
         if recording is None:
             raise self._recordings.missing(method, target, body)
         return recording
-
-    def _recording_of_same(self, request: RequestHead, read_body: Callable[[], bytes]) -> Recording | None:
-        """Of the very same request, for what no model is asked for."""
-        if self._recordings is None:
-            return None
-        return self._recordings.of_request(request.method, request.target, read_body())
 
     def _naming(self, recording: Recording | None) -> Naming:
         naming = Naming(new_seed(), self._unix_time)

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable
 
 from mitmproxy.connection import Client
+from mitmproxy.proxy.server import ConnectionIO
 
 from antigravity_addon.gateway.tasks import somebody_waits
 
@@ -112,15 +113,19 @@ class ClientReader:
 
 def read_in_pieces(client: Client, crowd: Crowd) -> None:
     """From its first byte on."""
-    handler = proxyserver().connections.get(client.id)
-    io = handler.transports.get(client) if handler is not None else None
+    io = _io_of(client)
     if io is not None and isinstance(io.reader, asyncio.StreamReader):
         io.reader = ClientReader(io.reader, crowd=crowd)  # pyright: ignore[reportAttributeAccessIssue]  all that is asked of it
 
 
 def read_for(client: Client, door: Http2Door) -> None:
     """No more than the door has worked on."""
-    handler = proxyserver().connections.get(client.id)
-    io = handler.transports.get(client) if handler is not None else None
+    io = _io_of(client)
     if io is not None and isinstance(io.reader, ClientReader):
         io.reader.wait_for(door)
+
+
+def _io_of(client: Client) -> ConnectionIO | None:
+    """`None` once mitmproxy has done with it."""
+    handler = proxyserver().connections.get(client.id)
+    return handler.transports.get(client) if handler is not None else None

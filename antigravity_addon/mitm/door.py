@@ -1,11 +1,11 @@
 """What the doors for HTTP/1 and HTTP/2 clients share: limits, the events between them and what stands behind, refusals."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from mitmproxy import ctx, http
-from mitmproxy.proxy import events
+from mitmproxy.proxy import events, layer
 from mitmproxy.proxy.layers.http import ErrorCode, HttpEvent, ResponseProtocolError
 from mitmproxy.utils import human
 
@@ -96,9 +96,12 @@ class ComingBody:
     """Of a request that is not all there."""
 
     began: float
-    heard: float
+    heard: float = field(init=False)
     """When something of it came."""
     size: int = 0
+
+    def __post_init__(self) -> None:
+        self.heard = self.began
 
     def came(self, size: int) -> None:
         self.heard = now()
@@ -125,6 +128,11 @@ class Refused(ResponseProtocolError):
     def __init__(self, stream_id: int, error: GatewayError) -> None:
         super().__init__(stream_id, error.message, ErrorCode.GENERIC_CLIENT_ERROR)
         self.error = error
+
+
+def nothing_more(_event: events.Event) -> layer.CommandGenerator[None]:
+    """What is over does with an event; no method, which would refer to what is over."""
+    yield from ()
 
 
 def error_of(event: ResponseProtocolError) -> GatewayError | None:

@@ -39,6 +39,7 @@ from .door import (
     Overdue,
     RequestOverdue,
     error_of,
+    nothing_more,
     now,
     refusal,
 )
@@ -77,8 +78,8 @@ class Http1Door(Http1Server):
         gigabytes.
         """
         self.request = self.response = None
-        self.state = _nothing_more
-        self.send = _nothing_more  # pyright: ignore[reportAttributeAccessIssue]  of any event
+        self.state = nothing_more
+        self.send = nothing_more  # pyright: ignore[reportAttributeAccessIssue]  of any event
 
     def _handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
         match event:
@@ -109,8 +110,7 @@ class Http1Door(Http1Server):
         size = head.body_size
         self.request = request
         self._deadline = None
-        at = now()
-        self._body = ComingBody(at, at)
+        self._body = ComingBody(now())
         yield ReceiveHttp(RequestHeaders(self.stream_id, request, end_stream=size == 0))
         self.body_reader = _Chunks() if size is None else make_body_reader(size)  # pyright: ignore[reportAttributeAccessIssue]  read the same way
         self.state = self.read_body
@@ -251,11 +251,6 @@ class Http1Door(Http1Server):
             yield ReceiveHttp(
                 RequestProtocolError(self.stream_id, "Client disconnected.", ErrorCode.CLIENT_DISCONNECTED)
             )
-
-
-def _nothing_more(_event: events.Event) -> layer.CommandGenerator[None]:
-    """What a door does with an event when its connection is no more; no method, which would refer to the door."""
-    yield from ()
 
 
 def _to_request(head: Http1Head) -> http.Request:

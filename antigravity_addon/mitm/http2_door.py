@@ -174,8 +174,7 @@ class Http2Door(Http2Server):
                 self._has_begun = True
                 self._due = None
                 if not event.stream_ended:
-                    at = now()
-                    self._bodies[event.stream_id] = ComingBody(at, at)
+                    self._bodies[event.stream_id] = ComingBody(now())
                 if (error := _reason_for_no_flow(dict(event.headers))) is not None:
                     yield from self._refuse(event.stream_id, error)
                 else:

@@ -29,7 +29,7 @@ from antigravity_addon.wire.content_encoding import decoded_size, encodings_in
 from antigravity_addon.wire.http1_head import check_unframed, content_length
 
 from .body_room import BodyRoom
-from .door import SMALL_BODY_BYTES, RequestOverdue, most_bytes, refusal
+from .door import SMALL_BODY_BYTES, RequestOverdue, most_bytes, nothing_more, refusal
 
 _LARGE_BYTES = 4 * 1024 * 1024
 """Of a body. To put so many together takes a few milliseconds."""
@@ -102,7 +102,7 @@ class RequestStream(HttpStream):
     def handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
         """Mitmproxy keeps, without a bound, what comes while a hook is waited for: who has shown a wrong key may wait long."""
         if isinstance(event, RequestData) and self._paused and self._is_refused:
-            return _nothing_more(event)
+            return nothing_more(event)
         return super().handle_event(event)
 
     @property
@@ -149,7 +149,7 @@ class RequestStream(HttpStream):
                 self._let_go()
 
     def _let_go(self) -> None:
-        self.client_state = self.server_state = _nothing_more
+        self.client_state = self.server_state = nothing_more
 
     def state_wait_for_request_headers(self, event: RequestHeaders) -> layer.CommandGenerator[None]:
         if event.request.http_version == "HTTP/1.0":
@@ -265,8 +265,3 @@ def _announced(request: http.Request) -> int | None:
         return content_length([(name.lower(), value) for name, value in request.headers.fields])
     except InvalidHttp:
         return None  # by HTTP/2, where it is judged with the head
-
-
-def _nothing_more(_event: events.Event) -> layer.CommandGenerator[None]:
-    """What a stream that is over does with an event; no method, which would refer to the stream."""
-    yield from ()

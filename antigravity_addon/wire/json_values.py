@@ -27,7 +27,8 @@ def has_more_values(document: bytes, than: int) -> bool:
     # counting single bytes is so fast that megabytes of one string cost next to nothing
     if len(document) <= than:
         return False
-    if _count(_ESCAPE, document, most=than * _ESCAPES_OF_A_VALUE) > than * _ESCAPES_OF_A_VALUE:
+    escapes = than * _ESCAPES_OF_A_VALUE
+    if _count(_ESCAPE, document, most=escapes) > escapes:
         return True
     possible = _count(_MARKS, document, most=than)
     if possible > than // _VALUES_OF_A_NUMBER and _has_more_digits(document, than):
