@@ -1,14 +1,16 @@
 """What a request costs, in US dollars: by the operator's file, or else by the prices that Google publishes.
 
-Published prices are those that the package genai-prices carries; nothing here has it fetch others. It takes most of a second
-to import, which would hold up everybody: until `load_published` has done it, no published price is known.
+Published prices are those that the package genai-prices carries; nothing here has it fetch others. It takes a while to
+import, which would hold up everybody: until `load_published` has done it, no published price is known.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from functools import lru_cache
+from importlib.util import cache_from_source, find_spec
 from pathlib import Path
 from threading import Event
 from typing import Annotated
@@ -133,10 +135,22 @@ class Prices:
 # --- published prices --------------------------------------------------------------------------------------
 
 
-def load_published() -> None:
-    """Have them at hand. Blocks for most of a second, once in a process."""
-    from genai_prices import data  # noqa: F401, PLC0415  # pyright: ignore[reportUnusedImport]  see the head of this file
+def are_published_compiled() -> bool:
+    """Whether Python keeps them as bytecode, and loads them in 40 ms. It cannot where it may not write, or is told not to by
+    `PYTHONDONTWRITEBYTECODE`: then they take 0.3 s, 0.17 of it in one call into C, in which no other thread works either.
+    """
+    package = find_spec("genai_prices")
+    folders = (package and package.submodule_search_locations) or ()
+    return any(Path(cache_from_source(f"{folder}/data.py")).exists() for folder in folders)
 
+
+def load_published() -> None:
+    """Have them at hand. Blocks, once in a process, for as long as `are_published_compiled` says."""
+    import genai_prices  # noqa: PLC0415  see the head of this file
+
+    with suppress(LookupError):
+        # some of it is imported only when it is asked
+        genai_prices.calc_price(genai_prices.Usage(), "gemini-2.5-flash", provider_id=_GOOGLE)
     _at_hand.set()
 
 

@@ -29,7 +29,7 @@ from antigravity_addon.gateway.key_strength import is_well_known
 from antigravity_addon.gateway.known import Known
 from antigravity_addon.gateway.legs import Direct
 from antigravity_addon.gateway.operator import Operator, RunningGateway
-from antigravity_addon.gateway.prices import Prices, load_published
+from antigravity_addon.gateway.prices import Prices, are_published_compiled, load_published
 from antigravity_addon.gateway.recordings import Recordings
 from antigravity_addon.gateway.resend import Resender
 from antigravity_addon.gateway.settings import Rhythm, Settings, SettingsError, UpstreamKind, to_settings
@@ -267,6 +267,9 @@ class Runtime:
         self._prices.replace(self._files.prices)
 
     async def start(self) -> None:
+        if not await asyncio.to_thread(are_published_compiled):
+            # nobody is served yet whom it would hold up
+            await asyncio.to_thread(load_published)
         _spare_the_collector()
         for event in tuple(_handed_over):
             await event.wait()

@@ -3,8 +3,11 @@
 from pathlib import Path
 
 import aiohttp
+import pytest
 
+from antigravity_addon.mitm import compose
 from antigravity_addon.simulator.server import Simulator
+from tests.running import run_gateway
 
 from .operating import write_accounts_file
 from .processes import Mitmdump, run_mitmdump
@@ -23,7 +26,10 @@ import sys, threading
 class Noting:
     def load(self, loader):
         print("at the start:", *(name for name in {NOT_FOR_THE_FIRST_ANSWER} if name in sys.modules))
-        sys.meta_path.insert(0, self)
+
+    def client_connected(self, client):
+        if self not in sys.meta_path:
+            sys.meta_path.insert(0, self)
 
     def find_spec(self, name, path=None, target=None):
         if threading.current_thread() is threading.main_thread():
@@ -67,3 +73,15 @@ async def test_nobody_waits_for_an_import(tmp_path: Path) -> None:
     lines = gateway.output.decode().splitlines()
     assert [line for line in lines if line.startswith("at the start:")] == ["at the start:"]
     assert [line for line in lines if line.startswith("while serving:")] == []
+
+
+@pytest.mark.parametrize(("is_compiled", "loaded"), [(True, 0), (False, 1)])
+async def test_prices_that_would_be_compiled_beside_clients_are_loaded_before_they_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_compiled: bool, loaded: int
+) -> None:
+    loads: list[str] = []
+    monkeypatch.setattr(compose, "_THE_REST_LATER", 3600)
+    monkeypatch.setattr(compose, "are_published_compiled", lambda: is_compiled)
+    monkeypatch.setattr(compose, "load_published", lambda: loads.append("prices"))
+    async with run_gateway(None, tmp_path, gateway_upstream="simulator"):
+        assert len(loads) == loaded

@@ -1,9 +1,11 @@
 """What requests cost: figures worked out by hand from the list prices of November 2026."""
 
+import py_compile
 import subprocess
 import sys
 from datetime import UTC, datetime
 from decimal import Decimal
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from antigravity_addon.gateway.prices import (
     MediaTokens,
     Prices,
     PricesFileError,
+    are_published_compiled,
     load_published,
     parse_prices,
     read_prices,
@@ -175,6 +178,18 @@ def test_the_library_is_imported_when_it_is_asked_to_be() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_it_is_known_whether_python_has_compiled_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "pycache_prefix", str(tmp_path))
+    assert not are_published_compiled()
+    spec = find_spec("genai_prices.data")
+    assert spec is not None
+    assert spec.origin is not None
+    py_compile.compile(spec.origin, doraise=True)
+    assert are_published_compiled()
 
 
 @pytest.mark.parametrize(
