@@ -44,6 +44,7 @@ class Watchdog:
         """Seconds at each."""
         self._collecting = 0.0
         self._collected = 0.0
+        """Seconds of a hold, by whichever thread: it lets none of the others work."""
         self._is_over = threading.Event()
 
     def load(self, loader: Loader) -> None:
@@ -96,8 +97,6 @@ class Watchdog:
                 self._seen = now
 
     def _on_collection(self, phase: str, _: Mapping[str, int]) -> None:
-        if threading.get_ident() != self._main:
-            return
         if phase == "start":
             self._collecting = time.monotonic()
         else:
