@@ -130,7 +130,8 @@ def process(
 ) -> Generator[subprocess.Popen[bytes]]:
     """A process that listens on the port, and what it starts itself. All end with the block.
 
-    Without a file for its output, what it complains of is shown.
+    Without a file for its output, what it complains of is shown. It keeps what Python compiles, as it does where people
+    use it; images of containers are often told not to.
 
     Raises: NotStarted
     """
@@ -139,7 +140,7 @@ def process(
             started = subprocess.Popen(
                 command,
                 cwd=folder,
-                env=os.environ | (environment or {}),
+                env={**os.environ, "PYTHONDONTWRITEBYTECODE": "", **(environment or {})},
                 stdout=sink,
                 stderr=subprocess.STDOUT if output else None,
                 # what it starts must end with it
