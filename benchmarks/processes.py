@@ -81,6 +81,16 @@ def plain_proxy(
         yield _gemini("plain mitmproxy", f"http://127.0.0.1:{port}", started.pid)
 
 
+@contextmanager
+def client_side(upstream_url: str, folder: Path) -> Generator[Subject]:
+    """mitmproxy that answers by itself: see `client_side.py`."""
+    port = free_port()
+    arguments = _mitmproxy(upstream_url, port, folder, [ROOT / "benchmarks" / "client_side.py"])
+    command = [str(PROGRAMS / "mitmdump"), *arguments]
+    with process(command, port, core=PROXY_CORE, environment={"PYTHONPATH": str(ROOT)}) as started:
+        yield _gemini("mitmproxy's client side alone", f"http://127.0.0.1:{port}", started.pid)
+
+
 def _gemini(name: str, base: str, pid: int) -> Subject:
     return Subject(
         name, f"{base}{_GEMINI}:streamGenerateContent?alt=sse", f"{base}{_GEMINI}:generateContent", pid

@@ -12,7 +12,7 @@ from pathlib import Path
 from .answers import Answer
 from .contenders import GATEWAY, PLAIN, start
 from .load import Result, run
-from .processes import Subject, gateway, upstream
+from .processes import Subject, client_side, gateway, upstream
 from .section import Effort, Report, Target, at_least, left_out, median, table
 
 STREAMS, WHOLE = "streams", "whole answers"
@@ -33,7 +33,8 @@ def measure(effort: Effort) -> Report:
         upstream_url = stack.enter_context(upstream(effort.events))
         contenders = start(stack, upstream_url, folder, with_peers=effort.with_peers)
         hidden = gateway(upstream_url, folder, name=CLIENTS_ALONE, options=["gateway_attempt_flows=false"])
-        subjects = (*contenders.subjects, stack.enter_context(hidden))
+        least = client_side(upstream_url, folder)
+        subjects = (*contenders.subjects, stack.enter_context(hidden), stack.enter_context(least))
         rounds: dict[Load, dict[str, list[Result]]] = {}
         for kind in KINDS:
             for clients in effort.clients:
