@@ -131,12 +131,16 @@ def _litellm_python(folder: Path) -> Path:
 def _set_up_portkey(requirement: str, folder: Path) -> None:
     (folder / "package.json").write_text('{"private":true}')
     command = [str(_NODE), str(_NPM), "install", "--no-audit", "--no-fund", "--no-package-lock"]
-    _run([*command, requirement], folder)
+    # what packages run when they are installed looks for `node` by its name
+    search = os.pathsep.join((str(_NODE.parent), os.environ.get("PATH", os.defpath)))
+    _run([*command, requirement], folder, environment={**os.environ, "PATH": search})
 
 
-def _run(command: Sequence[str], folder: Path) -> None:
+def _run(command: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None) -> None:
     try:
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+        )
     except OSError as error:
         raise NotSetUp(f"{command[0]}: {error.strerror}") from error
     if done.returncode:
