@@ -19,7 +19,6 @@ KEEP_ALIVE = b": keep-alive\n\n"
 """A comment: every parser skips it, and no proxy takes the connection for idle."""
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_LINE_BREAK = re.compile(rb"\r\n|\r|\n")
 _DATA, _GOOGLES_END = b"data: ", b"\r\n\r\n"
 _LF, _CR = b"\n\r"
 _FIELD = re.compile(rb"(?:\xef\xbb\xbf)?(?:data|event|id|retry)?:")
@@ -55,13 +54,10 @@ class StrayJson(Struct, frozen=True):
 type SseItem = ServerSentEvent | StrayJson
 
 
-def encode_event(data: bytes | str, event: str | None = None) -> bytes:
-    payload = data.encode() if isinstance(data, str) else data
-    name = b"" if event is None else b"event: %b\n" % event.encode()
-    if _LF not in payload and _CR not in payload:
-        # JSON has none: in megabytes of it, looking for two bytes takes a hundredth of the time
-        return b"%bdata: %b\n\n" % (name, payload)
-    return name + b"".join([b"data: %b\n" % line for line in _LINE_BREAK.split(payload)]) + b"\n"
+def encode_event(*data: bytes | memoryview, event: bytes = b"") -> bytes:
+    """`data`: one line, in pieces, of which the large ones are copied once. JSON as it is written here is one line."""
+    name = (b"event: ", event, b"\n") if event else ()
+    return b"".join((*name, b"data: ", *data, b"\n\n"))
 
 
 def json_objects(text: bytes) -> Iterator[bytes]:

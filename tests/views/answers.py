@@ -20,7 +20,7 @@ from tests.views.conversations import (
 
 _STREAMS = Path(__file__).parents[1] / "translate" / "streams"
 """Gemini's, of every kind."""
-_DONE = encode_event("[DONE]")
+_DONE = encode_event(b"[DONE]")
 
 
 def chunk(index: int = 0, finish: str | None = None, **delta: JsonValue) -> bytes:
@@ -41,7 +41,7 @@ def usage(**fields: JsonValue) -> bytes:
 
 
 def event(type_: str, **fields: JsonValue) -> bytes:
-    return encode_event(to_json({"type": type_, "sequence_number": 1, **fields}), type_)
+    return encode_event(to_json({"type": type_, "sequence_number": 1, **fields}), event=type_.encode())
 
 
 def _piece_of_call(call: JsonValue) -> bytes:

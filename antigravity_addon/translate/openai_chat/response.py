@@ -37,7 +37,7 @@ from antigravity_addon.wire.sse import KEEP_ALIVE, encode_event
 
 from .calls import AnswerCalls, CallForm, LegacyCall, to_extra_content
 
-_DONE = encode_event("[DONE]")
+_DONE = encode_event(b"[DONE]")
 
 
 class ChatStream:

@@ -43,7 +43,7 @@ class CompletionStream:
     def finish(self) -> bytes:
         """Raises: StreamTruncated: a turn did not end."""
         usage = sum((the_end(choice.finished).usage for choice in self._choices.values()), Usage())
-        done = encode_event("[DONE]")
+        done = encode_event(b"[DONE]")
         if not self._include_usage:
             return done
         last = replace(self._blank, usage=to_completion_usage(usage))

@@ -11,6 +11,7 @@ from typing import ClassVar, Literal, Protocol, TypedDict
 from antigravity_addon.wire.base import Outbound, write_json
 from antigravity_addon.wire.openai_error import ErrorObject
 from antigravity_addon.wire.openai_logprobs import TokenLogprob
+from antigravity_addon.wire.sse import encode_event
 
 from .output_items import ContentPart, OutputItem, SummaryText, Text, UrlCitation
 
@@ -218,8 +219,8 @@ class Delta:
         return b"%b%d%b%b%b" % (frame.before, number, frame.between, write_json(self.text), frame.after)
 
 
-def _frame(event_type: str, number: int, *payload: bytes) -> bytes:
-    """`payload`: the JSON of an object with one field at least, in pieces. JSON as it is written here has no line ends."""
-    name, (first, *rest) = event_type.encode(), payload
-    head = b'event: %b\ndata: {"type":"%b","sequence_number":%d,' % (name, name, number)
-    return b"".join((head, memoryview(first)[1:], *rest, b"\n\n"))
+def _frame(event_type: str, number: int, first: bytes, *rest: bytes) -> bytes:
+    """`first` and `rest`: the JSON of an object with one field at least, in pieces."""
+    name = event_type.encode()
+    head = b'{"type":"%b","sequence_number":%d,' % (name, number)
+    return encode_event(head, memoryview(first)[1:], *rest, event=name)
