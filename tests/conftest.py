@@ -92,6 +92,16 @@ def recorded() -> Path:
     return RECORDED
 
 
+@pytest.fixture(autouse=True)
+def no_answers_left() -> Generator[None]:
+    """An answer that a test leaves under way is that test's fault, and no later one's."""
+    yield
+    if gateway := sys.modules.get("antigravity_addon.mitm.gateway"):
+        left = list(gateway._answers)
+        gateway._answers.clear()
+        assert not left
+
+
 @pytest.fixture(scope="session", autouse=True)
 def one_authority(tmp_path_factory: pytest.TempPathFactory) -> Generator[None]:
     """Clients trust no authority but the tests' own: each reads its list anew, and the public one is long."""

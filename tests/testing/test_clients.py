@@ -1,9 +1,8 @@
 """Agents of the usual kinds, recorded by the plugin and answered offline: the OpenAI SDK, streams, LangChain."""
 
-import gc
-
 import pytest
 
+from tests.clients.conftest import nothing_is_left_to_others as nothing_is_left_to_others  # noqa: PLC0414  a fixture
 from tests.docs.pages import ROOT, snippets
 
 from .project import ASYNCIO, Project
@@ -45,4 +44,3 @@ def test_agents_are_answered_offline_as_they_were(project: Project) -> None:
     no_network = ("-p", "pytest_socket", "--disable-socket", "--allow-hosts=127.0.0.1")
     project.run(*ASYNCIO, *no_network).assert_outcomes(passed=4)
     assert (project.folder / "recordings" / "greeting.mitm").is_file()
-    gc.collect()
