@@ -160,13 +160,14 @@ class Gateway:
         await asked.tally.send(head=Head(200, headers), body=body, end=True)
 
     async def _kept(self, route: Route, asked: _Asked) -> bytes:
+        head = asked.head
+        body = await asked.body() if head.method == "POST" else b""
         recording = None
         if self._recordings is not None:
-            head = asked.head
-            recording = self._recordings.of_request(head.method, head.target, asked.read_body())
+            recording = self._recordings.of_request(head.method, head.target, body)
         naming = asked.trace.naming = self._naming(recording)
         kept = Kept(self._memory, naming.new_id, naming.unix_time)
-        return await kept.answer(route, asked.head, asked.body)
+        return await kept.answer(route, head, body)
 
     # --- an answer of a model's -------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ An id that is unknown is a 404 in OpenAI's words, whether it never was, was dele
 """
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import parse_qs
@@ -22,8 +22,6 @@ from antigravity_addon.wire.openai_responses.request import parse_items
 
 from .routes import Endpoint, Route
 from .tasks import beside_the_loop
-
-type ReadBody = Callable[[], Awaitable[bytes]]
 
 _OBJECT: TypeAdapter[JsonObject] = TypeAdapter(JsonObject)
 
@@ -53,15 +51,15 @@ class Kept:
     new_id: Callable[[str], str]
     unix_time: Callable[[], float]
 
-    async def answer(self, route: Route, asked: Asked, read_body: ReadBody) -> bytes:
-        """The body of a 200.
+    async def answer(self, route: Route, asked: Asked, body: bytes) -> bytes:
+        """The body of a 200. `body` is the request's, and empty unless it is a POST.
 
         Raises: UnknownObject, InvalidRequest.
         """
         method = "GET" if asked.method == "HEAD" else asked.method
         if route.endpoint in _OF_RESPONSES:
             return await self._of_responses(route, method, asked)
-        return await self._of_conversations(route, method, asked, read_body)
+        return await self._of_conversations(route, method, asked, body)
 
     async def _of_responses(self, route: Route, method: str, asked: Asked) -> bytes:
         match route.endpoint, method:
@@ -74,20 +72,20 @@ class Kept:
             case _:
                 return await self._input_items(route.id, asked)
 
-    async def _of_conversations(self, route: Route, method: str, asked: Asked, read_body: ReadBody) -> bytes:
+    async def _of_conversations(self, route: Route, method: str, asked: Asked, body: bytes) -> bytes:
         match route.endpoint, method:
             case Endpoint.CONVERSATIONS, _:
-                return await self._new_conversation(asked.owner, await read_body())
+                return await self._new_conversation(asked.owner, body)
             case Endpoint.CONVERSATION, "GET":
                 return _to_json(await self._conversation(route.id, asked.owner))
             case Endpoint.CONVERSATION, "POST":
-                return await self._change_conversation(route.id, asked.owner, await read_body())
+                return await self._change_conversation(route.id, asked.owner, body)
             case Endpoint.CONVERSATION, _:
                 return await self._delete_conversation(route.id, asked.owner)
             case Endpoint.CONVERSATION_ITEMS, "GET":
                 return _page(await self._items(route.id, asked.owner), asked.target)
             case Endpoint.CONVERSATION_ITEMS, _:
-                return await self._add_items(route.id, asked.owner, await read_body())
+                return await self._add_items(route.id, asked.owner, body)
             case _, "GET":
                 return await self._item(route, asked.owner)
             case _:

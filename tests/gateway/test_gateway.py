@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_network
@@ -24,6 +25,7 @@ from antigravity_addon.gateway.doors import AllowedOrigin, Came, Doors
 from antigravity_addon.gateway.gateway import Gateway
 from antigravity_addon.gateway.heads import RequestHead, error_headers
 from antigravity_addon.gateway.legs import Direct
+from antigravity_addon.gateway.recordings import Recordings
 from antigravity_addon.gateway.settings import AccountHeader, AuthMode, Settings
 from antigravity_addon.gateway.trace import Trace
 from antigravity_addon.simulator.server import Simulator
@@ -113,7 +115,7 @@ class World:
     def _unix_time(self) -> float:
         return self.now
 
-    def under(self, settings: Settings) -> Gateway:
+    def under(self, settings: Settings, *, recordings: Recordings | None = None) -> Gateway:
         upstream = Upstream(
             Endpoints(target=self.simulator.base_url, user_agent="test"),
             Keys(),
@@ -129,6 +131,7 @@ class World:
             media=self.media,
             books=self.books,
             unix_time=self._unix_time,
+            recordings=recordings,
         )
 
     async def ask(
@@ -588,3 +591,18 @@ async def test_refusals_are_counted_by_why(world: World) -> None:
     reasons = ("host_refused", "origin_refused", "invalid_api_key")
     assert [await world.sample("gateway_refusals_total", reason=reason) for reason in reasons] == [1, 1, 1]
     assert await world.sample("gateway_refusals_total") == 3
+
+
+async def test_a_replay_unpacks_a_conversation_once_and_beside_the_loop(world: World) -> None:
+    recordings = Recordings([], source="a.mitm", memory=world.memory, keeps_rhythm=False)
+    gateway = world.under(STRICT, recordings=recordings)
+    read_in: list[threading.Thread] = []
+
+    def read_body() -> bytes:
+        read_in.append(threading.current_thread())
+        return b"{}"
+
+    head, received = RequestHead("POST", "/v1/conversations", {"content-encoding": "gzip"}), Received()
+    await gateway.serve(head, read_body, received, Trace())
+    assert received.status == 200
+    assert [thread is threading.main_thread() for thread in read_in] == [False]

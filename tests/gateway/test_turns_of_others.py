@@ -58,14 +58,11 @@ async def test_what_a_conversation_is_to_keep_is_read_in_between(path: str) -> N
     had_turn = asyncio.Event()
     asyncio.get_running_loop().call_soon(had_turn.set)
 
-    async def read_body() -> bytes:
-        return body
-
     memory = SqliteMemory(SqliteFile(IN_MEMORY), clock=lambda: 0.0, max_age=1e6, max_bytes=1_000_000)
     kept = Kept(memory, lambda prefix: prefix, lambda: 0.0)
     head = RequestHead("POST", f"/v1/conversations{path}", {})
     with pytest.raises(InvalidRequest):
-        await kept.answer(find_route(head.method, head.target), head, read_body)
+        await kept.answer(find_route(head.method, head.target), head, body)
     await memory.aclose()
     assert had_turn.is_set()
 
