@@ -9,7 +9,7 @@ from mitmproxy import http
 from mitmproxy.proxy.server import ConnectionHandler
 
 from antigravity_addon.errors import GatewayError
-from antigravity_addon.gateway.client_stream import Head
+from antigravity_addon.gateway.client_stream import Head, Sink
 from antigravity_addon.gateway.clients import ANYBODY, Client
 from antigravity_addon.gateway.doors import NOWHERE, Came
 from antigravity_addon.gateway.ending import Ending
@@ -112,7 +112,33 @@ def _taken(flow: http.HTTPFlow) -> http.Request:
     return asked
 
 
-class LiveAnswer:
+class _Answer:
+    """What answers of both kinds do alike: ask the gateway, with upstream requests shown and the flow kept true."""
+
+    def __init__(self, flow: http.HTTPFlow, client: Client) -> None:
+        self._flow = flow
+        self._asked = _taken(flow)
+        self._client = client
+        self.progress = Progress(flow)
+
+    async def _serve(
+        self, gateway: Gateway, sink: Sink, *, account: str = "", ending: Ending | None = None
+    ) -> None:
+        await gateway.serve(
+            head_of(self._asked, client=self._client),
+            lambda: body_of(self._asked),
+            sink,
+            self.progress.trace,
+            through=self._through,
+            account=account,
+            ending=ending,
+        )
+
+    def _through(self, carrier: Carrier) -> Carrier:
+        return shown_through(carrier, self._flow, self.progress.trace, self.progress.attempt_flows)
+
+
+class LiveAnswer(_Answer):
     """The answer to a client that waits, pushed as it is made.
 
     State: what was sent so far, since mitmproxy keeps nothing of an answer that its client leaves.
@@ -122,11 +148,9 @@ class LiveAnswer:
         self, flow: http.HTTPFlow, wire: Wire, gateway: Gateway, *, client: Client, handler: ConnectionHandler
     ) -> None:
         """`handler` serves the client's connection."""
-        self._flow = flow
-        self._asked = _taken(flow)
+        super().__init__(flow, client)
         self._passes_by = is_redacted(flow)
         """mitmproxy must not hold the answer, or what it keeps would be what it sends."""
-        self._client = client
         self._wire = wire
         self._handler = handler
         self._gateway = gateway
@@ -135,7 +159,6 @@ class LiveAnswer:
         self._head_sent = False
         self._ended = False
         self._ending = Ending()
-        self.progress = Progress(flow)
         self.task = spawn(self._run(), name=f"exchange {flow.id}")
 
     def cancel(self) -> None:
@@ -158,15 +181,7 @@ class LiveAnswer:
             await others_first()
             # mitmproxy drops clients that are quiet for ten minutes, also those that wait for us
             with self._handler.timeout_watchdog.disarm():
-                head = head_of(self._asked, client=self._client)
-                await self._gateway.serve(
-                    head,
-                    lambda: body_of(self._asked),
-                    self,
-                    self.progress.trace,
-                    through=self._through,
-                    ending=self._ending,
-                )
+                await self._serve(self._gateway, self, ending=self._ending)
         except CancelledError:
             # not raised again: nobody waits for more than this task's end, and it would be kept with all its frames
             with contextlib.suppress(CancelledError):
@@ -194,9 +209,6 @@ class LiveAnswer:
             # before mitmproxy's response hook, in which flows are saved
             self.progress.end()
         await self._wire.push(response, body=body, end=end)
-
-    def _through(self, carrier: Carrier) -> Carrier:
-        return shown_through(carrier, self._flow, self.progress.trace, self.progress.attempt_flows)
 
     def _to_response(self, head: Head, body: bytes) -> http.Response:
         if not head.streamed:
@@ -231,41 +243,27 @@ class LiveAnswer:
             redact_response(flow)
 
 
-class ReplayedAnswer:
+class ReplayedAnswer(_Answer):
     """The answer to a flow that mitmproxy replays: collected, since such a flow has no client to stream to."""
 
     def __init__(self, flow: http.HTTPFlow, *, client: Client, account: str = "") -> None:
         """`account` is the only one that may pay, if one is named."""
-        self._flow = flow
-        self._asked = _taken(flow)
-        self._client = client
+        super().__init__(flow, client)
         self._account = account
-        self._progress = Progress(flow)
         self._head: Head | None = None
         self._body = bytearray()
 
     async def run(self, gateway: Gateway) -> None:
-        progress = self._progress
-        head = head_of(self._asked, client=self._client)
         try:
-            await gateway.serve(
-                head,
-                lambda: body_of(self._asked),
-                self,
-                progress.trace,
-                through=lambda carrier: shown_through(
-                    carrier, self._flow, progress.trace, progress.attempt_flows
-                ),
-                account=self._account,
-            )
+            await self._serve(gateway, self, account=self._account)
         finally:
-            progress.stop()
+            self.progress.stop()
         assert self._head is not None  # noqa: S101  serve always sends one
-        progress.trace.status = self._head.status
+        self.progress.trace.status = self._head.status
         self._flow.response = to_response(self._head, bytes(self._body), self._flow.request)
         if is_redacted(self._flow):
             redact_response(self._flow)
-        progress.end()
+        self.progress.end()
 
     async def send(self, *, head: Head | None = None, body: bytes = b"", end: bool = False) -> None:  # noqa: ARG002
         self._head = head or self._head
