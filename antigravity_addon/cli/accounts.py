@@ -12,14 +12,8 @@ from antigravity_addon.accounts import edit
 from antigravity_addon.accounts.account import Upstream
 from antigravity_addon.accounts.file import AccountsFileMissingError, Unusable, load_accounts
 from antigravity_addon.accounts.yaml_lines import place_of
-from antigravity_addon.gateway.operator import (
-    CHECK_MODEL,
-    CheckResult,
-    Obeyed,
-    OperatorError,
-    Overview,
-    Verdict,
-)
+from antigravity_addon.gateway.ground import Overview
+from antigravity_addon.gateway.operator import CHECK_MODEL, CheckResult, Obeyed, OperatorError, Verdict
 from antigravity_addon.gateway.operator_words import (
     check_lines,
     obeyed_lines,

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from antigravity_addon.accounts.account import Account
 from antigravity_addon.accounts.file import Unusable
-from antigravity_addon.gateway.operator import Check, GatewayFiles, Operator
+from antigravity_addon.gateway.ground import GatewayFiles
+from antigravity_addon.gateway.operator import Check, Operator
 from antigravity_addon.state.memory import StateError
 from antigravity_addon.state.pool_store import PoolStore
 from antigravity_addon.state.sqlite_file import SqliteFile

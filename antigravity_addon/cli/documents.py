@@ -9,15 +9,9 @@ from pydantic import BaseModel, ConfigDict
 
 from antigravity_addon.accounts.edit import NewAccount
 from antigravity_addon.gateway.client_keys import ClientKey
+from antigravity_addon.gateway.ground import AccountStatus, Overview, Rest
 from antigravity_addon.gateway.new_accounts import NewAccounts
-from antigravity_addon.gateway.operator import (
-    AccountStatus,
-    CheckResult,
-    Obeyed,
-    Overview,
-    Rest,
-    UsageReport,
-)
+from antigravity_addon.gateway.operator import CheckResult, Obeyed, UsageReport
 from antigravity_addon.state.pool_store import UsageSum
 
 from .doctor.finding import Finding

@@ -9,18 +9,9 @@ from antigravity_addon.accounts.edit import NewAccount
 from antigravity_addon.errors import printable
 from antigravity_addon.state.pool_store import Action, UsageSum
 
+from .ground import AccountStatus, Overview, Rest, Standing
 from .new_accounts import NewAccounts
-from .operator import (
-    AccountStatus,
-    CheckResult,
-    Dimension,
-    Obeyed,
-    Overview,
-    Rest,
-    Standing,
-    UsageReport,
-    Verdict,
-)
+from .operator import CheckResult, Dimension, Obeyed, UsageReport, Verdict
 
 WIDTH = 100
 _INDENT = "    "

@@ -24,11 +24,12 @@ from antigravity_addon.gateway.bookkeeping import Bookkeeping
 from antigravity_addon.gateway.client_keys import ClientKey
 from antigravity_addon.gateway.connections import TOKEN_FILE, USER_AGENT, Connections
 from antigravity_addon.gateway.gateway import Gateway
+from antigravity_addon.gateway.ground import RunningGateway
 from antigravity_addon.gateway.keeper import Keeper
 from antigravity_addon.gateway.key_strength import is_well_known
 from antigravity_addon.gateway.known import Known
 from antigravity_addon.gateway.legs import Direct
-from antigravity_addon.gateway.operator import Operator, RunningGateway
+from antigravity_addon.gateway.operator import Operator
 from antigravity_addon.gateway.prices import Prices, are_published_compiled, load_published
 from antigravity_addon.gateway.recordings import Recordings
 from antigravity_addon.gateway.resend import Resender

@@ -14,19 +14,21 @@ from antigravity_addon.accounts.file import Unusable
 from antigravity_addon.accounts.policy import Wish
 from antigravity_addon.accounts.pool import AccountPool, Lease
 from antigravity_addon.errors import AccountRefused, Overloaded, RateLimited, TermsRefused, UpstreamFailure
-from antigravity_addon.gateway.keeper import Keeper
-from antigravity_addon.gateway.operator import (
+from antigravity_addon.gateway.ground import (
     AccountStatus,
-    CheckResult,
-    Dimension,
     GatewayFiles,
-    Obeyed,
-    Operator,
-    OperatorError,
     Overview,
     Rest,
     RunningGateway,
     Standing,
+)
+from antigravity_addon.gateway.keeper import Keeper
+from antigravity_addon.gateway.operator import (
+    CheckResult,
+    Dimension,
+    Obeyed,
+    Operator,
+    OperatorError,
     UsageReport,
     UsageRow,
     Verdict,

@@ -19,8 +19,9 @@ from antigravity_addon.accounts.file import Unusable
 from antigravity_addon.accounts.pool import AccountPool
 from antigravity_addon.gateway.account_check import AccountCheck
 from antigravity_addon.gateway.connections import Connections
+from antigravity_addon.gateway.ground import RunningGateway
 from antigravity_addon.gateway.keeper import Keeper
-from antigravity_addon.gateway.operator import Operator, RunningGateway
+from antigravity_addon.gateway.operator import Operator
 from antigravity_addon.gateway.usage import UsageLedger
 from antigravity_addon.mitm import options
 from antigravity_addon.mitm.commands import Commands
