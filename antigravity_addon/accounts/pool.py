@@ -423,6 +423,38 @@ class AccountPool:
             rest.try_with(lease, now)
         return lease
 
+    # --- the end of a lease -----------------------------------------------------------------------------
+
+    def take_back(self, lease: Lease, failure: UpstreamFailure | None) -> None:
+        """The attempt is over."""
+        lease.seat.leases -= 1
+        for _, rest in self._rests.find(_scopes(lease.account), lease.model):
+            if rest.trial is lease:
+                rest.trial = None
+        if failure is not None and self._is_current(lease):
+            self._remember(lease, failure)
+        self._serve_line()
+
+    def _is_current(self, lease: Lease) -> bool:
+        """It may have left the list while its attempt was under way, or have been given other credentials."""
+        known = self._accounts.get(lease.account.email)
+        return known is not None and known.fingerprint == lease.account.fingerprint
+
+    def note_answer(self, lease: Lease, first_token_seconds: float, size: int) -> None:
+        self._rests.end_answered(_scopes(lease.account), lease.model, attempt=lease.number)
+        self._suspicions.note_answer(_quota_of(lease), size)
+        before = self._speed(lease.seat, lease.model, self._clock()) or first_token_seconds
+        self._note_speed(lease, 0.7 * before + 0.3 * first_token_seconds)
+        self._bind(lease)
+        self._serve_line()
+
+    def _note_speed(self, lease: Lease, seconds: float) -> None:
+        speeds = lease.seat.speeds
+        speeds.pop(lease.model, None)
+        speeds[lease.model] = seconds, self._clock()
+        while len(speeds) > _MOST_SPEEDS:
+            speeds.pop(next(iter(speeds)))
+
     # --- for people -------------------------------------------------------------------------------------
 
     def _reason_for(self, email: str, wish: Wish) -> str:
@@ -475,36 +507,6 @@ class AccountPool:
         if wish.tried & {email, seat.scopes[-2], seat.place}:
             return "It, or what it shares a quota or an address with, has failed this request already.", None
         return None
-
-    def take_back(self, lease: Lease, failure: UpstreamFailure | None) -> None:
-        """The attempt is over."""
-        lease.seat.leases -= 1
-        for _, rest in self._rests.find(_scopes(lease.account), lease.model):
-            if rest.trial is lease:
-                rest.trial = None
-        if failure is not None and self._is_current(lease):
-            self._remember(lease, failure)
-        self._serve_line()
-
-    def _is_current(self, lease: Lease) -> bool:
-        """It may have left the list while its attempt was under way, or have been given other credentials."""
-        known = self._accounts.get(lease.account.email)
-        return known is not None and known.fingerprint == lease.account.fingerprint
-
-    def note_answer(self, lease: Lease, first_token_seconds: float, size: int) -> None:
-        self._rests.end_answered(_scopes(lease.account), lease.model, attempt=lease.number)
-        self._suspicions.note_answer(_quota_of(lease), size)
-        before = self._speed(lease.seat, lease.model, self._clock()) or first_token_seconds
-        self._note_speed(lease, 0.7 * before + 0.3 * first_token_seconds)
-        self._bind(lease)
-        self._serve_line()
-
-    def _note_speed(self, lease: Lease, seconds: float) -> None:
-        speeds = lease.seat.speeds
-        speeds.pop(lease.model, None)
-        speeds[lease.model] = seconds, self._clock()
-        while len(speeds) > _MOST_SPEEDS:
-            speeds.pop(next(iter(speeds)))
 
     # --- what a failure means ---------------------------------------------------------------------------
 
