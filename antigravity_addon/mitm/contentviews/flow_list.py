@@ -1,6 +1,7 @@
 """mitmproxy's list of flows. mitmdump keeps none, so there nothing is ever found."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from mitmproxy import ctx, http
 from mitmproxy.addons.view import View
@@ -16,7 +17,11 @@ def flow_by_id(flow_id: str) -> http.HTTPFlow | None:
 def all_flows() -> Sequence[Flow]:
     """In the order in which they came; those that a filter hides, too."""
     view = _view()
-    return () if view is None else view.resolve("@all")
+    while view is not None:
+        # mitmweb has views made on a thread, and a flow may come or go in the middle
+        with suppress(RuntimeError):
+            return view.resolve("@all")
+    return ()
 
 
 def _view() -> View | None:

@@ -4,6 +4,8 @@ empty (seen in 12.2.3).
 
 import re
 from collections.abc import Iterator
+from io import StringIO
+from itertools import batched
 
 from antigravity_addon.views.pane import WIDTH
 
@@ -15,8 +17,14 @@ _PIECE = re.compile(
 )
 
 
+_AT_ONCE = 10_000
+"""Lines. A million are split or joined in a call into C that takes 50 ms, in which no other thread has its turn."""
+
+
 def legible(text: str) -> str:
-    return "\n".join(line or " " for whole in text.removesuffix("\n").split("\n") for line in _broken(whole))
+    wholes = (line.removesuffix("\n") for line in StringIO(text or "\n", newline="\n"))
+    lines = (line or " " for whole in wholes for line in _broken(whole))
+    return "\n".join("\n".join(some) for some in batched(lines, _AT_ONCE, strict=False))
 
 
 def _broken(line: str) -> Iterator[str]:
