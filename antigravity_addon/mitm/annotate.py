@@ -6,6 +6,7 @@ from mitmproxy import http
 
 from antigravity_addon.gateway.trace import Trace
 from antigravity_addon.gateway.trace_document import to_document
+from antigravity_addon.wire.openai_error import read_error
 
 METADATA_KEY = "gateway"
 """Under which a client's flow has its trace."""
@@ -50,9 +51,28 @@ def _marker_of(trace: Trace) -> str:
 
 
 def name_others(flow: http.HTTPFlow) -> None:
-    """A request that asks no model: the list has no column for its path."""
-    if not flow.comment:
-        flow.comment = f"{flow.request.method} {flow.request.path.partition('?')[0]}"
+    """One that never came as far as a model: the list has no column for its path."""
+    if flow.comment:
+        return
+    marker, reason = _end_of(flow)
+    path = flow.request.path.partition("?")[0]
+    words = " · ".join(part for part in (reason, f"{flow.request.method} {path}") if part)
+    flow.comment = f"{MARKERS.get(marker, '')} {words}".lstrip()
+    flow.marked = flow.marked or marker
+
+
+def _end_of(flow: http.HTTPFlow) -> tuple[str, str]:
+    """The marker for it, and why it ended so; both empty if nothing was wrong."""
+    response = flow.response
+    if response is None:
+        return CUT, CLIENT_GONE
+    if response.status_code < 400:
+        return "", ""
+    try:
+        error = read_error(response.get_content(strict=False) or b"")
+    except ValueError:
+        return FAILED, str(response.status_code)  # another addon has answered
+    return FAILED, f"{response.status_code} {error.code or error.type}"
 
 
 def replay_prefix(flow: http.HTTPFlow) -> str:

@@ -307,14 +307,14 @@ class GatewayAddon:
         return answer
 
     def response(self, flow: http.HTTPFlow) -> None:
-        if _is_ours(flow):
-            name_others(flow)
         if (answer := _answers.pop(flow, None)) is not None:
             answer.record(flow)
         elif flow.live and flow.is_replay == "request" and is_attempt(flow):
             redact_replay(flow)
         elif redacts_bodies() and _is_ours(flow):
             redact_request(flow)  # it was refused, or answered by another addon
+        if _is_ours(flow):
+            name_others(flow)
 
     def error(self, flow: http.HTTPFlow) -> None:
         if (answer := _answers.pop(flow, None)) is not None:
@@ -324,6 +324,8 @@ class GatewayAddon:
             answer.progress.end()
         elif redacts_bodies() and _is_ours(flow):
             redact_request(flow)
+        if _is_ours(flow):
+            name_others(flow)
 
 
 def start_answer(flow: http.HTTPFlow, wire: Wire) -> LiveAnswer | None:

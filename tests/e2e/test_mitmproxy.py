@@ -58,6 +58,56 @@ async def test_a_flow_shows_the_request_as_sent_and_the_answer_as_received(
         assert flow.metadata["gateway"]["attempts"][0]["account"] == "ana@example.com"
 
 
+NAMED: dict[str, tuple[str, str, dict[str, Any] | bytes, str, str]] = {
+    "a health check": ("GET", "/healthz", b"", "GET /healthz", ""),
+    "the models": ("GET", "/v1/models?key=1", b"", "GET /v1/models", ""),
+    "no such path": ("GET", "/nowhere", b"", "✗ 404 invalid_request_error · GET /nowhere", ":x:"),
+    "no JSON": ("POST", "/v1/responses", b"{", "✗ 400 invalid_json · POST /v1/responses", ":x:"),
+    "a wrong value": (
+        "POST",
+        "/v1/chat/completions",
+        BODY | {"temperature": 9},
+        "✗ 400 invalid_value · POST /v1/chat/completions",
+        ":x:",
+    ),
+}
+
+
+@pytest.mark.parametrize("redacts", [False, True], ids=["bodies kept", "bodies redacted"])
+@pytest.mark.parametrize(("method", "path", "body", "comment", "marker"), NAMED.values(), ids=NAMED)
+async def test_a_request_that_never_comes_to_a_model_says_what_became_of_it(
+    tmp_path: Path,
+    method: str,
+    path: str,
+    body: dict[str, Any] | bytes,
+    comment: str,
+    marker: str,
+    *,
+    redacts: bool,
+) -> None:
+    async with run_gateway(
+        None, tmp_path, gateway_upstream="simulator", gateway_redact_bodies=redacts
+    ) as gateway:
+        async with gateway.client() as client:
+            content = body if isinstance(body, bytes) else json.dumps(body).encode()
+            await client.request(method, path, content=content, headers={"content-type": "application/json"})
+        flow = await gateway.recorder.wait()
+        assert (flow.comment, flow.marked) == (comment, marker)
+
+
+async def test_a_request_that_was_not_let_in_says_so(tmp_path: Path) -> None:
+    options = {
+        "gateway_upstream": "simulator",
+        "gateway_api_key": "sk-of-a-client",
+        "gateway_auth_mode": "strict",
+    }
+    async with run_gateway(None, tmp_path, **options) as gateway:
+        assert (await ask(gateway)).status_code == 401
+        flow = await gateway.recorder.wait()
+        assert flow.comment == "✗ 401 invalid_api_key · POST /v1/chat/completions"
+        assert flow.marked == ":x:"
+
+
 async def test_flows_are_saved_and_read_back_without_a_key_in_them(tmp_path: Path) -> None:
     saved = tmp_path / "session.mitm"
     options = {
