@@ -42,7 +42,6 @@ class ErrorInfo(GoogleInbound):
 class QuotaViolation(GoogleInbound):
     quota_id: str = ""
     """Names the window: `GenerateRequestsPerDayPerProjectPerModel-FreeTier`."""
-    quota_metric: str = ""
     quota_value: str | int | None = None
 
 
