@@ -38,7 +38,8 @@ logger = logging.getLogger(__name__)
 _FIRST_LOOK = 0.5
 """Seconds after the start."""
 
-_SIMULATED = AccountsFile((Account("simulator@localhost", ApiKey(SecretStr("simulator"))),))
+_SIMULATED = AccountsFile((Account("simulator@localhost", ApiKey(SecretStr("key-of-the-simulator"))),))
+"""Its key is a word that the simulator never says: wherever a key stands in what is shown, it is masked."""
 
 
 class StartError(Exception):

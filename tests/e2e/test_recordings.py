@@ -331,3 +331,13 @@ async def test_another_recording_is_answered_from_at_once(tmp_path: Path) -> Non
         gateway.master.options.update(gateway_replay=str(tmp_path / "session.mitm"))
         (after,) = await play(gateway, [chat("echo:hello")])
     assert (before.content, after.content) == (first.content, second.content)
+
+
+async def test_what_the_built_in_simulator_said_is_answered_again_to_the_last_byte(tmp_path: Path) -> None:
+    """It says what it is, which must not be taken for the key of its account."""
+    recorded = str(tmp_path / "session.mitm")
+    requests = list(SESSION.values())
+    async with run_gateway(None, tmp_path, gateway_upstream="simulator", gateway_record=recorded) as gateway:
+        first = await play(gateway, requests)
+    async with run_gateway(NOWHERE, tmp_path, gateway_replay=recorded) as gateway:
+        assert [heard(each) for each in await play(gateway, requests)] == [heard(each) for each in first]
