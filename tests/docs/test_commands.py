@@ -71,3 +71,10 @@ def test_commands_are_found() -> None:
     found = [command for page in PAGES for command in commands_on(page)]
     assert ("python -m", ["benchmarks", "first-token"]) in found
     assert len(found) > 60
+
+
+def test_the_package_is_installed_from_a_clone_alone() -> None:
+    """No registry has it; should one have something of its name, that is somebody else's."""
+    typed = "\n".join(each.text for page in PAGES for each in snippets(page) if each.language == "sh")
+    sources = re.findall(r"'antigravity-addon(?:\[\w+\])?( @ file:)?", typed)
+    assert sources == [" @ file:"]
