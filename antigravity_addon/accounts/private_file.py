@@ -1,5 +1,6 @@
 """Files with secrets in them, written so that nobody else can read them and nothing that breaks down leaves half of one."""
 
+import errno
 import os
 import tempfile
 from pathlib import Path
@@ -12,6 +13,8 @@ def write_private(path: Path, content: bytes) -> None:
     Raises: OSError: nothing was changed; or, if it is the folder that could not be settled, nobody can say whether a
     machine that breaks down now has the change.
     """
+    if path.exists() and not path.is_file():
+        raise FileExistsError(errno.EEXIST, "it is there, and is no file", str(path))
     # mode 0600
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     new = Path(name)

@@ -1,6 +1,7 @@
 """mitmproxy's command `gateway.bundle`: an exchange in one file that can be given to strangers."""
 
 import asyncio
+import errno
 import io as bytes_io
 import logging
 from collections.abc import Awaitable, Callable, Sequence
@@ -152,7 +153,11 @@ def _name(flow: http.HTTPFlow) -> str:
 def _write(order: _Order, known: Known) -> Path:
     """On a thread. Raises: OSError."""
     path = order.path / order.name if order.path.is_dir() else order.path
-    write_private(path.resolve(), _zip(_files(order, known)))
+    try:
+        whole = path.resolve()
+    except ValueError as error:
+        raise OSError(errno.EINVAL, str(error)) from None  # no system has such names
+    write_private(whole, _zip(_files(order, known)))
     return path
 
 

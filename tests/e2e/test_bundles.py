@@ -3,6 +3,7 @@
 import ast
 import asyncio
 import json
+import os
 import shutil
 import stat
 import sys
@@ -184,6 +185,13 @@ async def test_what_cannot_be_bundled_is_said(tmp_path: Path) -> None:
             call("gateway.bundle", [flow], "", "bodies=some")
         call("gateway.bundle", [flow], str(tmp_path / "nowhere" / "b.zip"))
         assert "No such file" in await log.until("cannot be written")
+        call("gateway.bundle", [flow], "b\0.zip")
+        assert "null character" in await log.until("cannot be written", count=2)
+        pipe = tmp_path / "pipe"
+        os.mkfifo(pipe)
+        call("gateway.bundle", [flow], str(pipe))
+        assert "it is there, and is no file" in await log.until("cannot be written", count=3)
+        assert pipe.is_fifo()
         flow.live = True
         with pytest.raises(CommandError, match="still under way"):
             call("gateway.bundle", [flow])
