@@ -9,7 +9,7 @@ intercepted there or a script sets `flow.response.stream = False`, as mitmproxy 
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Iterable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import lru_cache
 from io import BytesIO
@@ -39,6 +39,7 @@ from antigravity_addon.upstream.transport import Connected, UpstreamResponse
 from .annotate import ATTEMPT_KEY, METADATA_KEY, comment_on_attempt
 from .body_redaction import redact_request, redact_response, redacts_bodies, will_be_redacted
 from .messages import new_request, new_response, new_server, now
+from .pauses import resumed
 from .redaction import (
     CREDENTIAL_HEADERS,
     redact_answer_headers,
@@ -49,9 +50,6 @@ from .redaction import (
 
 _OF_THE_CONNECTION = frozenset({"host", "content-length"})
 """The transport writes them anew."""
-
-_GLANCE_SECONDS = 0.2
-"""How often it is looked whether a flow that is paused was killed."""
 
 type FlowIds = dict[int, list[str]]
 """Attempt flows of an exchange, by the number of the attempt."""
@@ -290,15 +288,6 @@ class _AttemptFlow:
         if self.flow.intercepted:
             with self._leg.held():
                 await resumed(self.flow)
-
-
-async def resumed(flow: Flow) -> None:
-    """Until nobody pauses it any more."""
-    while flow.intercepted:
-        # mitmproxy (12.2.3) wakes nobody when a paused flow is killed
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_GLANCE_SECONDS):
-                await flow.wait_for_resume()
 
 
 @lru_cache(maxsize=256)

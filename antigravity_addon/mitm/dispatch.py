@@ -25,6 +25,8 @@ from mitmproxy.hooks import Hook, UpdateHook
 from mitmproxy.http import HTTPFlow, Message
 from mitmproxy.log import AddLogHook, LegacyLogEvents, LogEntry
 
+from .pauses import resumed
+
 type _Listener = Callable[..., Any]
 type _Listeners = tuple[tuple[_Listener, ...], ...]
 """To one event, by addon of the chain: its own function, and those of the addons inside of it."""
@@ -67,6 +69,8 @@ class Dispatch:
         if isinstance(subject, Flow):
             # who came while the event was brought hears of the next one
             await self._bring([[subject]], self._known_to_listen_to(_UPDATED))
+            # mitmproxy would wait next, and for ever if the flow is killed
+            await resumed(subject)
 
     async def trigger_event(self, event: Hook) -> None:
         await self._bring(_arguments_of(event), self._listening_to(event))

@@ -33,7 +33,7 @@ from antigravity_addon.upstream.transport import UpstreamResponse
 from . import listener
 from .annotate import ATTEMPT_KEY, METADATA_KEY, REPLAY_KEY, comment_on_attempt, replay_prefix
 from .answer import ReplayedAnswer, body_of, failed_response
-from .attempts import Arrivals, describe, is_attempt, resumed, shown_response, to_upstream_request
+from .attempts import Arrivals, describe, is_attempt, shown_response, to_upstream_request
 from .body_redaction import (
     has_lost_its_question,
     redact_request,
@@ -44,6 +44,7 @@ from .body_redaction import (
 from .compose import Runtime
 from .door import refusal
 from .messages import now
+from .pauses import resumed
 from .redaction import (
     CREDENTIAL_HEADERS,
     REDACTED,

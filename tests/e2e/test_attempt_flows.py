@@ -193,6 +193,28 @@ async def test_a_request_that_was_killed_is_not_sent_and_is_tried_again(tmp_path
         assert served.response is not None
 
 
+@pytest.mark.parametrize("http2", [False, True], ids=["HTTP/1", "HTTP/2"])
+@pytest.mark.parametrize("paused", ["~q & !~comment ↳", "~s & !~comment ↳"], ids=["request", "answer"])
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+async def test_a_client_whose_paused_flow_is_killed_hears_of_it(
+    tmp_path: Path, paused: str, *, stream: bool, http2: bool
+) -> None:
+    async with (
+        run_gateway(None, tmp_path, gateway_upstream="simulator") as gateway,
+        httpx.AsyncClient(base_url=gateway.url, http1=not http2, http2=http2, timeout=60) as client,
+    ):
+        operator = intercepting(gateway, paused)
+        asking = asyncio.create_task(  # noqa: TID251  awaited below
+            client.post("/v1/chat/completions", json={**BODY, "stream": stream})
+        )
+        flow = await operator.paused.get()
+        flow.kill()
+        with pytest.raises(httpx.RemoteProtocolError):
+            await asking
+        assert flow.error is not None
+        assert not flow.live
+
+
 async def test_server_replay_answers_an_attempt(tmp_path: Path) -> None:
     accounts = write_accounts(tmp_path, ANA)
     saved = tmp_path / "attempts.mitm"
