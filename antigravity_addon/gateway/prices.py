@@ -98,7 +98,7 @@ class OwnPrice:
 
 def dollars(cost: Decimal) -> str:
     """`$0.00042`, `$1.27`: two figures that count, and cents at least."""
-    places = 2 if cost >= 1 or not cost else min(max(2, 1 - cost.adjusted()), 9)
+    places = min(max(2, 1 - cost.adjusted()), 9) if cost else 2
     return f"${cost:.{places}f}"
 
 

@@ -75,6 +75,7 @@ SHAPES: dict[str, str | None] = {
     "keyring:a": "must be keyring:SERVICE/USER",
     "keyring:/b": "must be keyring:SERVICE/USER",
     "keyring:a/": "must be keyring:SERVICE/USER",
+    "keyring:a/b\n": "must be keyring:SERVICE/USER",
     "a key": "has spaces or odd characters",
     "ключ": "has spaces or odd characters",
 }

@@ -242,6 +242,26 @@ async def test_a_client_that_leaves_the_line_gives_up_its_turn(tmp_path: Path) -
         assert report.leases == 0
 
 
+async def test_a_stream_that_waits_in_line_has_no_head_before_its_account_is_known(tmp_path: Path) -> None:
+    """Not even a keep-alive, which would be the head's end."""
+    last = b'data: {"candidates":[{"content":{"parts":[{"text":"x"}]},"finishReason":"STOP"}]}\r\n\r\n'
+    async with (
+        Simulator() as simulator,
+        pool_of(tmp_path, simulator, account(ANA, max_concurrent=1), gateway_keepalive_seconds=1) as gateway,
+        asyncio.TaskGroup() as group,
+    ):
+        simulator.script([Exchange(pieces=((5.0, last),))])
+        first = group.create_task(ask(gateway, stream=True))
+        async with asyncio.timeout(60):
+            await simulator.wait_for(lambda requests: len(requests) == 1)
+        second = group.create_task(ask(gateway, stream=True))
+        async with asyncio.timeout(60):
+            assert ": keep-alive" in (await first).text
+            answer = await second
+        assert served(answer) == ANA
+        assert ": keep-alive" not in answer.text
+
+
 async def test_a_line_that_does_not_move_ends_in_429(tmp_path: Path) -> None:
     async with (
         Simulator() as simulator,

@@ -32,6 +32,11 @@ PROMPTS: dict[str, tuple[Endpoint, dict[str, Any], dict[str, Any]]] = {
         {"messages": [{"role": "user", "content": [IMAGE]}]},
         {"messages": [{"role": "user", "content": [IMAGE, {"type": "text", "text": "NEW"}]}]},
     ),
+    "parts that are none stay": (
+        CHAT,
+        {"messages": [{"role": "user", "content": ["x", None, {"type": "text", "text": "a"}]}]},
+        {"messages": [{"role": "user", "content": ["x", None, {"type": "text", "text": "NEW"}]}]},
+    ),
     "a completion": (COMPLETIONS, {"prompt": ["a", "b"]}, {"prompt": "NEW"}),
     "a response's text": (RESPONSES, {"input": "a"}, {"input": "NEW"}),
     "a response's last user message": (

@@ -194,7 +194,7 @@ def test_it_is_known_whether_python_has_compiled_them(
 
 @pytest.mark.parametrize(
     ("cost", "text"),
-    [("0", "$0.00"), ("0.00041999", "$0.00042"), ("0.012", "$0.012"), ("0.5", "$0.50"), ("1.267", "$1.27"), ("0.00000001", "$0.000000010")],
+    [("0", "$0.00"), ("0.000000000", "$0.00"), ("12.346", "$12.35"), ("0.00041999", "$0.00042"), ("0.012", "$0.012"), ("0.5", "$0.50"), ("1.267", "$1.27"), ("0.00000001", "$0.000000010")],
 )  # fmt: skip
 def test_costs_are_shown_with_two_figures_that_count(cost: str, text: str) -> None:
     assert shown(Decimal(cost)) == text

@@ -305,6 +305,10 @@ PASSING: dict[str, tuple[Reply, str]] = {
         Reply(b"<html>", 502),
         "The token endpoint gave an answer that cannot be read (status 502).",
     ),
+    "500, of no name": (
+        error("error", status=500),
+        "The token endpoint cannot answer now (500 error).",
+    ),
     "503": (
         error({"code": 503, "status": "UNAVAILABLE"}, status=503),
         "The token endpoint cannot answer now (503 UNAVAILABLE).",
