@@ -35,6 +35,7 @@ from antigravity_addon.gateway.operator import (
     summed,
 )
 from antigravity_addon.gateway.operator_words import (
+    _short,
     check_lines,
     obeyed_lines,
     overview_lines,
@@ -354,6 +355,13 @@ def test_however_usage_is_told_apart_it_adds_up(
 
 
 # --- words -------------------------------------------------------------------------------------------------
+
+COUNTS = {999: "999", 1000: "1k", 12_345: "12.3k", 999_400: "999k", 999_700: "1000k", 1_230_000: "1.23M", 4_560_000_000: "4.56G"}  # fmt: skip
+
+
+@pytest.mark.parametrize(("count", "text"), COUNTS.items())
+def test_large_counts_are_told_in_three_figures(count: int, text: str) -> None:
+    assert _short(count) == text
 
 
 async def test_a_running_gateway_in_words() -> None:

@@ -309,6 +309,15 @@ def test_a_milder_request(
     assert remedy_for(failure, after) is None, "the same remedy must not be tried twice"
 
 
+def test_json_mode_stays_where_there_are_no_tools() -> None:
+    """A model that has refused both together is asked without the one only where there is the other."""
+    json_mode = GenerationConfig(response_mime_type=JSON)
+    message = "Tool use with a response mime type: 'application/json' is unsupported"
+    remedy = remedy_for(refusal(message), asking(tools=(SEARCH,), generation_config=json_mode))
+    assert remedy is not None
+    assert remedy.soften(asking(generation_config=json_mode)) == asking(generation_config=json_mode)
+
+
 def test_the_schema_of_the_answer_goes_before_the_constraint_on_calls() -> None:
     forced = ToolConfig(function_calling_config=FunctionCallingConfig(mode="ANY"))
     json_mode = GenerationConfig(response_mime_type=JSON, response_json_schema=SCHEMA)

@@ -58,6 +58,33 @@ async def test_a_certificate_that_nobody_vouches_for_is_named_as_the_reason(tmp_
     server.close()
 
 
+async def test_no_redirect_is_followed() -> None:
+    """It would be told the account's key."""
+    told: list[bytes] = []
+
+    async def elsewhere(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        told.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.close()
+
+    other = await asyncio.start_server(elsewhere, "127.0.0.1", 0)
+    location = f"http://127.0.0.1:{other.sockets[0].getsockname()[1]}/"
+
+    async def redirecting(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        head = f"HTTP/1.1 307 Temporary Redirect\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n"
+        writer.write(head.encode())
+        writer.close()
+
+    server, transport = await asyncio.start_server(redirecting, "127.0.0.1", 0), Transport()
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    async with transport.open(UpstreamRequest(url, {"x-goog-api-key": "k"}, b"{}")) as response:
+        assert response.status == 307
+    assert not told
+    await transport.aclose()
+    for each in (server, other):
+        each.close()
+
+
 _ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"
 
 
