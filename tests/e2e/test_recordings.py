@@ -149,7 +149,9 @@ async def test_failures_are_answered_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("fault", ["dead-key", "error-mid-event", "html-502", "safety", "truncated"])
-async def test_what_a_client_was_told_of_a_failure_it_is_told_again(tmp_path: Path, fault: str) -> None:
+async def test_what_a_client_was_told_of_a_failure_it_is_told_again(
+    tmp_path: Path, fault: str, caplog: pytest.LogCaptureFixture
+) -> None:
     requests = [
         chat("echo:one two three four five six"),
         chat("echo:one two three four five six", stream=True),
@@ -166,6 +168,7 @@ async def test_what_a_client_was_told_of_a_failure_it_is_told_again(tmp_path: Pa
         assert [(each.status_code, each.content) for each in again] == [
             (e.status_code, e.content) for e in first
         ]
+    assert not [record for record in caplog.records if record.levelname == "ERROR"], "nor is it miscounted"
 
 
 async def test_a_client_that_names_itself_otherwise_is_answered(tmp_path: Path) -> None:
