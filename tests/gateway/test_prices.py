@@ -103,6 +103,13 @@ def test_the_short_way_leads_to_what_the_library_says(model: str, usage: Usage, 
     assert cost(model, usage, at=at) == cost(model, usage, at=at, media=MediaTokens())
 
 
+@pytest.mark.parametrize("media", [None, MediaTokens()], ids=["text", "media"])
+@pytest.mark.parametrize("model", ["gemini-embedding-001", "gemma-3"])
+def test_what_has_half_a_price_or_none_costs_nobody_knows_what(model: str, media: MediaTokens | None) -> None:
+    """The library would say that what has no price costs nothing."""
+    assert cost(model, Usage(1000, 0, 1000, 0), media=media) is None
+
+
 def test_a_price_is_that_of_the_day() -> None:
     usage = Usage(1000, 0, 1000, 0)
     assert cost("gemini-4-argon", usage) == dollars("2000", "10000")
