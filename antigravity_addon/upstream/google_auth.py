@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
+from threading import Event
 from typing import TYPE_CHECKING
 
 from pydantic import SecretStr, ValidationError
@@ -96,16 +97,23 @@ class GoogleAuth:
         """Its requests are sent on the loop, which ends them in time, and when nobody waits for the token any more."""
         loop = asyncio.get_running_loop()
         under_way: list[Future[Answer]] = []
+        is_over = Event()
 
         def ask(request: UpstreamRequest) -> Answer:
-            asked = fetch(self._transport, request, of="token endpoint")
-            under_way.append(asyncio.run_coroutine_threadsafe(asked, loop))
+            asked = asyncio.run_coroutine_threadsafe(
+                fetch(self._transport, request, of="token endpoint"), loop
+            )
+            under_way.append(asked)
+            if is_over.is_set():
+                # before this one was there to be cancelled
+                asked.cancel()
             # a loop that has stopped meanwhile ends nothing
-            return under_way[-1].result(2 * WHOLE_SECONDS)
+            return asked.result(2 * WHOLE_SECONDS)
 
         try:
             return await self._on_thread(lambda: library.refresh(made, source, ask))
         finally:
+            is_over.set()
             for each in under_way:
                 each.cancel()
 

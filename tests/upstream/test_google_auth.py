@@ -5,12 +5,14 @@ import json
 import logging
 import sys
 import traceback
-from collections.abc import AsyncGenerator, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from threading import Event
+from typing import Any
 
 import brotli
 import pytest
@@ -26,7 +28,7 @@ from antigravity_addon.accounts.tokens import Token
 from antigravity_addon.errors import AccountRefused, TokenUnavailable, UpstreamFailure
 from antigravity_addon.upstream import token_endpoint
 from antigravity_addon.upstream.google_auth import GoogleAuth
-from antigravity_addon.upstream.token_endpoint import REREAD_SECONDS, Patience
+from antigravity_addon.upstream.token_endpoint import REREAD_SECONDS, Answer, Patience
 from antigravity_addon.upstream.transport import SMALL_BYTES, Transport
 from antigravity_addon.wire.base import Json
 
@@ -480,6 +482,30 @@ async def test_a_token_that_nobody_waits_for_is_not_waited_for(desk: Desk) -> No
     # or the thread would wait until the endpoint speaks
     async with asyncio.timeout(60):
         await asyncio.to_thread(desk.google_auth._threads.shutdown)
+    desk.server.open.set()
+
+
+async def test_nor_if_it_is_given_up_as_its_request_leaves(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The endpoint may have the request before the thread that sent it has its turn again."""
+    given_up, sent = Event(), asyncio.run_coroutine_threadsafe
+    under_way: list[Future[Answer]] = []
+
+    def slowly(asked: Coroutine[Any, Any, Answer], loop: asyncio.AbstractEventLoop) -> Future[Answer]:
+        under_way.append(sent(asked, loop))
+        given_up.wait()
+        return under_way[-1]
+
+    monkeypatch.setattr(asyncio, "run_coroutine_threadsafe", slowly)
+    desk.server.open.clear()
+    waiting = asyncio.get_running_loop().create_task(desk.token(desk.service_account()))
+    await desk.server.arrived.wait()
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    given_up.set()
+    await asyncio.to_thread(desk.google_auth._threads.shutdown)
+    assert [each.cancelled() for each in under_way] == [True]
     desk.server.open.set()
 
 
