@@ -64,12 +64,16 @@ def test_exchanges_that_do_not_fit_are_left_out_and_the_file_stays_whole(
             recorder.response(exchange("third"))
         assert path.stat().st_size == size
         recorder.response(exchange("fourth"))
-    assert [flow.comment for flow in read_flows(path)] == ["first", "fourth"]
-    failed, again = caplog.messages
+        with no_file_grows_beyond(path.stat().st_size + size // 2):
+            recorder.response(exchange("fifth"))
+        recorder.response(exchange("sixth"))
+    assert [flow.comment for flow in read_flows(path)] == ["first", "fourth", "sixth"]
+    failed, again, _, once_more = caplog.messages
     assert failed.startswith(
         f"gateway_record: {path} cannot be written (File too large). Exchanges are served"
     )
     assert again == f"gateway_record: {path} can be written again. Exchanges that it lacks: 2."
+    assert once_more == f"gateway_record: {path} can be written again. Exchanges that it lacks: 1."
 
 
 def test_an_exchange_keeps_its_upstream_requests_over_a_reload(tmp_path: Path) -> None:
