@@ -6,6 +6,7 @@ of bodies, and hashes the bodies of a flow, whether a browser is there or not, a
 
 import asyncio
 import hashlib
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Literal, override
 
@@ -25,7 +26,7 @@ _EDGE = 4096
 class Updates(mitmweb.ClientConnection):
     """One browser.
 
-    State: searches under way, by what the browser calls them, and for each the flows that are still to be looked at.
+    State: searches, by what the browser calls them, and for each that is under way the flows that are still to be looked at.
     """
 
     @override
@@ -35,12 +36,19 @@ class Updates(mitmweb.ClientConnection):
 
     @override
     def update_filter(self, name: str, expr: str) -> None:
-        """Raises: ValueError: `expr` is none."""
+        """What is not to be read finds nothing: mitmproxy would end the connection, and the page takes much that is half typed for
+        an expression, such as `~b '`.
+        """
         self._give_up(name)
         if not expr:
             super().update_filter(name, expr)
             return
-        self.filters[name] = flowfilter.parse(expr)
+        try:
+            self.filters[name] = flowfilter.parse(expr)
+        except ValueError:
+            self.filters.pop(name, None)
+            self._tell(name, [])
+            return
         self._unseen[name] = dict.fromkeys(self.application.master.view)
         self._searches[name] = spawn(self._search(name, self._unseen[name]), name=f"search flows for {name}")
 
@@ -55,8 +63,11 @@ class Updates(mitmweb.ClientConnection):
             else:
                 found.discard(flow)
             await asyncio.sleep(0)
-        listed = [flow.id for flow in self.application.master.view if flow in found]
-        payload = {"name": name, "matching_flow_ids": listed}
+        del self._unseen[name]
+        self._tell(name, [flow.id for flow in self.application.master.view if flow in found])
+
+    def _tell(self, name: str, found: Sequence[str]) -> None:
+        payload = {"name": name, "matching_flow_ids": found}
         self.send(self._json_dumps({"type": "flows/filterUpdate", "payload": payload}))
 
     def _give_up(self, name: str) -> None:

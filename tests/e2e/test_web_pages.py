@@ -1,11 +1,13 @@
 """mitmweb's pages: what mitmproxy makes of them, while clients have their turns."""
 
 import asyncio
+import gc
 import io as bytes_io
 import json
 import re
 import sys
 import threading
+import weakref
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -49,14 +51,19 @@ class Browser:
 
     async def search(self, expression: str) -> list[str]:
         """The ids of what is found."""
+        async with self.searching(expression) as found:
+            return found
+
+    @asynccontextmanager
+    async def searching(self, expression: str) -> AsyncGenerator[list[str]]:
+        """What is found, with the page still open."""
         async with self.http.ws_connect(f"{self.url}updates?token={self.token}") as updates:
             payload = {"name": "search", "expr": expression}
             await updates.send_json({"type": "flows/updateFilter", "payload": payload})
             async with asyncio.timeout(60):
-                while True:
-                    message = await updates.receive_json()
-                    if message["type"] == "flows/filterUpdate":
-                        return message["payload"]["matching_flow_ids"]
+                while (message := await updates.receive_json())["type"] != "flows/filterUpdate":
+                    pass
+            yield message["payload"]["matching_flow_ids"]
 
 
 @asynccontextmanager
@@ -180,6 +187,22 @@ async def test_a_search_finds_what_has_changed_meanwhile(tmp_path: Path) -> None
         second.metadata["noticing"] = Noticing(change)
         assert await browser.search("~comment needle | ~meta needle") == [first.id, late.id]
         second.metadata.clear()
+
+
+async def test_a_search_that_is_over_keeps_no_flow(tmp_path: Path) -> None:
+    async with browsing(tmp_path, [tflow.tflow()]) as (browser, master), browser.searching("~m GET"):
+        late = tflow.tflow()
+        master.view.add([late])
+        master.view.remove([late])
+        is_kept = weakref.ref(late)
+        del late
+        gc.collect()
+        assert is_kept() is None
+
+
+async def test_a_search_that_is_half_typed_finds_nothing(tmp_path: Path) -> None:
+    async with browsing(tmp_path, [tflow.tflow()]) as (browser, _):
+        assert await browser.search("~b '") == []
 
 
 async def test_others_have_their_turn_while_a_view_is_made(tmp_path: Path) -> None:
