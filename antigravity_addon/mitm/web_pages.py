@@ -8,10 +8,12 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
+from itertools import chain, islice
 from typing import Any, override
 
 from mitmproxy import contentviews, flowfilter, http
 from mitmproxy.contentviews import Contentview, ContentviewRegistry, Metadata
+from mitmproxy.exceptions import FlowReadException
 from mitmproxy.flow import Flow
 from mitmproxy.io import FlowReader, FlowWriter
 from mitmproxy.tcp import TCPMessage
@@ -174,10 +176,17 @@ class _Saved(mitmweb.RequestHandler):
             raise mitmweb.APIError(400, str(error)) from None
 
     async def post(self) -> None:
-        self.view.clear()
-        for flow in FlowReader(BytesIO(self.filecontents)).stream():
-            await self.master.load_flow(flow)
-            await asyncio.sleep(0)
+        """Raises: APIError: it holds something else, or ends in the middle; what it has up to there is listed. For what holds no
+        flow at all, the list is not given up."""
+        flows = FlowReader(BytesIO(self.filecontents)).stream()
+        try:
+            first = tuple(islice(flows, 1))
+            self.view.clear()
+            for flow in chain(first, flows):
+                await self.master.load_flow(flow)
+                await asyncio.sleep(0)
+        except FlowReadException as error:
+            raise mitmweb.APIError(400, str(error)) from None
 
 
 def _dumped(flow: Flow) -> bytes:

@@ -19,6 +19,8 @@ from antigravity_addon.gateway.tasks import LARGE, spawn
 if TYPE_CHECKING:
     from _hashlib import HASH
 
+_MOST_WAITING = 20_000
+"""Messages of some 2 kB, for a browser that takes none: a computer that sleeps with the page open would fill the memory."""
 _EDGE = 4096
 """Bytes."""
 
@@ -33,6 +35,13 @@ class Updates(mitmweb.ClientConnection):
     def initialize(self) -> None:
         self._searches: dict[str, asyncio.Task[None]] = {}
         self._unseen: dict[str, dict[Flow, None]] = {}
+
+    @override
+    def send(self, message: bytes) -> None:
+        if self._send_queue.qsize() < _MOST_WAITING:
+            super().send(message)
+        else:
+            self.close()
 
     @override
     def update_filter(self, name: str, expr: str) -> None:

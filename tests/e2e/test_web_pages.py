@@ -18,9 +18,9 @@ import aiohttp
 import pytest
 from mitmproxy import contentviews, http
 from mitmproxy.contentviews import Contentview, Metadata
-from mitmproxy.io import FlowReader, FlowWriter
+from mitmproxy.io import FlowWriter
 from mitmproxy.test import tflow, tutils
-from mitmproxy.tools.web.app import flow_to_json
+from mitmproxy.tools.web.app import ClientConnection, flow_to_json
 from mitmproxy.tools.web.master import WebMaster
 from mitmproxy.utils.strutils import cut_after_n_lines
 
@@ -48,6 +48,16 @@ class Browser:
 
     def _get(self, page: str, **query: str) -> "aiohttp.client._RequestContextManager":
         return self.http.get(f"{self.url}{page}", params={"token": self.token} | query)
+
+    async def open(self, saved: bytes) -> int:
+        """The status."""
+        async with self.http.ws_connect(f"{self.url}updates?token={self.token}"):
+            pass  # which gives the cookie that mitmweb asks for where something is changed
+        cookies = {cookie.key: cookie.value for cookie in self.http.cookie_jar}
+        headers = {"X-XSRFToken": cookies["_mitmproxy_xsrf"]}
+        url = f"{self.url}flows/dump?token={self.token}"
+        async with self.http.post(url, data=saved, headers=headers) as answer:
+            return answer.status
 
     async def search(self, expression: str) -> list[str]:
         """The ids of what is found."""
@@ -301,20 +311,33 @@ def dumped(flows: Sequence[http.HTTPFlow]) -> bytes:
     return written.getvalue()
 
 
-async def test_a_file_is_opened(tmp_path: Path) -> None:
-    saved = [tflow.tflow(resp=True, live=False) for _ in range(3)]
-    async with browsing(tmp_path, [tflow.tflow(live=False)]) as (browser, master):
-        async with browser.http.ws_connect(f"{browser.url}updates?token={browser.token}"):
-            pass  # which gives the cookie that mitmweb asks for where something is changed
-        cookies = {cookie.key: cookie.value for cookie in browser.http.cookie_jar}
-        headers = {"X-XSRFToken": cookies.get("_mitmproxy_xsrf", "")}
-        async with browser.http.post(
-            f"{browser.url}flows/dump?token={browser.token}", data=dumped(saved), headers=headers
-        ) as answer:
-            assert answer.status == 200, await answer.text()
-        assert [flow.id for flow in master.view] == [
-            flow.id for flow in FlowReader(bytes_io.BytesIO(dumped(saved))).stream()
-        ]
+OPENED: dict[str, tuple[Callable[[bytes], bytes], int, list[int]]] = {
+    "whole": (lambda saved: saved, 200, [0, 1, 2]),
+    "empty": (lambda _: b"", 200, []),
+    "cut off": (lambda saved: saved[:-10], 400, [0, 1]),
+    "something else": (lambda _: b"not flows", 400, [-1]),
+}
+
+
+@pytest.mark.parametrize(("spoil", "status", "listed"), OPENED.values(), ids=OPENED)
+async def test_a_file_takes_the_place_of_the_list(
+    tmp_path: Path, spoil: Callable[[bytes], bytes], status: int, listed: list[int]
+) -> None:
+    flows = [tflow.tflow(resp=True, live=False) for _ in range(4)]
+    async with browsing(tmp_path, flows[3:]) as (browser, master):
+        assert await browser.open(spoil(dumped(flows[:3]))) == status
+        assert [flow.id for flow in master.view] == [flows[place].id for place in listed]
+
+
+async def test_a_browser_that_takes_nothing_is_given_up(tmp_path: Path) -> None:
+    async with browsing(tmp_path, []) as (browser, _):
+        async with browser.http.ws_connect(f"{browser.url}updates?token={browser.token}") as updates:
+            (connection,) = ClientConnection.connections
+            for _ in range(100_000):
+                connection.send(b"{}")
+            async with asyncio.timeout(60):
+                taken = [message async for message in updates]
+        assert len(taken) < 100_000
 
 
 async def test_only_small_pages_are_packed(tmp_path: Path) -> None:
