@@ -59,7 +59,16 @@ def follow(app: mitmweb.Application) -> None:
 
 
 class _Shown(mitmweb.FlowContentView):
-    """Asks for the password as every page of mitmweb does."""
+    """Asks for the password as every page of mitmweb does.
+
+    State: whether anybody still wants it. Who goes through the list with the arrow keys asks for each, and leaves it.
+    """
+
+    _is_wanted = True
+
+    @override
+    def on_connection_close(self) -> None:
+        self._is_wanted = False
 
     @override
     async def get(  # pyright: ignore[reportIncompatibleMethodOverride]  tornado awaits what it is given
@@ -68,7 +77,10 @@ class _Shown(mitmweb.FlowContentView):
         # mitmproxy's own filter may hide what the browser's shows
         if self.flow in self.view:
             self.view.focus.flow = self.flow
-        await asyncio.get_running_loop().run_in_executor(_reader, super().get, flow_id, message, content_view)
+        make = super().get
+        await asyncio.get_running_loop().run_in_executor(
+            _reader, lambda: make(flow_id, message, content_view) if self._is_wanted else None
+        )
 
     @override
     def message_to_json(

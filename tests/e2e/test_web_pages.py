@@ -41,6 +41,9 @@ class Browser:
             assert answer.status == 200
             return await answer.read()
 
+    async def look_at(self, page: str) -> None:
+        await self.get(page)
+
     async def head(self, page: str, **query: str) -> tuple[int, str]:
         """The status, and how it is packed."""
         async with self._get(page, **query) as answer:
@@ -229,6 +232,36 @@ async def test_others_have_their_turn_while_a_view_is_made(tmp_path: Path) -> No
     async with browsing(tmp_path, [flow]) as (browser, _):
         shown = json.loads(await browser.get(f"flows/{flow.id}/request/content/slow.json", lines="513"))
     assert shown["text"] == "others had theirs"
+
+
+async def test_no_view_is_made_that_nobody_waits_for(tmp_path: Path) -> None:
+    class Counted(Contentview):
+        @override
+        def prettify(self, data: bytes, metadata: Metadata) -> str:
+            made.append(data)
+            loop.call_soon_threadsafe(has_begun.set)
+            assert may_end.wait(60)
+            return ""
+
+    made: list[bytes] = []
+    loop, has_begun, may_end = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
+    contentviews.registry.register(Counted())
+    flows = [tflow.tflow(req=tutils.treq(content=body)) for body in (b"first", b"second", b"third")]
+    pages = [f"flows/{flow.id}/request/content/counted.json" for flow in flows]
+    async with browsing(tmp_path, flows) as (browser, master):
+        first = spawn(browser.look_at(pages[0]), name="first")
+        await has_begun.wait()
+        second = spawn(browser.look_at(pages[1]), name="second")
+        while master.view.focus.flow is not flows[1]:  # noqa: ASYNC110  it says so to nobody
+            await asyncio.sleep(0)
+        second.cancel()
+        await asyncio.wait([second])
+        third = spawn(browser.look_at(pages[2]), name="third")
+        while master.view.focus.flow is not flows[2]:  # noqa: ASYNC110  it says so to nobody
+            await asyncio.sleep(0)
+        may_end.set()
+        await asyncio.wait([first, third])
+    assert made == [b"first", b"third"]
 
 
 async def test_flows_may_come_while_a_view_looks_for_others(tmp_path: Path) -> None:
