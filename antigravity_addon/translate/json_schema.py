@@ -8,11 +8,11 @@ is called `type` or `$ref`. All functions are total on any JSON.
 """
 
 import re
-from collections import deque
-from collections.abc import Callable, Mapping
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import count
+from itertools import count, islice
 from urllib.parse import unquote
 
 from pydantic_core import from_json, to_json
@@ -40,6 +40,7 @@ _LONGEST_KEPT = 16 * 1024
 """Bytes of a schema, with what was made of it another time as much."""
 
 _OF_LEAVES = frozenset({"type", "description", "title"})
+_OF_CONSTANTS = frozenset({"type", "title"})
 _FORMATS = {"date-time", "date", "time", "enum", "int32", "int64", "float", "double"}
 _ILLEGAL_DEF_CHARACTER = re.compile(r"[^A-Za-z0-9_.-]")
 
@@ -120,6 +121,38 @@ def _merge(into: JsonObject, part: JsonObject) -> None:
             into[keyword] = value
 
 
+def _either(schemas: Iterable[Json]) -> Json:
+    """At least one of them holds. The values that tell alternatives apart become one list of values."""
+    distinct = _distinct(schema for schema in schemas if schema is not False)
+    if len(distinct) < 2:
+        return distinct[0] if distinct else False
+    values: list[Json] = []
+    for schema in distinct:
+        match schema:
+            case {"const": value, **others} if others.keys() <= _OF_CONSTANTS:
+                values.append(value)
+            case {"enum": [*listed_values], **others} if others.keys() <= _OF_CONSTANTS:
+                values.extend(listed_values)
+            case _:
+                return {"anyOf": distinct}
+    return {"enum": _distinct(values)}
+
+
+def _distinct(values: Iterable[Json]) -> list[Json]:
+    """`repr` tells `True` from 1, and takes no time for each pair of them."""
+    return list({repr(value): value for value in values}.values())
+
+
+def _properties(schema: JsonObject) -> JsonObject:
+    properties = schema.get("properties")
+    return properties if isinstance(properties, dict) else {}
+
+
+def _may_be_object(schema: JsonObject) -> bool:
+    types = types_of(schema)
+    return not types or "object" in types
+
+
 # --- the clean-up -----------------------------------------------------------------------------------------
 
 
@@ -177,23 +210,40 @@ class _Cleaner:
     """References whose targets are still to be cleaned."""
     nodes: int = 0
     merges: int = 0
+    statements: int = 0
+    """What alternatives say of properties, `MAX_NODES` at most."""
 
     def as_object(self) -> JsonObject:
         """The root of parameters: arguments are one object, whatever references and alternatives it is made of."""
-        merged = self._flattened(self.root, through_refs=True)
+        return self._as_object(self.root, opened=())
+
+    def _as_object(self, schema: JsonObject, *, opened: tuple[Json, ...]) -> JsonObject:
+        """Its alternatives become alternatives of each property, and what all of them require is required.
+
+        `opened` are the references that led here: an alternative that is the whole again adds nothing to it.
+        """
+        merged = self._flattened(schema, through_refs=True)
         branches = merged.pop("anyOf", merged.pop("oneOf", None))
-        if not isinstance(branches, list):
+        if not isinstance(branches, list) or len(opened) >= MAX_DEPTH or self.merges >= _MAX_MERGES:
             return merged
-        objects = [self._flattened(b, through_refs=True) for b in branches if isinstance(b, dict)]
-        objects = [branch for branch in objects if isinstance(branch.get("properties"), dict)]
-        if not objects:
+        opened = (*opened, schema.get("$ref"))
+        possible = [
+            self._as_object(branch, opened=opened)
+            for branch in ({} if stated is True else stated for stated in branches)
+            if isinstance(branch, dict) and ("$ref" not in branch or branch["$ref"] not in opened)
+        ]
+        objects = [branch for branch in possible if _may_be_object(branch)]
+        stated = defaultdict[str, list[Json]](list)
+        named = (pair for branch in objects for pair in _properties(branch).items())
+        for name, subschema in islice(named, MAX_NODES - self.statements):
+            self.statements += 1
+            stated[name].append(subschema)
+        if not stated:
             return merged
-        # what every alternative requires is required
         common = set[str].intersection(*(set(names_in(branch.get("required"))) for branch in objects))
         ordered = [name for name in dict.fromkeys(names_in(objects[0].get("required"))) if name in common]
-        for branch in objects:
-            _merge(merged, {"properties": branch["properties"]})
-        _merge(merged, {"type": "object", "required": list(ordered)})
+        properties = {name: _either(subschemas) for name, subschemas in stated.items()}
+        _merge(merged, {"type": "object", "properties": properties, "required": list(ordered)})
         return merged
 
     def cleaned(self, schema: JsonObject | None = None) -> JsonObject:
@@ -232,7 +282,7 @@ class _Cleaner:
                 result[keyword] = value
         result.update(_bounds(flat, types, notes))
         result.update(_format(flat, notes))
-        result.update(self._object_keywords(flat, depth))
+        result.update(self._object_keywords(flat, notes, depth))
         result.update(self._array_keywords(flat, depth))
         result.update(self._alternatives(flat, depth))
         result.update(described(flat, notes))
@@ -272,7 +322,7 @@ class _Cleaner:
             _merge(merged, part)
         return merged
 
-    def _object_keywords(self, schema: JsonObject, depth: int) -> JsonObject:
+    def _object_keywords(self, schema: JsonObject, notes: list[str], depth: int) -> JsonObject:
         result: JsonObject = {}
         properties = schema.get("properties")
         if isinstance(properties, dict):
@@ -286,7 +336,7 @@ class _Cleaner:
             for keyword in ("required", "propertyOrdering"):
                 if known := [name for name in dict.fromkeys(names_in(schema.get(keyword))) if name in kept]:
                     result[keyword] = list(known)
-        additional = schema.get("additionalProperties")
+        additional = _of_other_names(schema, notes)
         if isinstance(additional, bool):
             result["additionalProperties"] = additional
         elif isinstance(additional, dict):
@@ -352,7 +402,7 @@ def _enum(schema: JsonObject, types: list[str], notes: list[str]) -> JsonObject:
     values = [value for value in stated if value is not None]
     if not all(isinstance(value, str) or _number(value) is not None for value in values):
         if not types and all(isinstance(value, bool) for value in values):
-            types.append("boolean")
+            types.extend(["boolean"] if len(values) == len(stated) else ["boolean", "null"])
         notes.append(f"One of: {listed(stated)}.")
         return {}
     if not types:
@@ -390,6 +440,23 @@ def _bounds(schema: JsonObject, types: list[str], notes: list[str]) -> JsonObjec
     if multiple is not None:
         notes.append(f"Must be a multiple of {multiple}.")
     return result
+
+
+def _of_other_names(schema: JsonObject, notes: list[str]) -> Json:
+    """`additionalProperties`, with `patternProperties` in it, which Gemini does not know.
+
+    Who describes names by a pattern and does not say what becomes of others means a record of the former.
+    """
+    additional, by_pattern = schema.get("additionalProperties"), schema.get("patternProperties")
+    if additional is True or not isinstance(by_pattern, dict):
+        return additional
+    possible = {pattern: subschema for pattern, subschema in by_pattern.items() if subschema is not False}
+    if isinstance(additional, dict):
+        return _either((*possible.values(), additional))
+    if not possible:
+        return additional
+    notes.append(f"Other keys match {' or '.join(possible)[:MAX_LISTED]}.")
+    return _either(possible.values())
 
 
 def _format(schema: JsonObject, notes: list[str]) -> JsonObject:

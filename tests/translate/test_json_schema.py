@@ -77,6 +77,10 @@ LIGHT: dict[str, tuple[Schema, Schema | None]] = {
     "enum of numbers": ({"type": "integer", "enum": [1, 2]}, {"type": "integer", "enum": [1, 2]}),
     "enum with null": ({"enum": ["a", None]}, {"type": ["string", "null"], "enum": ["a"]}),
     "enum of booleans": ({"enum": [True]}, {"type": "boolean", "description": "One of: true."}),
+    "enum of booleans and null": (
+        {"enum": [True, None]},
+        {"type": ["boolean", "null"], "description": "One of: true, null."},
+    ),
     "enum of anything": ({"enum": ["a", {"b": 1}]}, {"description": "One of: 'a', {'b': 1}."}),
     "C32 type with null": ({"type": ["integer", "null"]}, {"type": ["integer", "null"]}),
     "OpenAPI's nullable": ({"type": "integer", "nullable": True}, {"type": ["integer", "null"]}),
@@ -174,6 +178,47 @@ LIGHT: dict[str, tuple[Schema, Schema | None]] = {
         },
         {"type": "object", "properties": {"a": {"type": "string"}, "b": {}}, "required": ["a", "b"]},
     ),
+    "keys by a pattern": (
+        {"type": "object", "patternProperties": {"^x-": {"type": "string"}}},
+        {
+            "type": "object",
+            "additionalProperties": {"type": "string"},
+            "description": "Other keys match ^x-.",
+        },
+    ),
+    "keys by a pattern, and no others": (
+        {
+            "type": "object",
+            "properties": {"a": {}},
+            "patternProperties": {"^x-": {"type": "string"}, "^y-": False},
+            "additionalProperties": False,
+        },
+        {
+            "type": "object",
+            "properties": {"a": {}},
+            "additionalProperties": {"type": "string"},
+            "description": "Other keys match ^x-.",
+        },
+    ),
+    "keys by patterns, and others": (
+        {
+            "type": "object",
+            "patternProperties": {"^x-": {"type": "string"}, "^y-": {"$ref": "#/$defs/B"}},
+            "additionalProperties": {"type": "integer"},
+            "$defs": {"B": {"type": "boolean"}},
+        },
+        {
+            "type": "object",
+            "additionalProperties": {
+                "anyOf": [{"type": "string"}, {"$ref": "#/$defs/B"}, {"type": "integer"}]
+            },
+            "$defs": {"B": {"type": "boolean"}},
+        },
+    ),
+    "keys by a pattern, and any others": (
+        {"type": "object", "patternProperties": {"^x-": {"type": "string"}}, "additionalProperties": True},
+        {"type": "object", "additionalProperties": True},
+    ),
     "a cycle through what is not required": (
         {"$ref": "#/$defs/Node", "$defs": {"Node": NODE}},
         {"$ref": "#/$defs/Node", "$defs": {"Node": NODE}},
@@ -202,6 +247,14 @@ def test_the_free_dialect_is_cleaned_lightly(schema: Schema, cleaned: Schema | N
     assert for_response(schema) == cleaned
 
 
+def action(name: str, **others: Schema) -> Schema:
+    return {
+        "type": "object",
+        "properties": {"action": {"type": "string", "const": name}, **others},
+        "required": ["action", *others],
+    }
+
+
 PARAMETERS: dict[str, tuple[Json, Schema | None]] = {
     "null": (None, None),
     "true": (True, None),
@@ -222,6 +275,40 @@ PARAMETERS: dict[str, tuple[Json, Schema | None]] = {
             ]
         },
         {"type": "object", "properties": {"a": {"type": "string"}, "b": {}, "c": {}}, "required": ["a"]},
+    ),
+    "alternatives that a constant tells apart": (
+        {"oneOf": [action("create", title={"type": "string"}), action("delete", id={"type": "integer"})]},
+        {
+            "type": "object",
+            "properties": {
+                "action": {"type": "string", "enum": ["create", "delete"]},
+                "title": {"type": "string"},
+                "id": {"type": "integer"},
+            },
+            "required": ["action"],
+        },
+    ),
+    "alternatives that say different things of a property": (
+        {"anyOf": [{"properties": {"id": {"type": "integer"}}}, {"properties": {"id": {"pattern": "^#"}}}]},
+        {
+            "type": "object",
+            "properties": {"id": {"anyOf": [{"type": "integer"}, {"pattern": "^#"}]}},
+        },
+    ),
+    "alternatives of alternatives": (
+        {
+            "anyOf": [{"$ref": "#/$defs/Write"}, action("read")],
+            "$defs": {"Write": {"oneOf": [action("create"), {"$ref": "#/$defs/Write"}, action("delete")]}},
+        },
+        {
+            "type": "object",
+            "properties": {"action": {"type": "string", "enum": ["create", "delete", "read"]}},
+            "required": ["action"],
+        },
+    ),
+    "an alternative that requires nothing": (
+        {"anyOf": [action("read"), {"type": "object"}, {"type": "null"}]},
+        {"type": "object", "properties": {"action": {"type": "string", "enum": ["read"]}}},
     ),
 }
 
@@ -457,6 +544,10 @@ def chain(length: int) -> Schema:
 
 BOMBS: dict[str, Schema] = {
     "anyOf doubles": explosion("anyOf"),
+    "many wide alternatives": {
+        "anyOf": [{"allOf": [{"$ref": "#/$defs/Wide"}], "description": f"{n}"} for n in range(1_000)],
+        "$defs": {"Wide": {"properties": {f"p{n}": {"const": n} for n in range(1_000)}}},
+    },
     "allOf doubles": explosion("allOf"),
     "prefixItems double": explosion("prefixItems"),
     "all require all": mutual(30),
