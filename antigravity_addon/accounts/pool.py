@@ -51,7 +51,7 @@ from .suspicions import Suspicions
 logger = logging.getLogger(__name__)
 
 type Clock = Callable[[], float]
-"""Seconds since some fixed point; never goes back. The event loop's, or it would not wake the pool in time."""
+"""Seconds since some fixed point; never goes back. Goes with the event loop's, or that would not wake the pool in time."""
 
 _REMEMBERED_SPEED = 300.0
 """Seconds after which it is not known any more how fast an account was."""

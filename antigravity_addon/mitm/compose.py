@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from mitmproxy import ctx
 from mitmproxy.proxy.mode_specs import ProxyMode, ReverseMode
 
+from antigravity_addon.accounts.clock import WakefulClock
 from antigravity_addon.accounts.known_secrets import projects_of, secrets_of
 from antigravity_addon.accounts.pool import AccountPool
 from antigravity_addon.gateway.account_check import AccountCheck
@@ -77,10 +78,10 @@ class Runtime:
         self._settings = settings
         self._files = files
         self._accounts = accounts
+        clock = WakefulClock()
         self._pool = AccountPool(
             accounts.usable,
-            # whoever waits for an account waits by this clock
-            clock=asyncio.get_running_loop().time,
+            clock=clock,
             unix_time=time.time,  # noqa: TID251  what is kept outlives the process, and so must its dates
             chance=random.random,
         )
@@ -101,7 +102,7 @@ class Runtime:
         self._connections = Connections(
             target=_url(simulator) if simulator is not None else listener.upstream_url(),
             token_file=None if state.path == IN_MEMORY else Path(state.path).parent / TOKEN_FILE,
-            clock=asyncio.get_running_loop().time,
+            clock=clock,
         )
         self.operator = Operator(
             RunningGateway(

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import sys
+import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -322,6 +324,23 @@ async def test_the_fixed_account_pays_for_everything_or_nobody_does(tmp_path: Pa
         ] * 2
         assert {request.api_key for request in simulator.requests} == {account(BO)["api_key"]}
         assert len(simulator.requests) == 5
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the clock that counts sleep has another name")
+async def test_a_days_quota_comes_back_while_the_machine_sleeps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Simulator() as simulator, pool_of(tmp_path, simulator, account(ANA)) as gateway:
+        simulator.script([limited("quota-day")])
+        assert [(await ask(gateway)).status_code, (await ask(gateway)).status_code] == [429, 429]
+
+        read = time.clock_gettime
+
+        def a_day_later(clock: int) -> float:
+            return read(clock) + (86_400.0 if clock == time.CLOCK_BOOTTIME else 0.0)
+
+        monkeypatch.setattr(time, "clock_gettime", a_day_later)
+        assert served(await ask(gateway)) == ANA
 
 
 async def test_a_request_that_is_too_much_for_three_accounts_leaves_the_pool_usable(tmp_path: Path) -> None:
