@@ -4,7 +4,7 @@ An id that is unknown is a 404 in OpenAI's words, whether it never was, was dele
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import parse_qs
@@ -170,7 +170,7 @@ class Kept:
         return _list(items, has_more=False)
 
     async def _item(self, route: Route, owner: str) -> bytes:
-        for item in await self._items(route.id, owner):
+        for item in _once(await self._items(route.id, owner)):
             if item.id == route.item:
                 return item.content
         raise UnknownObject(f"Item with id {shown(route.item)} not found in conversation {shown(route.id)}.")
@@ -215,7 +215,9 @@ def _page(items: Sequence[KeptItem], target: str) -> bytes:
         raise InvalidRequest(
             f"Invalid value for 'order': {shown(order)}; use 'asc' or 'desc'.", param="order"
         )
-    ordered = list(items) if order == "asc" else list(reversed(items))
+    ordered = _once(items)
+    if order == "desc":
+        ordered.reverse()
     if after is not None:
         place = next((index for index, item in enumerate(ordered) if item.id == after), None)
         if place is None:
@@ -225,6 +227,15 @@ def _page(items: Sequence[KeptItem], target: str) -> bytes:
         ordered = ordered[place + 1 :]
     limit = _limit(query.get("limit"))
     return _list(ordered[:limit], has_more=len(ordered) > limit)
+
+
+def _once(items: Iterable[KeptItem]) -> list[KeptItem]:
+    """Each id once, where it first stood, and as it last came.
+
+    Agents send an item again under the id that it had. A client goes on after the id of a page's last item, and would get
+    the same page for ever.
+    """
+    return list({item.id: item for item in items}.values())
 
 
 def _limit(asked: str | None) -> int:

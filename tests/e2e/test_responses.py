@@ -1,6 +1,7 @@
 """The Responses API through the real OpenAI SDK."""
 
 import json
+from collections.abc import AsyncIterable, AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -171,6 +172,40 @@ async def test_a_conversation_grows_with_each_response(tmp_path: Path) -> None:
             await client.conversations.retrieve(conversation.id)
         with pytest.raises(openai.NotFoundError):
             await client.responses.create(model="gpt-4o", conversation=conversation.id, input="x")
+
+
+async def test_pages_end_where_an_item_was_sent_again(tmp_path: Path) -> None:
+    """Clients go on after the id of a page's last item."""
+    async with gateway_and_simulator(tmp_path) as (gateway, _), sdk(gateway) as client:
+        conversation = await client.conversations.create()
+        first = await client.responses.create(model="gpt-4o", conversation=conversation.id, input="echo:one")
+        said: Any = first.output[0].model_dump(exclude_none=True)
+        said["content"][0]["text"] = "uno"
+        user: Any = {"role": "user", "content": "echo:two"}
+        second = await client.responses.create(
+            model="gpt-4o", conversation=conversation.id, input=[said, said, user]
+        )
+
+        items = client.conversations.items
+        pages = items.list(conversation.id, order="asc", limit=1)
+        listed: list[Any] = [item async for item in until(5, pages)]
+        assert [item.content[0].text for item in listed] == ["echo:one", "uno", "echo:two", "two"]
+        back: list[Any] = [
+            item async for item in until(5, items.list(conversation.id, order="desc", limit=1))
+        ]
+        assert back == listed[::-1]
+        assert await items.retrieve(said["id"], conversation_id=conversation.id) == listed[1]
+        brought = client.responses.input_items.list(second.id, order="asc", limit=1)
+        assert [item.id async for item in until(3, brought)] == [item.id for item in listed[1:3]]
+
+
+async def until[T](most: int, pages: AsyncIterable[T]) -> AsyncIterator[T]:
+    count = 0
+    async for item in pages:
+        yield item
+        count += 1
+        if count == most:
+            return
 
 
 async def test_a_compaction_stands_for_what_was_said(tmp_path: Path) -> None:
