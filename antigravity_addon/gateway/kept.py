@@ -9,21 +9,18 @@ from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import parse_qs
 
-from pydantic import TypeAdapter
-from pydantic_core import to_json
+from msgspec import Raw
 
 from antigravity_addon.errors import InvalidRequest, UnknownObject, UnsupportedInput
 from antigravity_addon.state.memory import KeptConversation, KeptItem, Memory
 from antigravity_addon.translate.openai_responses.stored import to_stored
 from antigravity_addon.wire import openai_state as wire
-from antigravity_addon.wire.base import Json, JsonObject
+from antigravity_addon.wire.base import Json, write_json
 from antigravity_addon.wire.inbound import shown
 from antigravity_addon.wire.openai_responses.request import parse_items
 
 from .routes import Endpoint, Route
 from .tasks import beside_the_loop
-
-_OBJECT: TypeAdapter[JsonObject] = TypeAdapter(JsonObject)
 
 _OF_RESPONSES = frozenset({Endpoint.RESPONSE, Endpoint.RESPONSE_CANCEL, Endpoint.RESPONSE_INPUT_ITEMS})
 
@@ -124,7 +121,7 @@ class Kept:
     async def _new_conversation(self, owner: str, body: bytes) -> bytes:
         def read() -> tuple[bytes, tuple[KeptItem, ...]]:
             asked = wire.parse_new_conversation(body)
-            return to_json(asked.metadata or {}), self._to_keep(asked.items or ())
+            return write_json(asked.metadata or {}), self._to_keep(asked.items or ())
 
         metadata, items = await beside_the_loop(read, size=len(body))
         kept = KeptConversation(self.new_id("conv"), int(self.unix_time()), metadata)
@@ -141,7 +138,7 @@ class Kept:
 
     async def _change_conversation(self, conversation_id: str, owner: str, body: bytes) -> bytes:
         def read() -> bytes:
-            return to_json(wire.parse_changed_conversation(body).metadata or {})
+            return write_json(wire.parse_changed_conversation(body).metadata or {})
 
         metadata = await beside_the_loop(read, size=len(body))
         before = await self._conversation(conversation_id, owner)
@@ -185,9 +182,9 @@ class Kept:
 
     def _to_keep(self, items: Sequence[Json]) -> tuple[KeptItem, ...]:
         """Raises: InvalidRequest: one of them is no item."""
-        parse_items(to_json(items))
+        parse_items(write_json(items))
         stored = (to_stored(item, self.new_id) for item in items if isinstance(item, str | dict))
-        return tuple(KeptItem(str(item["id"]), is_input=True, content=to_json(item)) for item in stored)
+        return tuple(KeptItem(str(item["id"]), is_input=True, content=write_json(item)) for item in stored)
 
 
 def _no_response(response_id: str) -> UnknownObject:
@@ -199,8 +196,7 @@ def _no_conversation(conversation_id: str) -> UnknownObject:
 
 
 def _to_json(kept: KeptConversation) -> bytes:
-    metadata = _OBJECT.validate_json(kept.metadata)
-    conversation = wire.Conversation(id=kept.id, created_at=kept.created, metadata=metadata)
+    conversation = wire.Conversation(id=kept.id, created_at=kept.created, metadata=Raw(kept.metadata))
     return conversation.to_json()
 
 
@@ -252,7 +248,7 @@ def _limit(asked: str | None) -> int:
 
 def _list(items: Sequence[KeptItem], *, has_more: bool) -> bytes:
     page = wire.ItemList(
-        data=tuple(_OBJECT.validate_json(item.content) for item in items),
+        data=tuple(Raw(item.content) for item in items),
         first_id=items[0].id if items else None,
         last_id=items[-1].id if items else None,
         has_more=has_more,

@@ -5,6 +5,7 @@ Source: OpenAI's OpenAPI description and `openai` 3.54, November 2026.
 
 from typing import Annotated, Literal
 
+from msgspec import Raw
 from pydantic import Field, TypeAdapter
 
 from .base import Json, JsonObject, Outbound
@@ -18,7 +19,8 @@ class ItemList(Outbound):
     """Items of a response's input or of a conversation; one page of them."""
 
     object: Literal["list"] = "list"
-    data: tuple[JsonObject, ...]
+    data: tuple[Raw, ...]
+    """As they are kept: a page of them may be megabytes."""
     first_id: str | None
     """`null` where there are none."""
     last_id: str | None
@@ -36,7 +38,7 @@ class Conversation(Outbound):
     object: Literal["conversation"] = "conversation"
     created_at: int
     """Unix time in seconds."""
-    metadata: JsonObject
+    metadata: Raw
 
 
 class DeletedConversation(Outbound):

@@ -199,6 +199,20 @@ async def test_pages_end_where_an_item_was_sent_again(tmp_path: Path) -> None:
         assert [item.id async for item in until(3, brought)] == [item.id for item in listed[1:3]]
 
 
+async def test_an_item_is_answered_as_json_whatever_numbers_it_brought(tmp_path: Path) -> None:
+    async with gateway_and_simulator(tmp_path) as (gateway, _), gateway.client() as http:
+        conversation = (await http.post("/v1/conversations", json={})).json()["id"]
+        path = f"/v1/conversations/{conversation}/items"
+        brought = (
+            b'{"items": [{"role": "user", "content": "x", "more": [1e400, -1e400, 18446744073709551616]}]}'
+        )
+        added = (await http.post(path, content=brought)).json()["data"][0]
+        assert added["more"] == [None, None, 18446744073709551616]
+        item = await http.get(f"{path}/{added['id']}")
+        assert json.loads(item.content, parse_constant=pytest.fail) == added
+        assert (await http.get(path)).json()["data"] == [added]
+
+
 async def until[T](most: int, pages: AsyncIterable[T]) -> AsyncIterator[T]:
     count = 0
     async for item in pages:

@@ -4,8 +4,6 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pydantic_core import to_json
-
 from antigravity_addon.errors import UnknownObject, UnknownReference
 from antigravity_addon.gateway.tasks import beside_the_loop
 from antigravity_addon.state.memory import KeptItem, KeptResponse, StateError
@@ -21,7 +19,7 @@ from antigravity_addon.translate.openai_responses.request import (
 )
 from antigravity_addon.translate.openai_responses.response import ResponseBuilder, ResponseStream
 from antigravity_addon.translate.openai_responses.stored import to_stored
-from antigravity_addon.wire.base import Json
+from antigravity_addon.wire.base import Json, write_json
 from antigravity_addon.wire.inbound import shown
 from antigravity_addon.wire.openai_responses.items import InputItem
 from antigravity_addon.wire.openai_responses.request import (
@@ -234,7 +232,7 @@ class _ResponsePrepared:
                 return None
             case str() | dict():
                 stored = to_stored(item, identity.new_id)
-                return KeptItem(str(stored["id"]), is_input=True, content=to_json(stored))
+                return KeptItem(str(stored["id"]), is_input=True, content=write_json(stored))
             case _:
                 return None
 
