@@ -3,18 +3,22 @@
 import logging
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
+from threading import Lock
+from typing import Any
 
 from mitmproxy import ctx, http, io
 from mitmproxy.addonmanager import Loader
 from mitmproxy.exceptions import FlowReadException, OptionsError
+from mitmproxy.io import tnetstring
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from antigravity_addon.accounts.account import Upstream
 from antigravity_addon.gateway.recordings import RecordedHop, RecordedTurn, Recording
+from antigravity_addon.gateway.tasks import beside_the_loop
 
 from .annotate import ATTEMPT_KEY, METADATA_KEY, REPLAY_KEY
 from .body_redaction import is_redacted
@@ -246,37 +250,28 @@ class Recorder:
             raise StartError(f"gateway_record: {path} cannot be written ({error.strerror}).") from None
         self._path = path
 
-    def response(self, flow: http.HTTPFlow) -> None:
-        self._take(flow)
+    async def response(self, flow: http.HTTPFlow) -> None:
+        await self._take(flow)
 
-    def error(self, flow: http.HTTPFlow) -> None:
-        self._take(flow)
+    async def error(self, flow: http.HTTPFlow) -> None:
+        await self._take(flow)
 
-    def _take(self, flow: http.HTTPFlow) -> None:
+    async def _take(self, flow: http.HTTPFlow) -> None:
         if self._file is None or _is_repeated_attempt(flow):
             return
         if ATTEMPT_KEY in flow.metadata:
             _attempts[flow.metadata[ATTEMPT_KEY]["client_flow"]].append(flow)
         elif METADATA_KEY in flow.metadata:
-            self._write(self._file, (*_attempts.pop(flow.id, ()), flow))
+            await self._write(self._file, (*_attempts.pop(flow.id, ()), flow))
 
-    def _write(self, file: int, flows: Iterable[http.HTTPFlow]) -> None:
-        """All or nothing: half a flow at its end would spoil the whole file."""
-        exchange = BytesIO()
-        writer = io.FlowWriter(exchange)
-        for each in flows:
-            writer.add(each)
+    async def _write(self, file: int, flows: Sequence[http.HTTPFlow]) -> None:
+        exchange = [each.get_state() for each in flows]
         try:
-            _append(file, exchange.getvalue())
+            # of its own to close: the other may be gone before a thread has its turn
+            file = os.dup(file)
+            await beside_the_loop(lambda: _append(file, exchange), size=sum(map(_size_of_bodies, flows)))
         except OSError as error:
-            if not self._missing:
-                logger.warning(
-                    "gateway_record: %s cannot be written (%s). Exchanges are served and left out of it until it can: "
-                    "make room.",
-                    self._path,
-                    error.strerror,
-                )
-            self._missing += 1
+            self._miss(error)
             return
         if self._missing:
             logger.warning(
@@ -286,6 +281,16 @@ class Recorder:
             )
             self._missing = 0
 
+    def _miss(self, error: OSError) -> None:
+        if not self._missing:
+            logger.warning(
+                "gateway_record: %s cannot be written (%s). Exchanges are served and left out of it until it can: "
+                "make room.",
+                self._path,
+                error.strerror,
+            )
+        self._missing += 1
+
     def done(self) -> None:
         file, self._file = self._file, None
         self._missing = 0
@@ -294,10 +299,32 @@ class Recorder:
                 os.close(file)
 
 
-def _append(file: int, content: bytes) -> None:
-    """Raises: OSError: the file is as it was, where it can be made so."""
+def _size_of_bodies(flow: http.HTTPFlow) -> int:
+    return sum(len(each.raw_content or b"") for each in (flow.request, flow.response) if each is not None)
+
+
+_one_at_a_time = Lock()
+
+
+def _append(file: int, exchange: Iterable[dict[str, Any]]) -> None:
+    """All or nothing: half a flow at its end would spoil the whole file. Closes `file`.
+
+    Raises: OSError: the file is as it was, where it can be made so.
+    """
+    written = BytesIO()
+    try:
+        for state in exchange:
+            tnetstring.dump(state, written)
+        with _one_at_a_time:
+            _write_whole(file, written.getbuffer())
+    finally:
+        with suppress(OSError):  # some systems tell only now of what they could not write
+            os.close(file)
+
+
+def _write_whole(file: int, left: memoryview) -> None:
+    """Raises: OSError: see `_append`."""
     before = os.fstat(file).st_size
-    left = memoryview(content)
     try:
         while left:
             left = left[os.write(file, left) :]

@@ -1,15 +1,19 @@
 """The file of `gateway_record`."""
 
+import asyncio
+import os
 import sys
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from io import BytesIO
 from pathlib import Path
 
 import pytest
-from mitmproxy import http
+from mitmproxy import http, io
 from mitmproxy.addonmanager import Loader
 from mitmproxy.test import taddons, tflow
 
+from antigravity_addon.gateway.tasks import LARGE, spawn
 from antigravity_addon.mitm.annotate import ATTEMPT_KEY, METADATA_KEY
 from antigravity_addon.mitm.cassette import Recorder, read_flows, read_recordings
 from antigravity_addon.mitm.operator_files import StartError
@@ -52,21 +56,21 @@ def no_file_grows_beyond(size: int) -> Generator[None]:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="has no limits of files")
-def test_exchanges_that_do_not_fit_are_left_out_and_the_file_stays_whole(
+async def test_exchanges_that_do_not_fit_are_left_out_and_the_file_stays_whole(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "recorded.mitm"
     with recording(path) as recorder:
-        recorder.response(exchange("first"))
+        await recorder.response(exchange("first"))
         size = path.stat().st_size
         with no_file_grows_beyond(size + size // 2):
-            recorder.response(exchange("second"))
-            recorder.response(exchange("third"))
+            await recorder.response(exchange("second"))
+            await recorder.response(exchange("third"))
         assert path.stat().st_size == size
-        recorder.response(exchange("fourth"))
+        await recorder.response(exchange("fourth"))
         with no_file_grows_beyond(path.stat().st_size + size // 2):
-            recorder.response(exchange("fifth"))
-        recorder.response(exchange("sixth"))
+            await recorder.response(exchange("fifth"))
+        await recorder.response(exchange("sixth"))
     assert [flow.comment for flow in read_flows(path)] == ["first", "fourth", "sixth"]
     failed, again, _, once_more = caplog.messages
     assert failed.startswith(
@@ -76,16 +80,39 @@ def test_exchanges_that_do_not_fit_are_left_out_and_the_file_stays_whole(
     assert once_more == f"gateway_record: {path} can be written again. Exchanges that it lacks: 1."
 
 
-def test_an_exchange_keeps_its_upstream_requests_over_a_reload(tmp_path: Path) -> None:
+async def test_an_exchange_keeps_its_upstream_requests_over_a_reload(tmp_path: Path) -> None:
     path = tmp_path / "recorded.mitm"
     client = exchange("over the reload")
     attempts = [attempt_of(client), attempt_of(client)]
     for each in attempts:
         with recording(path) as recorder:
-            recorder.response(each)
+            await recorder.response(each)
     with recording(path) as recorder:
-        recorder.response(client)
+        await recorder.response(client)
     assert [flow.id for flow in read_flows(path)] == [each.id for each in (*attempts, client)]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no pipes of this kind")
+@pytest.mark.timeout(60)
+async def test_others_have_their_turn_while_a_large_exchange_is_written(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    end = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    large = exchange("large")
+    large.request.content = b"x" * 10 * LARGE
+    received = BytesIO()
+    with recording(pipe) as recorder:
+        writing = spawn(recorder.response(large), name="write")
+        while not writing.done():
+            with suppress(BlockingIOError):
+                received.write(os.read(end, LARGE))
+            await asyncio.sleep(0)
+        with suppress(BlockingIOError):
+            received.write(os.read(end, LARGE))
+    os.close(end)
+    received.seek(0)
+    (flow,) = io.FlowReader(received).stream()
+    assert flow.comment == "large"
 
 
 def test_a_name_that_is_too_long_is_told() -> None:
