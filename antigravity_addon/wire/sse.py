@@ -55,7 +55,7 @@ type SseItem = ServerSentEvent | StrayJson
 
 
 def encode_event(*data: bytes | memoryview, event: bytes = b"") -> bytes:
-    """`data`: one line, in pieces, of which the large ones are copied once. JSON as it is written here is one line."""
+    """`data`: one line in pieces, of which each is copied once, however large. JSON as it is written here is one line."""
     name = (b"event: ", event, b"\n") if event else ()
     return b"".join((*name, b"data: ", *data, b"\n\n"))
 
