@@ -373,6 +373,18 @@ async def test_a_browser_that_takes_nothing_is_given_up(tmp_path: Path) -> None:
         assert len(taken) < 100_000
 
 
+async def test_a_stranger_sees_nothing(tmp_path: Path) -> None:
+    flow = tflow.tflow(live=False)
+    async with browsing(tmp_path, [flow]) as (browser, master), aiohttp.ClientSession() as stranger:
+        for page in ("flows", "flows/dump", "updates", f"flows/{flow.id}/request/content/raw"):
+            async with stranger.get(f"{browser.url}{page}") as answer:
+                assert answer.status == 403, page
+                assert flow.id not in await answer.text()
+        async with stranger.post(f"{browser.url}flows/dump", data=b"") as answer:
+            assert answer.status == 403
+        assert len(master.view) == 1
+
+
 async def test_only_small_pages_are_packed(tmp_path: Path) -> None:
     small, large = (tflow.tflow(req=tutils.treq(content=b"x" * size)) for size in (LARGE // 2, LARGE))
     async with browsing(tmp_path, [small, large]) as (browser, _):
