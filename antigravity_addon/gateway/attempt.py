@@ -84,6 +84,8 @@ class Conditions:
     prices: Prices
     through: Through = unseen
     """Whoever looks on."""
+    size: int = 0
+    """Bytes that its turns were made of."""
 
 
 class Attempt:
@@ -112,6 +114,7 @@ class Attempt:
         self._deadline = conditions.deadline
         self._unix_time = conditions.unix_time
         self._prices = conditions.prices
+        self._asked_size = conditions.size
         self._begin = begin
         self._reader = reader
         self._heard = heard
@@ -263,7 +266,7 @@ class Attempt:
     async def _prepared(self, body: GenerateContentRequest, authorization: Authorization) -> UpstreamRequest:
         return await beside_the_loop(
             lambda: self._endpoint.prepare(body, model=self.lease.model, authorization=authorization),
-            size=body.size,
+            size=self._asked_size,
         )
 
     async def _hop(self, request: UpstreamRequest, gemini: GeminiTurn, *, is_as_asked: bool) -> None:

@@ -265,7 +265,13 @@ class Gateway:
             wish=_wish(trace.model, trace.conversation, settings, account=account),
             identity=identity,
             conditions=Conditions(
-                upstream, settings, deadline, self._unix_time, self._books.prices, asked.through
+                upstream,
+                settings,
+                deadline,
+                self._unix_time,
+                self._books.prices,
+                asked.through,
+                prepared.size,
             ),
             trace=trace,
         )

@@ -142,11 +142,3 @@ class GenerateContentRequest(GoogleOutbound, frozen=True):
     generation_config: GenerationConfig | None = None
     continuation_token: str | None = None
     """Of a long answer's earlier hop; everything else is then to be as it was there. Base64."""
-
-    @property
-    def size(self) -> int:
-        """Characters of its texts and files, which are most of it."""
-        parts = (part for content in self.contents for part in content.parts)
-        return sum(
-            len(part.text or "") + len(part.inline_data.data if part.inline_data else "") for part in parts
-        )

@@ -111,7 +111,8 @@ class InProcess:
     State: what is kept for clients, put back before each request; and what was sent upstream during one.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, endpoints: Endpoints | None = None) -> None:
+        self._endpoints = endpoints or Endpoints(target="http://double.test", user_agent="test")
         self._api = Api(Pace(), Tokens(seconds_live=1e9, clock=lambda: NOON))
         self._sent: list[Sent] = []
         self._instead: Exchange | None = None
@@ -153,7 +154,7 @@ class InProcess:
     def _gateway(self) -> Gateway:
         """With accounts that nothing has happened to yet: what a request is answered must not depend on others."""
         upstream = Upstream(
-            Endpoints(target="http://double.test", user_agent="test"),
+            self._endpoints,
             _Keys(),
             AccountPool(
                 (Account("ana@example.com", ApiKey(SecretStr("key"))),),

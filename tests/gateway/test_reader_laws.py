@@ -115,6 +115,7 @@ async def check(endpoint: Endpoint, body: bytes, model: str) -> None:
     except (InvalidRequest, UnknownObject) as error:
         assert error.message.encode()
     else:
+        assert prepared.size >= len(body)
         for asked in prepared.bodies:
             parse(GenerateContentRequest, load(asked.to_json()))
     finally:

@@ -2,9 +2,13 @@
 
 import asyncio
 import json
+import threading
+from dataclasses import dataclass, field
+from typing import override
 
 import pytest
 
+from antigravity_addon.accounts.account import Account
 from antigravity_addon.errors import InvalidRequest
 from antigravity_addon.gateway.dialects import responses
 from antigravity_addon.gateway.gateway import RequestHead
@@ -12,6 +16,10 @@ from antigravity_addon.gateway.kept import Kept
 from antigravity_addon.gateway.routes import find_route
 from antigravity_addon.state.sqlite import SqliteMemory
 from antigravity_addon.state.sqlite_file import IN_MEMORY, SqliteFile
+from antigravity_addon.upstream.endpoint import Authorization, Endpoint, UpstreamRequest
+from antigravity_addon.upstream.endpoints import Endpoints
+from antigravity_addon.upstream.gemini_api import GeminiApi
+from antigravity_addon.wire.gemini import GenerateContentRequest
 from antigravity_addon.wire.openai_responses.request import parse, parse_verbatim
 from tests.fuzz.in_process import Asked, InProcess, scripted
 
@@ -25,6 +33,25 @@ QUESTIONS = {
     "responses": ("/v1/responses", {"input": "x", "store": False}, b'"delta":"x"'),
 }
 
+CALLS = [
+    {"id": f"call_{number}", "type": "function", "function": {"name": "f", "arguments": '{"x": 1}'}}
+    for number in range(1000)
+]
+TOOLS = [{"type": "function", "function": {"name": "f", "description": "x" * 200_000}}]
+LARGE_WITH_LITTLE_TEXT: dict[str, tuple[str, dict[str, object]]] = {
+    "calls": (
+        "/v1/chat/completions",
+        {
+            "messages": [
+                {"role": "user", "content": "x"},
+                {"role": "assistant", "tool_calls": CALLS},
+                *({"role": "tool", "tool_call_id": call["id"], "content": "y"} for call in CALLS),
+            ]
+        },
+    ),
+    "tools": ("/v1/chat/completions", {"messages": [{"role": "user", "content": "x"}], "tools": TOOLS}),
+    "instructions": ("/v1/responses", {"input": "x", "instructions": "x" * 200_000}),
+}
 
 OF_NOTHING = b"{}" * PARTS
 
@@ -83,6 +110,41 @@ async def test_one_event_of_thousands_of_parts_is_passed_on_in_between(
     busy.cancel()
     assert answered.body.count(piece) == PARTS
     assert others.turns > PARTS / 300
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedEndpoint(GeminiApi):
+    """Knows in which threads requests were put together."""
+
+    threads: set[threading.Thread] = field(default_factory=set[threading.Thread])
+
+    @override
+    def prepare(
+        self, body: GenerateContentRequest, *, model: str, authorization: Authorization
+    ) -> UpstreamRequest:
+        self.threads.add(threading.current_thread())
+        return GeminiApi.prepare(self, body, model=model, authorization=authorization)
+
+
+class OnlyEndpoint(Endpoints):
+    def __init__(self, endpoint: Endpoint) -> None:
+        super().__init__(target="http://double.test", user_agent="test")
+        self._only = endpoint
+
+    @override
+    def of(self, account: Account) -> Endpoint:
+        return self._only
+
+
+@pytest.mark.parametrize(("path", "asked"), LARGE_WITH_LITTLE_TEXT.values(), ids=LARGE_WITH_LITTLE_TEXT)
+async def test_what_has_little_text_is_put_together_in_between(path: str, asked: dict[str, object]) -> None:
+    body = json.dumps({"model": "gemini-2.5-flash", **asked}).encode()
+    endpoint = WatchedEndpoint(base_url="http://double.test", user_agent="test")
+    async with InProcess(OnlyEndpoint(endpoint)) as gateway:
+        answered = await gateway.ask(Asked("POST", path, "application/json", body))
+    assert answered.status == 200
+    assert endpoint.threads
+    assert threading.main_thread() not in endpoint.threads
 
 
 async def test_thousands_of_objects_of_two_bytes_are_read_in_between() -> None:

@@ -24,8 +24,9 @@ _TEXT = "text/plain; charset=utf-8"
 
 
 class _SpeechPrepared:
-    def __init__(self, body: GenerateContentRequest, form: Form) -> None:
+    def __init__(self, body: GenerateContentRequest, form: Form, size: int) -> None:
         self.bodies = (body,)
+        self.size = size
         self._form = form
 
     def streamed(self, identity: Identity) -> TranscriptStream:  # noqa: ARG002  the answer has no name
@@ -46,7 +47,7 @@ def read_transcription(body: bytes, content_type: str) -> Call:
         translated = await beside_the_loop(
             lambda: transcription_to_gemini(request, recording, model), size=len(body)
         )
-        return _SpeechPrepared(translated, form)
+        return _SpeechPrepared(translated, form, len(body))
 
     return Call(request.model, bool(request.stream), prepare, _content_type(request))
 
@@ -59,7 +60,7 @@ def read_translation(body: bytes, content_type: str) -> Call:
         translated = await beside_the_loop(
             lambda: translation_to_gemini(request, recording, model), size=len(body)
         )
-        return _SpeechPrepared(translated, form)
+        return _SpeechPrepared(translated, form, len(body))
 
     return Call(request.model, stream=False, prepare=prepare, content_type=_content_type(request))
 

@@ -28,8 +28,10 @@ class _ChatPrepared:
         model: str,
         surroundings: Surroundings,
         translated: TranslatedRequest,
+        size: int,
     ) -> None:
         self.bodies = (translated.body,) * (request.n or 1)
+        self.size = size
         self._model = model
         self._surroundings = surroundings
         self._answer: ChatStream | ChatWhole | None = None
@@ -91,8 +93,9 @@ def read_chat(body: bytes, _content_type: str = "") -> Call:
                 searches_web=surroundings.searches_web,
             )
 
-        translated = await beside_the_loop(translate, size=len(body) + size_of(fetched))
-        return _ChatPrepared(request, model, surroundings, translated)
+        size = len(body) + size_of(fetched)
+        translated = await beside_the_loop(translate, size=size)
+        return _ChatPrepared(request, model, surroundings, translated, size)
 
     return Call(
         request.model,

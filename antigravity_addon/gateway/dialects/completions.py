@@ -9,9 +9,10 @@ from .dialect import Call, Identity, Surroundings, conversation_ids
 
 
 class _CompletionPrepared:
-    def __init__(self, request: CompletionRequest, model: str) -> None:
+    def __init__(self, request: CompletionRequest, model: str, size: int) -> None:
         prompts = prompts_of(request)
         self.bodies = tuple(to_gemini(request, prompt, model) for prompt in prompts)
+        self.size = size
         self._echoes = prompts if request.echo else ("",) * len(prompts)
         self._include_usage = bool(request.stream_options and request.stream_options.include_usage)
 
@@ -40,7 +41,8 @@ def read_completion(body: bytes, _content_type: str = "") -> Call:
     request = parse(body)
 
     async def prepare(model: str, _surroundings: Surroundings) -> _CompletionPrepared:
-        return await beside_the_loop(lambda: _CompletionPrepared(request, model), size=len(body))
+        size = len(body)
+        return await beside_the_loop(lambda: _CompletionPrepared(request, model, size), size=size)
 
     return Call(
         request.model, bool(request.stream), prepare, conversation=conversation_ids(user=request.user)

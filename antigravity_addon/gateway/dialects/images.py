@@ -10,8 +10,9 @@ from .dialect import Call, Identity, Surroundings
 
 
 class _ImagesPrepared:
-    def __init__(self, request: ImageRequest, model: str) -> None:
+    def __init__(self, request: ImageRequest, model: str, size: int) -> None:
         self.bodies = (to_gemini(request, model),) * (request.n or 1)
+        self.size = size
         self._as_url = wants_url(request)
 
     def streamed(self, identity: Identity) -> NoReturn:  # translation has refused every request for a stream
@@ -28,6 +29,6 @@ def read_image(body: bytes, _content_type: str = "") -> Call:
     request = parse(body)
 
     async def prepare(model: str, _surroundings: Surroundings) -> _ImagesPrepared:
-        return _ImagesPrepared(request, model)
+        return _ImagesPrepared(request, model, len(body))
 
     return Call(model_of(request), bool(request.stream), prepare)

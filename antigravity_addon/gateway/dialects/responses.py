@@ -69,9 +69,9 @@ class Referred:
         return dict(zip(self.items, parse_items(tuple(self.items.values())), strict=True))
 
 
-async def find_referred(request: ResponsesRequest, surroundings: Surroundings) -> Referred:
+async def find_referred(asked: Asked, surroundings: Surroundings) -> Referred:
     """Raises: UnknownReference, UnknownObject: it goes on from what is not kept."""
-    memory, owner = surroundings.memory, surroundings.owner
+    request, memory, owner = asked.request, surroundings.memory, surroundings.owner
     kept: tuple[KeptItem, ...] | None = ()
     if request.previous_response_id is not None:
         kept = await memory.history(owner, request.previous_response_id)
@@ -87,16 +87,20 @@ async def find_referred(request: ResponsesRequest, surroundings: Surroundings) -
             )
     contents = tuple(item.content for item in kept)
     size = sum(map(len, contents))
-    history = await beside_the_loop(lambda: parse_items(contents), size=size)
-    ids = referenced_ids((*history, *request.items))
+
+    def read() -> tuple[tuple[InputItem, ...], frozenset[str]]:
+        history = parse_items(contents)
+        return history, referenced_ids((*history, *request.items))
+
+    history, ids = await beside_the_loop(read, size=size + asked.size)
     items: Mapping[str, bytes] = await memory.items(owner, ids) if ids else {}
     return Referred(history, items, size + sum(map(len, items.values())))
 
 
 async def translate(
     asked: Asked, model: str, surroundings: Surroundings, referred: Referred
-) -> TranslatedRequest:
-    """Raises: InvalidRequest, UnknownObject."""
+) -> tuple[TranslatedRequest, int]:
+    """With the bytes that it was made of. Raises: InvalidRequest, UnknownObject."""
     request, size = asked.request, asked.size + referred.size
 
     def found() -> tuple[Mapping[str, InputItem], frozenset[str], tuple[WebReference, ...]]:
@@ -119,7 +123,8 @@ async def translate(
             searches_web=surroundings.searches_web,
         )
 
-    return await beside_the_loop(translated, size=size + size_of(fetched))
+    size += size_of(fetched)
+    return await beside_the_loop(translated, size=size), size
 
 
 async def echo_of(asked: Asked) -> bytes:
@@ -138,8 +143,10 @@ class _ResponsePrepared:
         referred: Referred,
         translated: TranslatedRequest,
         echo: bytes,
+        size: int,
     ) -> None:
         self.bodies = (translated.body,)
+        self.size = size
         self._asked = asked
         self._model = model
         self._surroundings = surroundings
@@ -263,9 +270,10 @@ def read_response(body: bytes, _content_type: str = "") -> Call:
     refuse_what_cannot_be(asked.request)
 
     async def prepare(model: str, surroundings: Surroundings) -> _ResponsePrepared:
-        referred = await find_referred(asked.request, surroundings)
-        request = await translate(asked, model, surroundings, referred)
-        return _ResponsePrepared(asked, model, surroundings, referred, request, await echo_of(asked))
+        referred = await find_referred(asked, surroundings)
+        translated, size = await translate(asked, model, surroundings, referred)
+        echo = await echo_of(asked)
+        return _ResponsePrepared(asked, model, surroundings, referred, translated, echo, size)
 
     return Call(
         asked.request.model, bool(asked.request.stream), prepare, conversation=_conversation(asked.request)
@@ -277,9 +285,10 @@ def read_compact(body: bytes, _content_type: str = "") -> Call:
     refuse_what_cannot_be(asked.request)
 
     async def prepare(model: str, surroundings: Surroundings) -> _CompactPrepared:
-        referred = await find_referred(asked.request, surroundings)
-        request = await translate(asked, model, surroundings, referred)
-        return _CompactPrepared(asked, model, surroundings, referred, request, await echo_of(asked))
+        referred = await find_referred(asked, surroundings)
+        translated, size = await translate(asked, model, surroundings, referred)
+        echo = await echo_of(asked)
+        return _CompactPrepared(asked, model, surroundings, referred, translated, echo, size)
 
     return Call(asked.request.model, stream=False, prepare=prepare, conversation=_conversation(asked.request))
 
