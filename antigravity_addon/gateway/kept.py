@@ -5,7 +5,7 @@ An id that is unknown is a 404 in OpenAI's words, whether it never was, was dele
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 from urllib.parse import parse_qs
 
@@ -142,9 +142,9 @@ class Kept:
 
         metadata = await beside_the_loop(read, size=len(body))
         before = await self._conversation(conversation_id, owner)
-        kept = KeptConversation(before.id, before.created, metadata)
-        await self.memory.keep_conversation(owner, kept)
-        return _to_json(kept)
+        if not await self.memory.change_metadata(owner, conversation_id, metadata):
+            raise _no_conversation(conversation_id)
+        return _to_json(replace(before, metadata=metadata))
 
     async def _delete_conversation(self, conversation_id: str, owner: str) -> bytes:
         if not await self.memory.delete_conversation(owner, conversation_id):

@@ -26,5 +26,11 @@ class ForgivingMemory(SqliteMemory):
         return known or KeptConversation(conversation_id, 0, b"{}")
 
     @override
+    async def change_metadata(self, owner: str, conversation_id: str, metadata: bytes) -> bool:
+        if not await super().change_metadata(owner, conversation_id, metadata):
+            await self.keep_conversation(owner, KeptConversation(conversation_id, 0, metadata))
+        return True
+
+    @override
     async def conversation_items(self, owner: str, conversation_id: str) -> tuple[KeptItem, ...] | None:
         return await super().conversation_items(owner, conversation_id) or ()

@@ -109,6 +109,10 @@ class Memory(Protocol):
 
     async def conversation(self, owner: str, conversation_id: str) -> KeptConversation | None: ...
 
+    async def change_metadata(self, owner: str, conversation_id: str, metadata: bytes) -> bool:
+        """False if the conversation is unknown: one that was deleted meanwhile does not come back."""
+        ...
+
     async def delete_conversation(self, owner: str, conversation_id: str) -> bool:
         """With its items. False if it is unknown."""
         ...

@@ -62,6 +62,9 @@ class SqliteMemory:
     async def conversation(self, owner: str, conversation_id: str) -> KeptConversation | None:
         return await self._read(lambda store: store.conversation(owner, conversation_id))
 
+    async def change_metadata(self, owner: str, conversation_id: str, metadata: bytes) -> bool:
+        return await self._write(lambda store: store.change_metadata(owner, conversation_id, metadata))
+
     async def delete_conversation(self, owner: str, conversation_id: str) -> bool:
         return await self._write(lambda store: store.delete_conversation(owner, conversation_id))
 
@@ -265,6 +268,11 @@ class _Store:
             "SELECT created, metadata FROM conversation WHERE kept = ?", (number,)
         ).fetchone()
         return KeptConversation(conversation_id, created, metadata)
+
+    def change_metadata(self, owner: str, conversation_id: str, metadata: bytes) -> bool:
+        number = self._find(owner, _CONVERSATION, conversation_id)
+        changed = self._sql.execute("UPDATE conversation SET metadata = ? WHERE kept = ?", (metadata, number))
+        return changed.rowcount > 0
 
     def delete_conversation(self, owner: str, conversation_id: str) -> bool:
         number = self._find(owner, _CONVERSATION, conversation_id)

@@ -109,6 +109,12 @@ class SteadyMemory:
         key = (_Kind.CONVERSATION, owner, conversation_id)
         return await self._read(key, lambda memory: memory.conversation(owner, conversation_id))
 
+    async def change_metadata(self, owner: str, conversation_id: str, metadata: bytes) -> bool:
+        key = (_Kind.CONVERSATION, owner, conversation_id)
+        return await self._write(
+            [key], lambda memory: memory.change_metadata(owner, conversation_id, metadata)
+        )
+
     async def delete_conversation(self, owner: str, conversation_id: str) -> bool:
         key = (_Kind.CONVERSATION, owner, conversation_id)
         return await self._write([key], lambda memory: memory.delete_conversation(owner, conversation_id))

@@ -1,5 +1,6 @@
 """The Responses API through the real OpenAI SDK."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterable, AsyncIterator
 from pathlib import Path
@@ -211,6 +212,19 @@ async def test_an_item_is_answered_as_json_whatever_numbers_it_brought(tmp_path:
         item = await http.get(f"{path}/{added['id']}")
         assert json.loads(item.content, parse_constant=pytest.fail) == added
         assert (await http.get(path)).json()["data"] == [added]
+
+
+async def test_a_conversation_that_was_deleted_stays_so_whoever_was_about_to_change_it(
+    tmp_path: Path,
+) -> None:
+    async with gateway_and_simulator(tmp_path) as (gateway, _), gateway.client() as http:
+        for _ in range(20):
+            name = (await http.post("/v1/conversations", json={})).json()["id"]
+            path = f"/v1/conversations/{name}"
+            change = {"metadata": {"topic": "numbers"}}
+            _, deleted = await asyncio.gather(http.post(path, json=change), http.delete(path))
+            assert deleted.status_code == 200
+            assert (await http.get(path)).status_code == 404
 
 
 async def until[T](most: int, pages: AsyncIterable[T]) -> AsyncIterator[T]:

@@ -78,6 +78,13 @@ class MemoryMachine(RuleBasedStateMachine):
         self.conversations[owner, name] = kept
         self.items.setdefault((owner, name), ())
 
+    @rule(owner=OWNERS, name=IDS, metadata=st.binary(max_size=3))
+    def change_metadata(self, owner: str, name: str, metadata: bytes) -> None:
+        known = (owner, name) in self.conversations
+        assert self.run_in_loop(self.memory.change_metadata(owner, name, metadata)) == known
+        if known:
+            self.conversations[owner, name] = KeptConversation(name, 7, metadata)
+
     @rule(owner=OWNERS, name=IDS)
     def delete_conversation(self, owner: str, name: str) -> None:
         known = self.conversations.pop((owner, name), None)
