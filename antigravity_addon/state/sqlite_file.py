@@ -8,6 +8,7 @@ and neither harms the file. Reading never waits for a writer.
 import asyncio
 import logging
 import sqlite3
+import time
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
@@ -28,7 +29,10 @@ _APPLICATION_AT = slice(68, 72)
 """Where a file's first page has `_APPLICATION`. https://www.sqlite.org/fileformat.html#the_database_header"""
 
 _BUSY_SECONDS = 5.0
-"""For which a write waits for another gateway's."""
+"""For which a write waits for another gateway's, from when it is asked for: those in line wait together, and not each
+for so long behind the other."""
+_LEAST_BUSY_SECONDS = 0.05
+"""For one that stood in line for longer: another gateway's write takes less."""
 
 type Work[T] = Callable[[sqlite3.Connection], T]
 """What is done on the thread, in transactions of its own. It is done again if the file turns out to be broken."""
@@ -37,13 +41,17 @@ type Work[T] = Callable[[sqlite3.Connection], T]
 class SqliteFile:
     """State: the connection, which belongs to the thread, and how many stores there are to share it."""
 
-    def __init__(self, path: Path | str, *, reads_only: bool = False) -> None:
+    def __init__(
+        self, path: Path | str, *, reads_only: bool = False, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         """`path` may be `IN_MEMORY`. With `reads_only`, it names a file that is there, and nothing is changed in it.
+        `clock` is in seconds and never goes back.
 
         Nothing is opened before the first use; one that fails leaves the next to try again.
         """
         self._path = path
         self._reads_only = reads_only
+        self._clock = clock
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="state")
         self._connection: sqlite3.Connection | None = None
         self._shares = 0
@@ -66,7 +74,8 @@ class SqliteFile:
         """Raises: StateError."""
         if self._closed:
             raise closed(self._path)
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._attempt, work)
+        busy_until = self._clock() + _BUSY_SECONDS
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._attempt, work, busy_until)
 
     async def leave(self, last_work: Work[None] | None) -> None:
         """One store fewer. `last_work` is done before, if the file is open; it raises nothing."""
@@ -83,17 +92,17 @@ class SqliteFile:
 
     # --- the thread -------------------------------------------------------------------------------------
 
-    def _attempt[T](self, work: Work[T]) -> T:
+    def _attempt[T](self, work: Work[T], busy_until: float) -> T:
         """Once more with a new file if this one turns out to be broken. Raises: StateError."""
         try:
             try:
-                return work(self._connected())
+                return work(self._connected(busy_until))
             except sqlite3.DatabaseError as error:
                 if self._reads_only or not _tells_of_damage(error):
                     raise
                 self._disconnect()
                 put_aside_if_broken(Path(self._path))
-                return work(self._connected())
+                return work(self._connected(busy_until))
         except (sqlite3.Error, OSError) as error:
             raise StateError(f"{self._path} cannot be used: {error}.") from error
         except UnicodeEncodeError:
@@ -107,9 +116,12 @@ class SqliteFile:
         if is_last:
             self._disconnect()
 
-    def _connected(self) -> sqlite3.Connection:
+    def _connected(self, busy_until: float) -> sqlite3.Connection:
+        seconds = max(busy_until - self._clock(), _LEAST_BUSY_SECONDS)
         if self._connection is None:
-            self._connection = open_to_read(self._path) if self._reads_only else open_file(self._path)
+            opened = open_to_read if self._reads_only else open_file
+            self._connection = opened(self._path, busy_seconds=seconds)
+        self._connection.execute(f"PRAGMA busy_timeout = {seconds * 1000:.0f}")
         return self._connection
 
     def _disconnect(self) -> None:
@@ -188,7 +200,7 @@ def _pragma(connection: sqlite3.Connection, name: str) -> int:
 # --- opening ----------------------------------------------------------------------------------------------
 
 
-def open_file(path: Path | str) -> sqlite3.Connection:
+def open_file(path: Path | str, *, busy_seconds: float = _BUSY_SECONDS) -> sqlite3.Connection:
     """The file, ready for use, made if there is none.
 
     Raises: StateError: it cannot be made, or is a newer gateway's or another program's; it is then as it was.
@@ -196,7 +208,7 @@ def open_file(path: Path | str) -> sqlite3.Connection:
     """
     if path != IN_MEMORY:
         _make_private(Path(path))
-    connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
+    connection = sqlite3.connect(path, timeout=busy_seconds, isolation_level=None)
     try:
         _refuse_newer(connection, path, MIGRATIONS)
         if _pragma(connection, "page_count") == 0:
@@ -211,7 +223,7 @@ def open_file(path: Path | str) -> sqlite3.Connection:
     return connection
 
 
-def open_to_read(path: Path | str) -> sqlite3.Connection:
+def open_to_read(path: Path | str, *, busy_seconds: float = _BUSY_SECONDS) -> sqlite3.Connection:
     """A file that is there, as it is.
 
     Raises: StateError: it cannot be read, or is another gateway's or another program's. sqlite3.Error.
@@ -220,7 +232,7 @@ def open_to_read(path: Path | str) -> sqlite3.Connection:
     _refuse_others(place)
     # SQLite's own mode=ro would leave the files beside it behind
     connection = sqlite3.connect(
-        f"{place.as_uri()}?mode=rw", timeout=_BUSY_SECONDS, isolation_level=None, uri=True
+        f"{place.as_uri()}?mode=rw", timeout=busy_seconds, isolation_level=None, uri=True
     )
     try:
         connection.execute("PRAGMA query_only = ON")

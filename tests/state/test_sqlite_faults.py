@@ -1,8 +1,10 @@
 """What goes wrong with the file while it is in use, and what is forgotten when it is full."""
 
+import asyncio
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from pathlib import Path
 
@@ -319,3 +321,22 @@ async def test_nothing_of_a_deleted_conversation_stays_once_its_last_response_is
         ]
     connection.close()
     assert counts == [(0,), (0,), (0,)]
+
+
+# --- somebody else has locked it ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("seconds_in_line", "waits"), [(0.0, 5_000), (3.0, 2_000), (60.0, 50)])
+async def test_who_stood_in_line_behind_another_waits_so_much_less(
+    path: Path, clock: Clock, seconds_in_line: float, waits: int
+) -> None:
+    file, may_end = SqliteFile(path, clock=clock), threading.Event()
+
+    async def the_first_ends() -> None:
+        clock.now += seconds_in_line
+        may_end.set()
+
+    first = file.run(lambda _: may_end.wait(10))
+    second = file.run(lambda connection: connection.execute("PRAGMA busy_timeout").fetchone()[0])
+    assert await asyncio.gather(first, second, the_first_ends()) == [True, waits, None]
+    await file.share().aclose()
