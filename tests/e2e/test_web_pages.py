@@ -1,13 +1,11 @@
 """mitmweb's pages: what mitmproxy makes of them, while clients have their turns."""
 
 import asyncio
-import gc
 import io as bytes_io
 import json
 import re
 import sys
 import threading
-import weakref
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -26,6 +24,7 @@ from mitmproxy.utils.strutils import cut_after_n_lines
 
 from antigravity_addon.gateway.tasks import LARGE, spawn
 from antigravity_addon.mitm.contentviews.flow_list import all_flows
+from antigravity_addon.mitm.web_updates import Updates
 
 from .test_retention import run_mitmweb
 
@@ -86,6 +85,13 @@ async def browsing(folder: Path, flows: Sequence[http.HTTPFlow]) -> AsyncGenerat
         master.view.add(flows)
         url, _, token = master.web_url.partition("?token=")
         yield Browser(url, token, session), master
+
+
+def connection_to(master: WebMaster) -> Updates:
+    """Of the only browser."""
+    (connection,) = (each for each in ClientConnection.connections if each.application is master.app)
+    assert isinstance(connection, Updates)
+    return connection
 
 
 class Turns:
@@ -204,13 +210,9 @@ async def test_a_search_finds_what_has_changed_meanwhile(tmp_path: Path) -> None
 
 async def test_a_search_that_is_over_keeps_no_flow(tmp_path: Path) -> None:
     async with browsing(tmp_path, [tflow.tflow()]) as (browser, master), browser.searching("~m GET"):
-        late = tflow.tflow()
-        master.view.add([late])
-        master.view.remove([late])
-        is_kept = weakref.ref(late)
-        del late
-        gc.collect()
-        assert is_kept() is None
+        connection = connection_to(master)
+        master.view.add([tflow.tflow()])
+        assert not connection._unseen
 
 
 async def test_a_search_that_is_half_typed_finds_nothing(tmp_path: Path) -> None:
@@ -363,9 +365,9 @@ async def test_a_file_takes_the_place_of_the_list(
 
 
 async def test_a_browser_that_takes_nothing_is_given_up(tmp_path: Path) -> None:
-    async with browsing(tmp_path, []) as (browser, _):
+    async with browsing(tmp_path, []) as (browser, master):
         async with browser.http.ws_connect(f"{browser.url}updates?token={browser.token}") as updates:
-            (connection,) = ClientConnection.connections
+            connection = connection_to(master)
             for _ in range(100_000):
                 connection.send(b"{}")
             async with asyncio.timeout(60):
