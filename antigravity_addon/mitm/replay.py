@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, MutableMapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mitmproxy import connection, ctx, hooks, http
+from mitmproxy import connection, ctx, http
 from mitmproxy.addons.clientplayback import ClientPlayback
 from mitmproxy.flow import Flow
 from mitmproxy.proxy.layers.http import (
@@ -44,7 +44,6 @@ from .body_redaction import (
 from .compose import Runtime
 from .door import refusal
 from .messages import now
-from .pauses import resumed
 from .redaction import (
     CREDENTIAL_HEADERS,
     REDACTED,
@@ -172,17 +171,18 @@ class Replays:
         _under_way.add(flow)
         if redacts_bodies():
             will_be_redacted(flow)
+        fire = ctx.master.addons.handle_lifecycle
         try:
-            await _fire(HttpRequestHeadersHook(flow))
-            await _fire(HttpRequestHook(flow))
+            await fire(HttpRequestHeadersHook(flow))
+            await fire(HttpRequestHook(flow))
             if flow.response is None and flow.error is None:
                 await self._answer(flow)
             if flow.error is None:
                 _end_now(flow)
-                await _fire(HttpResponseHeadersHook(flow))
-                await _fire(HttpResponseHook(flow))
+                await fire(HttpResponseHeadersHook(flow))
+                await fire(HttpResponseHook(flow))
             else:
-                await _fire(HttpErrorHook(flow))
+                await fire(HttpErrorHook(flow))
         finally:
             flow.live = False
             _under_way.discard(flow)
@@ -233,12 +233,6 @@ def _only_payer(flow: http.HTTPFlow) -> _Payer:
 
 def _server_of(request: http.Request) -> connection.Server:
     return connection.Server(address=(request.host, request.port))
-
-
-async def _fire(hook: hooks.Hook) -> None:
-    await ctx.master.addons.handle_lifecycle(hook)
-    (flow,) = hook.args()
-    await resumed(flow)
 
 
 # --- attempts ----------------------------------------------------------------------------------------------
