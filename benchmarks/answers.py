@@ -86,6 +86,11 @@ def events(answer: Answer) -> list[bytes]:
     return [_chunk(each, number=number, last=number == len(parts) - 1) for number, each in enumerate(parts)]
 
 
+def frames(answer: Answer) -> list[bytes]:
+    """Those events as they are sent, each with what tells it from the next."""
+    return [b"data: %b\r\n\r\n" % event for event in events(answer)]
+
+
 def whole(answer: Answer) -> bytes:
     """The body of `:generateContent`."""
     text: dict[str, object] = {"text": answer.text}

@@ -7,7 +7,7 @@ from functools import cache
 
 from mitmproxy import http
 
-from benchmarks.answers import Answer, events, whole, wished
+from benchmarks.answers import Answer, frames, whole, wished
 
 
 def request(flow: http.HTTPFlow) -> None:
@@ -22,4 +22,4 @@ def request(flow: http.HTTPFlow) -> None:
 
 @cache
 def _made(answer: Answer, *, is_streamed: bool) -> bytes:
-    return b"".join(b"data: %b\r\n\r\n" % event for event in events(answer)) if is_streamed else whole(answer)
+    return b"".join(frames(answer)) if is_streamed else whole(answer)

@@ -8,7 +8,7 @@ import argparse
 import asyncio
 from functools import lru_cache
 
-from .answers import Answer, events, whole, wished
+from .answers import Answer, frames, whole, wished
 
 STREAM = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 WHOLE = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s"
@@ -19,10 +19,9 @@ _TURNS = 10
 
 @lru_cache
 def _frames(answer: Answer) -> list[bytes]:
-    data = [b"data: %s\r\n\r\n" % event for event in events(answer)]
-    frames = [b"%x\r\n%s\r\n" % (len(event), event) for event in data]
-    frames[-1] += b"0\r\n\r\n"
-    return frames
+    chunks = [b"%x\r\n%s\r\n" % (len(frame), frame) for frame in frames(answer)]
+    chunks[-1] += b"0\r\n\r\n"
+    return chunks
 
 
 @lru_cache
