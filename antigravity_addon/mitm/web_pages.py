@@ -15,7 +15,7 @@ from mitmproxy import contentviews, flowfilter, http
 from mitmproxy.contentviews import Contentview, ContentviewRegistry, Metadata
 from mitmproxy.exceptions import FlowReadException
 from mitmproxy.flow import Flow
-from mitmproxy.io import FlowReader, FlowWriter
+from mitmproxy.io import FlowReader, tnetstring
 from mitmproxy.tcp import TCPMessage
 from mitmproxy.tools.web import app as mitmweb
 from mitmproxy.udp import UDPMessage
@@ -175,7 +175,9 @@ class _Saved(mitmweb.RequestHandler):
         self.set_header("Content-Disposition", "attachment; filename=flows")
         self.set_header("Content-Type", "application/octet-stream")
         is_wanted = self._filter()
-        await _send(self, (_dumped(flow) if is_wanted(flow) else b"" for flow in list(self.view)))
+        await _send(
+            self, (tnetstring.dumps(flow.get_state()) if is_wanted(flow) else b"" for flow in list(self.view))
+        )
 
     def _filter(self) -> Callable[[Flow], bool]:
         """Raises: APIError: it is none."""
@@ -199,12 +201,6 @@ class _Saved(mitmweb.RequestHandler):
                 await asyncio.sleep(0)
         except FlowReadException as error:
             raise mitmweb.APIError(400, str(error)) from None
-
-
-def _dumped(flow: Flow) -> bytes:
-    written = BytesIO()
-    FlowWriter(written).add(flow)
-    return written.getvalue()
 
 
 async def _send(page: mitmweb.RequestHandler, pieces: Iterable[bytes]) -> None:
