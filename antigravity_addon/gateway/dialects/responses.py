@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from antigravity_addon.errors import UnknownObject, UnknownReference
 from antigravity_addon.gateway.tasks import beside_the_loop
@@ -269,14 +270,11 @@ def read_response(body: bytes, _content_type: str = "") -> Call:
     asked = Asked(parse(body), parse_verbatim(body), len(body))
     refuse_what_cannot_be(asked.request)
 
-    async def prepare(model: str, surroundings: Surroundings) -> _ResponsePrepared:
-        referred = await find_referred(asked, surroundings)
-        translated, size = await translate(asked, model, surroundings, referred)
-        echo = await echo_of(asked)
-        return _ResponsePrepared(asked, model, surroundings, referred, translated, echo, size)
-
     return Call(
-        asked.request.model, bool(asked.request.stream), prepare, conversation=_conversation(asked.request)
+        asked.request.model,
+        bool(asked.request.stream),
+        partial(_prepared, _ResponsePrepared, asked),
+        conversation=_conversation(asked.request),
     )
 
 
@@ -284,13 +282,21 @@ def read_compact(body: bytes, _content_type: str = "") -> Call:
     asked = Asked(parse_compact(body), parse_verbatim(body), len(body))
     refuse_what_cannot_be(asked.request)
 
-    async def prepare(model: str, surroundings: Surroundings) -> _CompactPrepared:
-        referred = await find_referred(asked, surroundings)
-        translated, size = await translate(asked, model, surroundings, referred)
-        echo = await echo_of(asked)
-        return _CompactPrepared(asked, model, surroundings, referred, translated, echo, size)
+    return Call(
+        asked.request.model,
+        stream=False,
+        prepare=partial(_prepared, _CompactPrepared, asked),
+        conversation=_conversation(asked.request),
+    )
 
-    return Call(asked.request.model, stream=False, prepare=prepare, conversation=_conversation(asked.request))
+
+async def _prepared[P: _ResponsePrepared](
+    kind: type[P], asked: Asked, model: str, surroundings: Surroundings
+) -> P:
+    """Raises: InvalidRequest, UnknownReference, UnknownObject."""
+    referred = await find_referred(asked, surroundings)
+    translated, size = await translate(asked, model, surroundings, referred)
+    return kind(asked, model, surroundings, referred, translated, await echo_of(asked), size)
 
 
 def _conversation(request: ResponsesRequest) -> tuple[ConversationId, ...]:
