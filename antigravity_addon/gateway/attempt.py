@@ -82,10 +82,10 @@ class Conditions:
     deadline: Deadline
     unix_time: Callable[[], float]
     prices: Prices
+    size: int
+    """Bytes that its turns were made of."""
     through: Through = unseen
     """Whoever looks on."""
-    size: int = 0
-    """Bytes that its turns were made of."""
 
 
 class Attempt:

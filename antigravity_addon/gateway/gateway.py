@@ -270,8 +270,8 @@ class Gateway:
                 deadline,
                 self._unix_time,
                 self._books.prices,
-                asked.through,
                 prepared.size,
+                asked.through,
             ),
             trace=trace,
         )

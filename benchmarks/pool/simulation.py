@@ -217,6 +217,7 @@ class _Simulation:
                 Deadline.after(self._settings.request_timeout),
                 lambda: self._world.unix_time,
                 Prices(),
+                size=0,
             ),
             trace=trace,
         )

@@ -189,6 +189,7 @@ class World:
                 Deadline.after(self.settings.request_timeout),
                 lambda: UNIX + self.now,
                 Prices(),
+                size=0,
             ),
             trace=self.trace,
         )
